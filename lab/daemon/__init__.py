@@ -1,0 +1,1 @@
+"""A node as a daemon: the only clock, the sockets, the journal, the control socket."""

@@ -1,0 +1,54 @@
+"""What an administrator decides for an engine. Durations in seconds."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network
+
+from lab.constants import INITIAL_BINDACK_TIMEOUT_FIRST_REG, MAX_DELETE_BCE_TIMEOUT
+
+
+class DadMode(StrEnum):
+    """When a care-of address may be used: at once (RFC 4429), or after Duplicate Address Detection (RFC 4862)."""
+
+    OPTIMISTIC = "optimistic"
+    STANDARD = "standard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAgentConfig:
+    """A home agent on one home link."""
+
+    interface: str
+    address: IPv6Address
+    home_prefixes: tuple[IPv6Network, ...]
+    max_binding_lifetime: int = 3600
+    refresh_advice: int | None = None
+    """Seconds for a Binding Refresh Advice in each acknowledgement, §6.2.4; None sends none."""
+    allowed: tuple[IPv6Address, ...] | None = None
+    """Home addresses that are served; None serves every one of the home prefixes (else status 133)."""
+    max_bindings: int | None = None
+    """Beyond it, status 130."""
+    delete_timeout: float = MAX_DELETE_BCE_TIMEOUT
+    """How long a deregistered binding keeps its sequence number, at most MAX_DELETE_BCE_TIMEOUT (§10.3.2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrespondentConfig:
+    """A correspondent node."""
+
+    address: IPv6Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MobileNodeConfig:
+    """A mobile node with one interface and one home address."""
+
+    interface: str
+    home_address: IPv6Address
+    home_prefix: IPv6Network
+    home_agent: IPv6Address
+    lifetime: int = 60
+    """Asked for in a home registration, a multiple of 4."""
+    dad: DadMode = DadMode.OPTIMISTIC
+    first_bindack_timeout: float = INITIAL_BINDACK_TIMEOUT_FIRST_REG
+    initial_sequence: int = 0

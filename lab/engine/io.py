@@ -1,0 +1,285 @@
+"""What goes into an engine and what comes out of it.
+
+The runtime hands an engine one input at a time, together with `now`. The engine answers with effects, to be
+carried out in their order. When the data plane refuses one, the runtime drops the rest of that answer and
+hands the engine a `Refused` instead: so no acknowledgement precedes its route (RFC 6275 §10.3.1).
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import Any, Protocol, TypeAlias
+
+from lab.errors import WireError
+from lab.events import Event
+from lab.wire.packet import Packet
+
+Instant: TypeAlias = float
+"""Seconds on a monotonic clock that the runtime owns."""
+
+
+# Inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The daemon serves; the first input of all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A packet for this node arrived, checksum and form in order.
+
+    `tunnelled`: it came out of the bi-directional tunnel, whose outer addresses were checked (§5.5).
+    """
+
+    packet: Packet
+    interface: str
+    tunnelled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed:
+    """A packet for this node arrived that `wire` refused; `invoking` is its octets as far as they came."""
+
+    error: WireError
+    source: IPv6Address
+    destination: IPv6Address
+    invoking: bytes
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkUp:
+    """An interface has carrier (also reported once at the start for each interface that is up)."""
+
+    interface: str
+    link_layer_address: bytes
+    link_local_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkDown:
+    """An interface lost carrier."""
+
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkHint:
+    """The link layer reports a new point of attachment without a change of carrier (§11.5.1)."""
+
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DadSucceeded:
+    """Nobody claimed the address that `StartDad` named."""
+
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DadFailed:
+    """Somebody else has the address that `StartDad` named."""
+
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlineReached:
+    """The instant that `deadline()` named has come."""
+
+
+# Effects that the runtime carries out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send a packet; `interface` where the destination alone does not say which (link-local, multicast).
+
+    `tunnelled`: by the reverse tunnel, as the packets of upper layers go.
+    """
+
+    packet: Packet
+    interface: str | None = None
+    tunnelled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartDad:
+    """Test whether an address is unique on a link (RFC 4862 §5.4); answered by `DadSucceeded` or `DadFailed`."""
+
+    interface: str
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopDad:
+    """Give up a test that `StartDad` began; no answer will come."""
+
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinGroup:
+    """Receive what is sent to a multicast group on an interface."""
+
+    interface: str
+    group: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveGroup:
+    """Undo a `JoinGroup`."""
+
+    interface: str
+    group: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Write an event into the journal."""
+
+    event: Event
+
+
+# Effects that the plane carries out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddAddress:
+    """Configure an address on an interface, usable at once (the engine sees to its uniqueness)."""
+
+    interface: str
+    address: IPv6Address
+    prefix_length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveAddress:
+    """Undo an `AddAddress`."""
+
+    interface: str
+    address: IPv6Address
+    prefix_length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UseRouter:
+    """Send what leaves from `source` (and, with `default`, everything) by a router on an interface.
+
+    `link_layer_address` spares the address resolution where an advertisement told it.
+    """
+
+    interface: str
+    router: IPv6Address
+    source: IPv6Address
+    default: bool = False
+    link_layer_address: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetRouter:
+    """Undo the `UseRouter` of a source address."""
+
+    interface: str
+    source: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefendAddress:
+    """Answer Neighbor Solicitations for an address of a mobile node on the home link (§10.4.1)."""
+
+    interface: str
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopDefending:
+    """Undo a `DefendAddress`."""
+
+    interface: str
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallTunnel:
+    """Home agent: tunnel packets for the home address to the care-of address (§10.4.2).
+
+    The reverse tunnel takes only what comes from there (§10.4.5). A tunnel of this home address is changed.
+    """
+
+    home_agent_address: IPv6Address
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveTunnel:
+    """Undo an `InstallTunnel`."""
+
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallReverseTunnel:
+    """Mobile node: send packets from the home address through the home agent (§11.3.1).
+
+    Tunnelled packets are taken from it alone (§5.5). A reverse tunnel of this home address is changed.
+    """
+
+    home_agent_address: IPv6Address
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveReverseTunnel:
+    """Undo an `InstallReverseTunnel`."""
+
+    home_address: IPv6Address
+
+
+PlaneEffect: TypeAlias = (
+    AddAddress
+    | RemoveAddress
+    | UseRouter
+    | ForgetRouter
+    | DefendAddress
+    | StopDefending
+    | InstallTunnel
+    | RemoveTunnel
+    | InstallReverseTunnel
+    | RemoveReverseTunnel
+)
+
+Effect: TypeAlias = Send | StartDad | StopDad | JoinGroup | LeaveGroup | Report | PlaneEffect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Input: the plane could not carry out an effect; the effects behind it were dropped."""
+
+    effect: PlaneEffect
+    reason: str
+
+
+Input: TypeAlias = (
+    Started | Received | Malformed | LinkUp | LinkDown | LinkHint | DadSucceeded | DadFailed | DeadlineReached | Refused
+)
+
+
+class Engine(Protocol):
+    """One role of a node."""
+
+    def handle(self, happened: Input, now: Instant) -> list[Effect]:
+        """Take one input; never raises on anything a peer can cause."""
+        ...
+
+    def deadline(self) -> Instant | None:
+        """When `DeadlineReached` is due, if ever."""
+        ...
+
+    def snapshot(self, now: Instant) -> list[dict[str, Any]]:
+        """Bindings as plain data for the control socket: strings and numbers under RFC nouns."""
+        ...

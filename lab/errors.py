@@ -1,0 +1,56 @@
+"""Every error that mip6lab raises on purpose has this root; the text says what to do."""
+
+from enum import StrEnum
+
+
+class Mip6LabError(Exception):
+    """Root of all errors of mip6lab; `str(error)` is fit to be shown to the user."""
+
+
+class MalformedReason(StrEnum):
+    """Why octets from the wire are not a packet that we can read."""
+
+    TRUNCATED = "truncated"
+    NOT_IPV6 = "not-ipv6"
+    BAD_LENGTH = "bad-length"
+    BAD_CHECKSUM = "bad-checksum"
+    BAD_OPTION = "bad-option"
+    UNRECOGNIZED_OPTION = "unrecognized-option"
+    BAD_PAYLOAD_PROTO = "bad-payload-proto"
+    MESSAGE_TOO_SHORT = "message-too-short"
+    BAD_ROUTING_HEADER = "bad-routing-header"
+    BAD_FRAGMENT = "bad-fragment"
+
+
+class WireError(Mip6LabError):
+    """Octets that are not a packet; the only error that parsing raises.
+
+    `pointer` is the offset, from the start of the packet, of the field at fault when RFC 6275 §9.2
+    (or RFC 8200) lets the receiver answer with an ICMPv6 Parameter Problem code 0; None asks for silence.
+    """
+
+    def __init__(self, reason: MalformedReason, detail: str, pointer: int | None = None) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.pointer = pointer
+
+
+class PlaneError(Mip6LabError):
+    """The data plane could not carry out an effect."""
+
+
+class ConfigError(Mip6LabError):
+    """A configuration is wrong; the text names file, key and reason."""
+
+
+class TopologyError(Mip6LabError):
+    """A topology declaration cannot be built."""
+
+
+class ScenarioError(Mip6LabError):
+    """A scenario could not be played to its end: an expectation was not met in time."""
+
+
+class MissingError(Mip6LabError):
+    """This machine lacks something; the text says what and how to get it."""

@@ -1,0 +1,332 @@
+"""Everything that a node reports, as records; the journal writes them, scenarios and reports read them.
+
+An event says what happened in RFC 6275's nouns and in the past tense. Its node and its time are not its
+own affair: the journal adds them and so makes a `Record`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Self, get_args, get_type_hints
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Root of all events; `SECTION` is the section of RFC 6275 that the event comes from."""
+
+    SECTION: ClassVar[str] = ""
+
+
+class RegistrationKind(StrEnum):
+    """What an accepted home registration changed."""
+
+    NEW = "new"
+    MOVED = "moved"
+    REFRESHED = "refreshed"
+
+
+# Any node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStarted(Event):
+    """The daemon serves."""
+
+    role: str
+    plane: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStopped(Event):
+    """The daemon ended in order."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSent(Event):
+    """A mobility message or an ICMPv6 message of RFC 6275 left this node."""
+
+    SECTION = "6.1"
+    message: str
+    source: IPv6Address
+    destination: IPv6Address
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageReceived(Event):
+    """A mobility message or an ICMPv6 message of RFC 6275 reached this node."""
+
+    SECTION = "6.1"
+    message: str
+    source: IPv6Address
+    destination: IPv6Address
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketDropped(Event):
+    """A packet was refused; `reason` is one of a fixed set of words, `count` how many so far for that reason."""
+
+    SECTION = "9.2"
+    reason: str
+    source: IPv6Address | None = None
+    destination: IPv6Address | None = None
+    detail: str = ""
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectRefused(Event):
+    """The data plane could not do what the protocol asked for."""
+
+    effect: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DadStarted(Event):
+    """Duplicate Address Detection began for an address (RFC 4862 §5.4)."""
+
+    SECTION = "10.3.1"
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DadFinished(Event):
+    """Duplicate Address Detection ended: the address is `unique`, or somebody else has it."""
+
+    SECTION = "10.3.1"
+    address: IPv6Address
+    unique: bool
+
+
+# Home agent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRegistered(Event):
+    """The home agent (or correspondent) accepted a binding; `lifetime` granted, in seconds."""
+
+    SECTION = "10.3.1"
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    lifetime: int
+    sequence: int
+    kind: RegistrationKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRejected(Event):
+    """A Binding Update was refused with a status."""
+
+    SECTION = "10.3.1"
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    status: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingDeregistered(Event):
+    """The mobile node ended its binding; it is kept for its sequence number until removed (§10.3.2)."""
+
+    SECTION = "10.3.2"
+    home_address: IPv6Address
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRemoved(Event):
+    """Nothing is left of a binding; `reason` is deregistered, expired or administrator."""
+
+    SECTION = "10.3.2"
+    home_address: IPv6Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyStarted(Event):
+    """The home agent defends and intercepts an address on the home link."""
+
+    SECTION = "10.4.1"
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyStopped(Event):
+    """The home agent no longer answers for an address."""
+
+    SECTION = "10.4.1"
+    address: IPv6Address
+
+
+# Mobile node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkWentUp(Event):
+    """The mobile node's interface has carrier."""
+
+    SECTION = "11.5.1"
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkWentDown(Event):
+    """The mobile node's interface lost carrier."""
+
+    SECTION = "11.5.1"
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkHinted(Event):
+    """The link layer says that the point of attachment may have changed."""
+
+    SECTION = "11.5.1"
+    interface: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterFound(Event):
+    """A Router Advertisement of a router that is not the current one."""
+
+    SECTION = "11.5.1"
+    interface: str
+    router: IPv6Address
+    prefix: IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterLost(Event):
+    """The current router is held to be unreachable; `reason` says how that was seen."""
+
+    SECTION = "11.5.1"
+    router: IPv6Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovementDetected(Event):
+    """The mobile node is on another link; None stands for no link."""
+
+    SECTION = "11.5.1"
+    from_prefix: IPv6Network | None
+    to_prefix: IPv6Network
+    at_home: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareOfAddressFormed(Event):
+    """A care-of address is configured; `optimistic`: in use while its uniqueness is still being tested."""
+
+    SECTION = "11.5.3"
+    address: IPv6Address
+    optimistic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CareOfAddressLost(Event):
+    """A care-of address can no longer be used."""
+
+    SECTION = "11.5.3"
+    address: IPv6Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingUpdateSent(Event):
+    """A Binding Update left; `attempt` counts from 1 for the same registration."""
+
+    SECTION = "11.7.1"
+    peer: IPv6Address
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    sequence: int
+    lifetime: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingAcknowledged(Event):
+    """The peer accepted; `lifetime` is what is left of the granted one, in seconds."""
+
+    SECTION = "11.7.3"
+    peer: IPv6Address
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    sequence: int
+    lifetime: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRefused(Event):
+    """The peer refused with a status of 128 or more."""
+
+    SECTION = "11.7.3"
+    peer: IPv6Address
+    home_address: IPv6Address
+    sequence: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedHome(Event):
+    """Deregistered, the home address is used on the home link again and announced."""
+
+    SECTION = "11.5.5"
+    home_address: IPv6Address
+
+
+# What a journal keeps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An event with its node and its time (seconds since the epoch, the clock of the captures)."""
+
+    time: float
+    node: str
+    event: Event
+
+    def to_json(self) -> str:
+        """One line of `events.jsonl`, without its line end."""
+        fields = {f.name: getattr(self.event, f.name) for f in dataclasses.fields(self.event)}
+        head = {"v": SCHEMA_VERSION, "time": round(self.time, 6), "node": self.node, "event": type(self.event).__name__}
+        return json.dumps(head | {"section": self.event.SECTION} | fields, default=str)
+
+    @classmethod
+    def from_json(cls, line: str) -> Self:
+        """Read a line that `to_json` wrote; raises ValueError on any other."""
+        try:
+            data = json.loads(line)
+            kind = EVENTS[data["event"]]
+            hints = get_type_hints(kind)
+            fields = {f.name: _restore(hints[f.name], data[f.name]) for f in dataclasses.fields(kind)}
+            return cls(time=float(data["time"]), node=str(data["node"]), event=kind(**fields))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a journal record: {line[:120]!r} ({error!r})") from error
+
+
+def _restore(kind: Any, value: Any) -> Any:
+    """Bring back from JSON what `str` made of an address, a prefix or an enumeration."""
+    if isinstance(kind, UnionType):
+        if value is None:
+            return None
+        kind = next(option for option in get_args(kind) if option is not NoneType)
+    if kind in (IPv6Address, IPv6Network) or (isinstance(kind, type) and issubclass(kind, StrEnum)):
+        return kind(value)
+    return value
+
+
+EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}

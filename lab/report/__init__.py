@@ -1,0 +1,1 @@
+"""What a run found out: the result, and how it is shown."""

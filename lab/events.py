@@ -288,6 +288,53 @@ class ReturnedHome(Event):
     home_address: IPv6Address
 
 
+# The lab itself (its records carry the node name "lab")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioStep(Event):
+    """What the scenario is about to do, in a reader's words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveBegan(Event):
+    """A mobile node is being unplugged from a link; `outage` in seconds without carrier, None without any loss."""
+
+    mobile_node: str
+    from_link: str
+    to_link: str
+    outage: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveDone(Event):
+    """A mobile node is plugged into a link."""
+
+    mobile_node: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStarted(Event):
+    """A stream of numbered packets began; `every` in seconds."""
+
+    stream: str
+    source: str
+    destination: str
+    every: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnded(Event):
+    """A stream of numbered packets ended."""
+
+    stream: str
+    sent: int
+    received: int
+
+
 # What a journal keeps
 
 

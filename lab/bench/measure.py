@@ -1,6 +1,7 @@
 """What every benchmark needs: two functions timed in turns, and the machine they ran on.
 
-A benchmark is a module of this package with `measure(quick: bool) -> Benchmark`. Its result is plain data, fit for JSON:
+A benchmark is a module of this package with `measure(quick: bool) -> Benchmark`.
+Its result is plain data, fit for JSON:
 
     {"name": "codec",
      "rows": [{"what": "build a Binding Update",
@@ -8,7 +9,7 @@ A benchmark is a module of this package with `measure(quick: bool) -> Benchmark`
                "ours_us": {"median": 8.0, "min": 7.9, "max": 8.4},
                "ratio": 75.0}]}
 
-`ratio` is how many times faster ours is: the median of the ratios of the rounds. Times are microseconds of a single call.
+Times are microseconds of a single call. `ratio` is how many times faster ours is: the median over the rounds.
 """
 
 import os

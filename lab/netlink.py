@@ -3,12 +3,409 @@
 pyroute2 encodes and decodes; the socket is our own because a handover and a bring-up are counted in
 milliseconds: no threads, no event loop, many requests in one system call.
 """
+
 from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from typing import Any, Self
+
+from pyroute2.netlink import nlmsg
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from lab.errors import PlaneError
+
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
+RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
+RTM_NEWROUTE, RTM_DELROUTE = 24, 25
+RTM_NEWNEIGH, RTM_DELNEIGH = 28, 29
+RTM_NEWRULE, RTM_DELRULE = 32, 33
+IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
+IFA_F_NODAD = 0x02
+NTF_PROXY, NUD_PERMANENT = 0x08, 0x80
+RTPROT_STATIC, RTN_UNICAST, FR_ACT_TO_TBL = 4, 1, 1
+MAIN_TABLE = 254
+
+HEADER = struct.Struct("=LHHLL")
+BATCH_OCTETS = 16384
+"""Requests sent at once; their acknowledgements must fit the receive buffer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network interface as the kernel sees it."""
+
+    index: int
+    name: str
+    up: bool
+    carrier: bool
+    link_layer_address: bytes
+    mtu: int
 
 
 class Netlink:
     """A conversation with the kernel, in the network namespace of the thread that opens it.
 
-    Every request raises `lab.errors.PlaneError` with the kernel's reason; inside `with netlink.batch():` requests are
+    Every request raises `PlaneError` with the kernel's reason; inside `with netlink.batch():` requests are
     collected and sent together when the block ends, and the first refusal is raised then.
     """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self._socket.bind((0, 0))
+        self._sequence = 0
+        self._batch: list[tuple[bytes, str]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the conversation; may be called twice."""
+        self._socket.close()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Collect the requests of the block and send them together at its end."""
+        if self._batch is not None:
+            yield  # an outer block sends them
+            return
+        collected: list[tuple[bytes, str]] = []
+        self._batch = collected
+        try:
+            yield
+        finally:
+            self._batch = None
+        self._send(collected)
+
+    def link(self, name: str) -> Link:
+        """Look one interface up by its name."""
+        request = self._encode(ifinfmsg, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
+        for message in self._exchange([(request, f"find link {name}")], ifinfmsg):
+            return _link(message)
+        raise PlaneError(f"find link {name}: no answer from the kernel")
+
+    def links(self) -> list[Link]:
+        """All interfaces of the namespace."""
+        return [_link(message) for message in self._dump(ifinfmsg, RTM_GETLINK, {})]
+
+    def addresses(self, index: int | None = None) -> list[IPv6Interface]:
+        """IPv6 addresses, of one interface or of all."""
+        messages = self._dump(ifaddrmsg, RTM_GETADDR, {"family": socket.AF_INET6})
+        return [
+            IPv6Interface(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}")
+            for message in messages
+            if index is None or message["index"] == index
+        ]
+
+    def create_veth(
+        self,
+        name: str,
+        peer: str,
+        *,
+        index: int = 0,
+        peer_index: int = 0,
+        namespace: int | None = None,
+        peer_namespace: int | None = None,
+        address: bytes | None = None,
+        peer_address: bytes | None = None,
+    ) -> None:
+        """Make a pair of interfaces; namespaces are descriptors, an index of 0 lets the kernel choose."""
+        far: dict[str, Any] = {"attrs": _link_attributes(peer, peer_namespace, peer_address)}
+        if peer_index:
+            far["index"] = peer_index
+        info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", far)]})]}
+        attributes = [*_link_attributes(name, namespace, address), ("IFLA_LINKINFO", info)]
+        self._create(ifinfmsg, RTM_NEWLINK, {"index": index}, attributes, f"create link {name}")
+
+    def create_bridge(self, name: str, *, index: int = 0) -> None:
+        """Make a bridge that forwards at once: no spanning tree, no multicast snooping."""
+        options = [("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0)]
+        info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": options})]}
+        attributes = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", info)]
+        self._create(ifinfmsg, RTM_NEWLINK, {"index": index}, attributes, f"create bridge {name}")
+
+    def set_link(
+        self,
+        index: int,
+        *,
+        up: bool | None = None,
+        master: int | None = None,
+        name: str | None = None,
+        mtu: int | None = None,
+        namespace: int | None = None,
+    ) -> None:
+        """Change an interface; a master of 0 takes it off its bridge."""
+        fields: dict[str, Any] = {"index": index}
+        if up is not None:
+            fields |= {"flags": IFF_UP if up else 0, "change": IFF_UP}
+        attributes: list[tuple[str, Any]] = []
+        if master is not None:
+            attributes.append(("IFLA_MASTER", master))
+        if name is not None:
+            attributes.append(("IFLA_IFNAME", name))
+        if mtu is not None:
+            attributes.append(("IFLA_MTU", mtu))
+        if namespace is not None:
+            attributes.append(("IFLA_NET_NS_FD", namespace))
+        self._request(ifinfmsg, RTM_NEWLINK, 0, fields, attributes, f"set link {index}")
+
+    def delete_link(self, index: int) -> None:
+        """Delete an interface (and the other half of a pair)."""
+        self._request(ifinfmsg, RTM_DELLINK, 0, {"index": index}, [], f"delete link {index}")
+
+    def add_address(self, index: int, address: IPv6Address, prefix_length: int) -> None:
+        """Configure an address, usable at once (no Duplicate Address Detection by the kernel)."""
+        self._address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address, prefix_length)
+
+    def remove_address(self, index: int, address: IPv6Address, prefix_length: int) -> None:
+        """Take an address away."""
+        self._address(RTM_DELADDR, 0, index, address, prefix_length)
+
+    def add_route(
+        self,
+        destination: IPv6Network,
+        *,
+        via: IPv6Address | None = None,
+        interface: int | None = None,
+        table: int = MAIN_TABLE,
+        metric: int | None = None,
+        source: IPv6Address | None = None,
+        mtu: int | None = None,
+    ) -> None:
+        """Install a route, in place of one to the same destination with the same metric."""
+        attributes = _route_attributes(destination, interface, table, metric)
+        if via is not None:
+            attributes.append(("RTA_GATEWAY", str(via)))
+        if source is not None:
+            attributes.append(("RTA_PREFSRC", str(source)))
+        if mtu is not None:
+            attributes.append(("RTA_METRICS", {"attrs": [("RTAX_MTU", mtu)]}))
+        what = f"route to {destination}" + (f" by {via}" if via else "")
+        fields = _route_fields(destination, table)
+        self._request(rtmsg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+
+    def remove_route(
+        self,
+        destination: IPv6Network,
+        *,
+        interface: int | None = None,
+        table: int = MAIN_TABLE,
+        metric: int | None = None,
+    ) -> None:
+        """Remove a route."""
+        attributes = _route_attributes(destination, interface, table, metric)
+        fields = _route_fields(destination, table)
+        self._request(rtmsg, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
+
+    def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
+        """Look up what comes from a source in a table of its own."""
+        self._rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, source, table, priority)
+
+    def remove_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
+        """Undo `add_rule`."""
+        self._rule(RTM_DELRULE, 0, source, table, priority)
+
+    def add_proxy(self, interface: int, address: IPv6Address) -> None:
+        """Answer Neighbor Solicitations for an address of somebody else (RFC 4861 §7.2.8)."""
+        self._neighbor(RTM_NEWNEIGH, interface, address, {"flags": NTF_PROXY}, [])
+
+    def remove_proxy(self, interface: int, address: IPv6Address) -> None:
+        """Undo `add_proxy`."""
+        self._neighbor(RTM_DELNEIGH, interface, address, {"flags": NTF_PROXY}, [])
+
+    def set_neighbor(self, interface: int, address: IPv6Address, link_layer_address: bytes) -> None:
+        """Tell the kernel a neighbour's link-layer address for good."""
+        told = [("NDA_LLADDR", _mac(link_layer_address))]
+        self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_PERMANENT}, told)
+
+    def remove_neighbor(self, interface: int, address: IPv6Address) -> None:
+        """Forget a neighbour."""
+        self._neighbor(RTM_DELNEIGH, interface, address, {}, [])
+
+    def _address(self, kind: int, flags: int, index: int, address: IPv6Address, prefix_length: int) -> None:
+        fields = {"family": socket.AF_INET6, "prefixlen": prefix_length, "index": index, "flags": IFA_F_NODAD}
+        what = f"address {address}/{prefix_length} on link {index}"
+        self._request(ifaddrmsg, kind, flags, fields, [("IFA_ADDRESS", str(address))], what)
+
+    def _rule(self, kind: int, flags: int, source: IPv6Network, table: int, priority: int) -> None:
+        fields = {
+            "family": socket.AF_INET6,
+            "src_len": source.prefixlen,
+            "table": table if table < 256 else 0,
+            "action": FR_ACT_TO_TBL,
+        }
+        attributes = [("FRA_SRC", str(source.network_address)), ("FRA_TABLE", table), ("FRA_PRIORITY", priority)]
+        self._request(fibmsg, kind, flags, fields, attributes, f"rule from {source} to table {table}")
+
+    def _neighbor(
+        self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
+    ) -> None:
+        fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
+        flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
+        what = f"neighbour {address} on link {interface}"
+        self._request(ndmsg, kind, flags, fields, [("NDA_DST", str(address)), *attributes], what)
+
+    def _create(
+        self, message: type[nlmsg], kind: int, fields: dict[str, Any], attributes: list[tuple[str, Any]], what: str
+    ) -> None:
+        self._request(message, kind, NLM_F_CREATE | NLM_F_EXCL, fields, attributes, what)
+
+    def _request(
+        self,
+        message: type[nlmsg],
+        kind: int,
+        flags: int,
+        fields: dict[str, Any],
+        attributes: list[tuple[str, Any]],
+        what: str,
+    ) -> None:
+        octets = self._encode(message, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
+        if self._batch is None:
+            self._send([(octets, what)])
+        else:
+            self._batch.append((octets, what))
+
+    def _encode(
+        self,
+        message: type[nlmsg],
+        kind: int,
+        flags: int,
+        fields: dict[str, Any],
+        attributes: list[tuple[str, Any]],
+    ) -> bytes:
+        self._sequence += 1
+        request = message()
+        for name, value in fields.items():
+            request[name] = value
+        request["attrs"] = attributes
+        request["header"]["type"] = kind
+        request["header"]["flags"] = flags
+        request["header"]["sequence_number"] = self._sequence
+        request.encode()
+        return bytes(request.data)
+
+    def _send(self, requests: list[tuple[bytes, str]]) -> None:
+        portion: list[tuple[bytes, str]] = []
+        size = 0
+        for request in requests:
+            if size + len(request[0]) > BATCH_OCTETS:
+                self._exchange(portion, None)
+                portion, size = [], 0
+            portion.append(request)
+            size += len(request[0])
+        if portion:
+            self._exchange(portion, None)
+
+    def _exchange(self, requests: list[tuple[bytes, str]], message: type[nlmsg] | None) -> list[nlmsg]:
+        """Send requests in one call and wait for every acknowledgement; raise the first refusal."""
+        waiting = {HEADER.unpack_from(octets)[3]: what for octets, what in requests}
+        self._socket.send(b"".join(octets for octets, _ in requests))
+        answers: list[nlmsg] = []
+        refusal: PlaneError | None = None
+        while waiting:
+            for kind, sequence, body in _messages(self._socket.recv(1 << 17)):
+                if sequence not in waiting:
+                    continue
+                if kind == NLMSG_ERROR:
+                    what = waiting.pop(sequence)
+                    code = -struct.unpack_from("=l", body, HEADER.size)[0]
+                    if code and refusal is None:
+                        refusal = PlaneError(f"{what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
+                elif message is not None:
+                    answers.append(_decode(message, body))
+        if refusal is not None:
+            raise refusal
+        return answers
+
+    def _dump(self, message: type[nlmsg], kind: int, fields: dict[str, Any]) -> list[nlmsg]:
+        octets = self._encode(message, kind, NLM_F_REQUEST | NLM_F_DUMP, fields, [])
+        wanted = HEADER.unpack_from(octets)[3]
+        self._socket.send(octets)
+        answers: list[nlmsg] = []
+        while True:
+            for answer, sequence, body in _messages(self._socket.recv(1 << 17)):
+                if sequence != wanted:
+                    continue
+                if answer == NLMSG_DONE:
+                    return answers
+                if answer == NLMSG_ERROR:
+                    raise PlaneError(f"list: {os.strerror(-struct.unpack_from('=l', body, HEADER.size)[0])}")
+                answers.append(_decode(message, body))
+
+
+def _messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Split what one receive brought into (type, sequence, whole message)."""
+    offset = 0
+    while offset + HEADER.size <= len(octets):
+        length, kind, _, sequence, _ = HEADER.unpack_from(octets, offset)
+        yield kind, sequence, octets[offset : offset + length]
+        offset += (length + 3) & ~3
+
+
+def _decode(message: type[nlmsg], octets: bytes) -> nlmsg:
+    answer = message(octets)
+    answer.decode()
+    return answer
+
+
+def _link(message: nlmsg) -> Link:
+    address = message.get_attr("IFLA_ADDRESS") or ""
+    return Link(
+        index=message["index"],
+        name=message.get_attr("IFLA_IFNAME"),
+        up=bool(message["flags"] & IFF_UP),
+        carrier=bool(message["flags"] & IFF_LOWER_UP),
+        link_layer_address=bytes.fromhex(address.replace(":", "")),
+        mtu=message.get_attr("IFLA_MTU"),
+    )
+
+
+def _link_attributes(name: str, namespace: int | None, address: bytes | None) -> list[tuple[str, Any]]:
+    attributes: list[tuple[str, Any]] = [("IFLA_IFNAME", name)]
+    if namespace is not None:
+        attributes.append(("IFLA_NET_NS_FD", namespace))
+    if address is not None:
+        attributes.append(("IFLA_ADDRESS", _mac(address)))
+    return attributes
+
+
+def _route_fields(destination: IPv6Network, table: int) -> dict[str, Any]:
+    return {
+        "family": socket.AF_INET6,
+        "dst_len": destination.prefixlen,
+        "table": table if table < 256 else 0,
+        "proto": RTPROT_STATIC,
+        "type": RTN_UNICAST,
+    }
+
+
+def _route_attributes(
+    destination: IPv6Network, interface: int | None, table: int, metric: int | None
+) -> list[tuple[str, Any]]:
+    attributes: list[tuple[str, Any]] = [("RTA_DST", str(destination.network_address)), ("RTA_TABLE", table)]
+    if interface is not None:
+        attributes.append(("RTA_OIF", interface))
+    if metric is not None:
+        attributes.append(("RTA_PRIORITY", metric))
+    return attributes
+
+
+def _mac(address: bytes) -> str:
+    return address.hex(":")

@@ -1,0 +1,113 @@
+"""Duplicate Address Detection for addresses that the kernel does not test for us (RFC 4862 §5.4).
+
+A home agent tests a home address that is not its own (RFC 6275 §10.3.1), a mobile node its care-of address
+beside using it (RFC 4429).
+"""
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
+from typing import TypeAlias
+
+from lab.constants import DUP_ADDR_DETECT_TRANSMITS, RETRANS_TIMER
+from lab.engine.io import (
+    DadFailed,
+    DadSucceeded,
+    DeadlineReached,
+    Effect,
+    Instant,
+    JoinGroup,
+    LeaveGroup,
+    Received,
+    Report,
+    Send,
+    StartDad,
+    StopDad,
+)
+from lab.engine.neighbor_discovery import HOP_LIMIT, anonymous_solicitation
+from lab.events import DadFinished, DadStarted
+from lab.wire.addresses import UNSPECIFIED, solicited_node
+from lab.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation
+
+Answer: TypeAlias = Effect | DadSucceeded | DadFailed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Test:
+    """One address under test; `left` solicitations are still to be sent."""
+
+    interface: str
+    left: int
+    deadline: Instant
+
+
+class DuplicateAddressDetection:
+    """Tests any number of addresses at once."""
+
+    def __init__(self, *, transmits: int = DUP_ADDR_DETECT_TRANSMITS, retrans_timer: float = RETRANS_TIMER) -> None:
+        self._transmits = transmits
+        self._retrans_timer = retrans_timer
+        self._tests: dict[IPv6Address, _Test] = {}
+
+    def handle(self, happened: StartDad | StopDad | Received | DeadlineReached, now: Instant) -> list[Answer]:
+        """Take one input; the results of tests are among what comes out."""
+        match happened:
+            case StartDad(interface=interface, address=address):
+                return self._start(interface, address, now)
+            case StopDad(address=address):
+                test = self._tests.pop(address, None)
+                return [] if test is None else [LeaveGroup(interface=test.interface, group=solicited_node(address))]
+            case Received():
+                return self._received(happened)
+            case DeadlineReached():
+                return self._advance(now)
+
+    def deadline(self) -> Instant | None:
+        """When the next solicitation or verdict is due."""
+        return min((test.deadline for test in self._tests.values()), default=None)
+
+    def _start(self, interface: str, address: IPv6Address, now: Instant) -> list[Answer]:
+        if address in self._tests:
+            return []
+        deadline = now + self._retrans_timer
+        self._tests[address] = _Test(interface=interface, left=self._transmits - 1, deadline=deadline)
+        return [
+            JoinGroup(interface=interface, group=solicited_node(address)),
+            Report(event=DadStarted(address=address)),
+            Send(packet=anonymous_solicitation(address), interface=interface),
+        ]
+
+    def _received(self, received: Received) -> list[Answer]:
+        packet = received.packet
+        if packet.hop_limit != HOP_LIMIT:
+            return []
+        match packet.payload:
+            case NeighborAdvertisement(target=target):
+                pass
+            case NeighborSolicitation(target=target) if packet.source == UNSPECIFIED:
+                pass  # RFC 4862 §5.4.3: somebody else tests the same address
+            case _:
+                return []
+        test = self._tests.get(target)
+        if test is None or test.interface != received.interface:
+            return []
+        return self._finish(target, unique=False)
+
+    def _advance(self, now: Instant) -> list[Answer]:
+        answers: list[Answer] = []
+        for address, test in [*self._tests.items()]:
+            if test.deadline > now:
+                continue
+            if test.left:
+                self._tests[address] = replace(test, left=test.left - 1, deadline=now + self._retrans_timer)
+                answers.append(Send(packet=anonymous_solicitation(address), interface=test.interface))
+            else:
+                answers += self._finish(address, unique=True)
+        return answers
+
+    def _finish(self, address: IPv6Address, *, unique: bool) -> list[Answer]:
+        test = self._tests.pop(address)
+        return [
+            LeaveGroup(interface=test.interface, group=solicited_node(address)),
+            Report(event=DadFinished(address=address, unique=unique)),
+            DadSucceeded(address=address) if unique else DadFailed(address=address),
+        ]

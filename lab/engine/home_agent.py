@@ -1,0 +1,393 @@
+"""A home agent, RFC 6275 §10: home registrations, their proxies and tunnels."""
+
+from ipaddress import IPv6Address
+from typing import Any
+
+from lab.constants import LIFETIME_UNIT, Status
+from lab.engine.announcements import Announcements
+from lab.engine.binding_cache import (
+    BindingCache,
+    Deregistered,
+    Probing,
+    Registered,
+    Registration,
+    State,
+    last_sequence,
+)
+from lab.engine.config import HomeAgentConfig
+from lab.engine.io import (
+    DadFailed,
+    DadSucceeded,
+    DeadlineReached,
+    DefendAddress,
+    Effect,
+    Input,
+    InstallTunnel,
+    Instant,
+    LinkUp,
+    Malformed,
+    Received,
+    Refused,
+    RemoveTunnel,
+    Report,
+    Send,
+    StartDad,
+    StopDad,
+    StopDefending,
+)
+from lab.engine.mobility_header import (
+    ErrorLimit,
+    answer_malformed,
+    answer_unbound_home_address,
+    answer_unknown_type,
+    drop,
+)
+from lab.engine.neighbor_discovery import announcement_by_proxy
+from lab.engine.sequence import is_newer
+from lab.events import (
+    BindingDeregistered,
+    BindingRegistered,
+    BindingRejected,
+    BindingRemoved,
+    ProxyStarted,
+    ProxyStopped,
+    RegistrationKind,
+)
+from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, is_unicast_routable
+from lab.wire.icmpv6 import Icmpv6Message
+from lab.wire.mobility import (
+    BindingAcknowledgement,
+    BindingUpdate,
+    BindingUpdateFlag,
+    MobilityMessage,
+    UnknownMobilityMessage,
+)
+from lab.wire.options import AlternateCareOfAddress, BindingRefreshAdvice, MobilityOption
+from lab.wire.packet import mobility_packet
+
+
+class HomeAgent:
+    """Serves the mobile nodes of one home link."""
+
+    def __init__(self, config: HomeAgentConfig) -> None:
+        self._config = config
+        self._cache = BindingCache()
+        self._announcements = Announcements()
+        self._errors = ErrorLimit()
+        self._link: LinkUp | None = None
+
+    def handle(self, happened: Input, now: Instant) -> list[Effect]:
+        """Take one input; see `lab.engine.io.Engine`."""
+        match happened:
+            case Received():
+                return self._received(happened, now)
+            case Malformed():
+                return answer_malformed(happened, self._errors, now)
+            case DadSucceeded(address=address):
+                return self._on_unique(address, now)
+            case DadFailed(address=address):
+                return self._on_duplicate(address)
+            case DeadlineReached():
+                return self._announcements.advance(now) + self._expire(now)
+            case Refused():
+                return self._on_refused(happened)
+            case LinkUp(interface=interface) if interface == self._config.interface:
+                self._link = happened
+                return []
+            case _:
+                return []
+
+    def deadline(self) -> Instant | None:
+        """When the next binding ends or the next announcement is due."""
+        due = (self._cache.deadline(), self._announcements.deadline())
+        return min((instant for instant in due if instant is not None), default=None)
+
+    def snapshot(self, now: Instant) -> list[dict[str, Any]]:
+        """List the binding cache."""
+        return [_describe(home_address, state, now) for home_address, state in self._cache]
+
+    def _received(self, received: Received, now: Instant) -> list[Effect]:
+        packet = received.packet
+        match packet.payload:
+            case BindingUpdate(flags=flags) as update if flags & BindingUpdateFlag.HOME_REGISTRATION:
+                return self._on_update(received, update, now)
+            case BindingUpdate(sequence=sequence):
+                return [drop(packet, "unauthorized-binding-update", f"#{sequence}")]  # §9.5.1
+            case UnknownMobilityMessage():
+                return answer_unknown_type(received, self._errors, now)
+            case message if isinstance(message, MobilityMessage):
+                return [drop(packet, "unsupported-message", type(message).__name__)]
+            case _ if packet.home_address is not None:
+                return self._on_home_address_option(received, now)
+            case message if isinstance(message, Icmpv6Message):
+                return []  # Neighbor Discovery and errors are the kernel's
+            case _:
+                return [drop(packet, "unsupported-packet")]
+
+    def _on_home_address_option(self, received: Received, now: Instant) -> list[Effect]:
+        packet = received.packet
+        assert packet.home_address is not None
+        state = self._cache.get(packet.home_address)
+        if isinstance(state, Registered) and state.registration.care_of_address == packet.source:
+            return [drop(packet, "unsupported-packet", "route-optimised traffic")]
+        return answer_unbound_home_address(received, self._errors, now)  # §9.3.1
+
+    # Binding Updates, §10.3
+
+    def _on_update(self, received: Received, update: BindingUpdate, now: Instant) -> list[Effect]:
+        packet = received.packet
+        home_address = packet.home_address or packet.source
+        if not is_unicast_routable(home_address) or not is_unicast_routable(packet.source):
+            return [drop(packet, "invalid-home-address", str(home_address))]  # §9.5.1
+        registration = self._registration(received, update)
+        ends = update.lifetime == 0 or registration.care_of_address == home_address  # §6.1.7
+        state = self._cache.get(home_address)
+        status = self._objection(registration, state, ends)
+        if status is not None:
+            return self._reject(registration, status, state)
+        if ends:
+            return self._deregister(registration, state, now)
+        return self._register(registration, state, now)
+
+    def _registration(self, received: Received, update: BindingUpdate) -> Registration:
+        packet = received.packet
+        home_address = packet.home_address or packet.source
+        care_of = next((o.address for o in update.options if isinstance(o, AlternateCareOfAddress)), packet.source)
+        link_local = None
+        if update.flags & BindingUpdateFlag.LINK_LOCAL_ADDRESS_COMPATIBILITY:
+            link_local = address_from(LINK_LOCAL_PREFIX, int(home_address) & int(LINK_LOCAL_PREFIX.hostmask))
+        longest = self._config.max_binding_lifetime // LIFETIME_UNIT * LIFETIME_UNIT
+        return Registration(
+            home_address=home_address,
+            care_of_address=care_of,
+            sequence=update.sequence,
+            lifetime=min(update.lifetime, longest),  # §10.3.1: no longer than asked
+            link_local=link_local,
+            source=packet.source,
+            home_agent_address=packet.destination,
+        )
+
+    def _objection(self, registration: Registration, state: State | None, ends: bool) -> Status | None:
+        """Find the status that refuses a Binding Update, if one does (§9.5.1, §10.3.1, §10.3.2)."""
+        home_address = registration.home_address
+        if not any(home_address in prefix for prefix in self._config.home_prefixes):
+            return Status.NOT_HOME_SUBNET
+        if self._config.allowed is not None and home_address not in self._config.allowed:
+            return Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
+        if state is not None and not is_newer(registration.sequence, last_sequence(state)):
+            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
+        if ends:
+            # A deregistration repeated because its acknowledgement was lost is accepted again while its
+            # sequence number is kept; without any entry there is nothing to end (§10.3.2).
+            known = isinstance(state, Registered | Deregistered)
+            return None if known else Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
+        if not is_unicast_routable(registration.care_of_address):
+            return Status.INVALID_CARE_OF_ADDRESS
+        if self._full(state):
+            return Status.INSUFFICIENT_RESOURCES
+        return None
+
+    def _full(self, state: State | None) -> bool:
+        limit = self._config.max_bindings
+        return limit is not None and state is None and len(self._cache) >= limit
+
+    def _register(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
+        match state:
+            case None | Deregistered():
+                tested = registration.defended
+                self._cache.put(
+                    registration.home_address, Probing(registration=registration, untested=frozenset(tested))
+                )
+                # §10.3.1: no answer before Duplicate Address Detection
+                return [StartDad(interface=self._config.interface, address=address) for address in tested]
+            case Probing(untested=untested):
+                self._cache.put(registration.home_address, Probing(registration=registration, untested=untested))
+                return []
+            case Registered(registration=earlier):
+                moved = earlier.care_of_address != registration.care_of_address
+                kind = RegistrationKind.MOVED if moved else RegistrationKind.REFRESHED
+                return self._accept(registration, earlier.defended, kind, now)
+
+    def _accept(
+        self,
+        registration: Registration,
+        defended: tuple[IPv6Address, ...],
+        kind: RegistrationKind,
+        now: Instant,
+    ) -> list[Effect]:
+        """Serve a binding, then acknowledge it (§10.3.1); `defended` names what is answered for already."""
+        home_address = registration.home_address
+        self._cache.put(home_address, Registered(registration=registration, deadline=now + registration.lifetime))
+        effects: list[Effect] = []
+        for address in registration.defended:
+            if address not in defended:
+                effects += self._defend(registration, address, now)
+        for address in defended:
+            if address not in registration.defended:
+                effects += self._stop_defending(address)
+        if kind is not RegistrationKind.REFRESHED:
+            effects.append(
+                InstallTunnel(
+                    home_agent_address=self._config.address,
+                    home_address=home_address,
+                    care_of_address=registration.care_of_address,
+                )
+            )
+        registered = BindingRegistered(
+            home_address=home_address,
+            care_of_address=registration.care_of_address,
+            lifetime=registration.lifetime,
+            sequence=registration.sequence,
+            kind=kind,
+        )
+        return [*effects, self._acknowledge(registration, Status.ACCEPTED), Report(event=registered)]
+
+    def _deregister(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
+        home_address = registration.home_address
+        keep = Deregistered(sequence=registration.sequence, deadline=now + self._config.delete_timeout)
+        self._cache.put(home_address, keep)
+        effects = self._stop_serving(state.registration) if isinstance(state, Registered) else []
+        return [
+            *effects,
+            self._acknowledge(registration, Status.ACCEPTED),
+            Report(event=BindingDeregistered(home_address=home_address, sequence=registration.sequence)),
+        ]
+
+    def _reject(self, registration: Registration, status: Status, state: State | None) -> list[Effect]:
+        sequence = registration.sequence
+        if status is Status.SEQUENCE_NUMBER_OUT_OF_WINDOW and state is not None:
+            sequence = last_sequence(state)  # §9.5.1: the acknowledgement tells the last one accepted
+        rejected = BindingRejected(
+            home_address=registration.home_address,
+            care_of_address=registration.care_of_address,
+            status=status,
+            sequence=registration.sequence,
+        )
+        return [self._acknowledge(registration, status, sequence), Report(event=rejected)]
+
+    def _acknowledge(self, registration: Registration, status: Status, sequence: int | None = None) -> Send:
+        """Answer a Binding Update at its source, whether or not it asked for that (§10.3.1, §9.5.4)."""
+        accepted = status is Status.ACCEPTED
+        lifetime = registration.lifetime if accepted else 0
+        if registration.care_of_address == registration.home_address:
+            lifetime = 0
+        advice = self._config.refresh_advice
+        options: tuple[MobilityOption, ...] = ()
+        if advice is not None and advice < lifetime:  # §6.2.4: shorter than the lifetime
+            options = (BindingRefreshAdvice(refresh_interval=advice),)
+        acknowledgement = BindingAcknowledgement(
+            status=status,
+            sequence=registration.sequence if sequence is None else sequence,
+            lifetime=lifetime,
+            options=options,
+        )
+        at_home = registration.source == registration.home_address
+        return Send(
+            packet=mobility_packet(
+                registration.home_agent_address,
+                registration.source,
+                acknowledgement,
+                routed_home_address=None if at_home else registration.home_address,
+            )
+        )
+
+    # Duplicate Address Detection, §10.3.1
+
+    def _probing(self, address: IPv6Address) -> tuple[IPv6Address, Probing] | None:
+        for home_address, state in self._cache:
+            if isinstance(state, Probing) and address in state.untested:
+                return home_address, state
+        return None
+
+    def _on_unique(self, address: IPv6Address, now: Instant) -> list[Effect]:
+        found = self._probing(address)
+        if found is None:
+            return []
+        home_address, state = found
+        untested = state.untested - {address}
+        if untested:
+            self._cache.put(home_address, Probing(registration=state.registration, untested=untested))
+            return []
+        return self._accept(state.registration, (), RegistrationKind.NEW, now)
+
+    def _on_duplicate(self, address: IPv6Address) -> list[Effect]:
+        found = self._probing(address)
+        if found is None:
+            return []
+        home_address, state = found
+        self._cache.remove(home_address)
+        others = [StopDad(address=other) for other in state.untested - {address}]
+        return [*others, *self._reject(state.registration, Status.DUPLICATE_ADDRESS_DETECTION_FAILED, state)]
+
+    # Serving and no longer serving, §10.4
+
+    def _defend(self, registration: Registration, address: IPv6Address, now: Instant) -> list[Effect]:
+        interface = self._config.interface
+        effects: list[Effect] = [
+            DefendAddress(interface=interface, address=address),
+            Report(event=ProxyStarted(address=address)),
+        ]
+        if self._link is not None:
+            source = self._link.link_local_address
+            packet = announcement_by_proxy(source, address, self._link.link_layer_address)
+            effects += self._announcements.start(address, packet, interface, now)
+        return effects
+
+    def _stop_defending(self, address: IPv6Address) -> list[Effect]:
+        self._announcements.stop(address)
+        return [
+            StopDefending(interface=self._config.interface, address=address),
+            Report(event=ProxyStopped(address=address)),
+        ]
+
+    def _stop_serving(self, registration: Registration) -> list[Effect]:
+        effects: list[Effect] = [RemoveTunnel(home_address=registration.home_address)]
+        for address in registration.defended:
+            effects += self._stop_defending(address)
+        return effects
+
+    def _expire(self, now: Instant) -> list[Effect]:
+        effects: list[Effect] = []
+        for home_address, state in self._cache.due(now):
+            self._cache.remove(home_address)
+            if isinstance(state, Registered):
+                effects += self._stop_serving(state.registration)
+            reason = "expired" if isinstance(state, Registered) else "deregistered"
+            effects.append(Report(event=BindingRemoved(home_address=home_address, reason=reason)))
+        return effects
+
+    def _on_refused(self, refused: Refused) -> list[Effect]:
+        """Undo a registration that the data plane cannot serve, and say so: status 130 (§9.5.1).
+
+        An older binding of the same home address ends with it: what the plane still does for it is unknown.
+        """
+        match refused.effect:
+            case InstallTunnel(home_address=address) | DefendAddress(address=address):
+                pass
+            case _:
+                return []
+        for home_address, state in self._cache:
+            if isinstance(state, Registered) and address in (home_address, *state.registration.defended):
+                self._cache.remove(home_address)
+                return [
+                    *self._stop_serving(state.registration),
+                    *self._reject(state.registration, Status.INSUFFICIENT_RESOURCES, None),
+                    Report(event=BindingRemoved(home_address=home_address, reason="refused")),
+                ]
+        return []
+
+
+def _describe(home_address: IPv6Address, state: State, now: Instant) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "home_address": str(home_address),
+        "state": type(state).__name__.lower(),
+        "sequence": last_sequence(state),
+    }
+    if isinstance(state, Probing | Registered):
+        described |= {
+            "care_of_address": str(state.registration.care_of_address),
+            "lifetime": state.registration.lifetime,
+        }
+    if state.deadline is not None:
+        described["remaining"] = round(max(state.deadline - now, 0.0), 3)
+    return described

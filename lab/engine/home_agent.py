@@ -179,8 +179,7 @@ class HomeAgent:
         if ends:
             # A deregistration repeated because its acknowledgement was lost is accepted again while its
             # sequence number is kept; without any entry there is nothing to end (§10.3.2).
-            known = isinstance(state, Registered | Deregistered)
-            return None if known else Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
+            return None if state is not None else Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
         if not is_unicast_routable(registration.care_of_address):
             return Status.INVALID_CARE_OF_ADDRESS
         if self._full(state):
@@ -246,7 +245,14 @@ class HomeAgent:
         home_address = registration.home_address
         keep = Deregistered(sequence=registration.sequence, deadline=now + self._config.delete_timeout)
         self._cache.put(home_address, keep)
-        effects = self._stop_serving(state.registration) if isinstance(state, Registered) else []
+        effects: list[Effect] = []
+        match state:
+            case Registered(registration=served):
+                effects = self._stop_serving(served)
+            case Probing(untested=untested):
+                effects = [StopDad(address=address) for address in sorted(untested)]
+            case _:
+                pass
         return [
             *effects,
             self._acknowledge(registration, Status.ACCEPTED),

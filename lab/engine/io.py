@@ -168,19 +168,21 @@ class RemoveAddress:
 class UseRouter:
     """Send what leaves from `source` (and, with `default`, everything) by a router on an interface.
 
-    `link_layer_address` spares the address resolution where an advertisement told it.
+    With a `destination`, only what goes there. `link_layer_address` spares the address resolution where an
+    advertisement told it.
     """
 
     interface: str
     router: IPv6Address
     source: IPv6Address
+    destination: IPv6Address | None = None
     default: bool = False
     link_layer_address: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetRouter:
-    """Undo the `UseRouter` of a source address."""
+    """Undo every `UseRouter` of a source address."""
 
     interface: str
     source: IPv6Address

@@ -1,0 +1,222 @@
+"""The Binding Update List entry of the home agent, RFC 6275 §11.1, §11.7 and §11.8: sequence, retries, refresh."""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from ipaddress import IPv6Address
+
+from lab.constants import (
+    ACCEPTED_BELOW,
+    INITIAL_BINDACK_TIMEOUT,
+    LIFETIME_UNIT,
+    MAX_BINDACK_TIMEOUT,
+    MAX_UPDATE_RATE,
+    Status,
+)
+from lab.engine.config import MobileNodeConfig
+from lab.engine.io import Effect, Instant, Report, Send
+from lab.engine.sequence import following
+from lab.events import BindingAcknowledged, BindingRefused, BindingUpdateSent
+from lab.wire.mobility import BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
+from lab.wire.options import AlternateCareOfAddress, BindingRefreshAdvice, MobilityOption
+from lab.wire.packet import Packet, mobility_packet
+
+REFRESH_AT = 0.8
+"""The part of a lifetime after which a binding is renewed unless the home agent advises otherwise (§11.7.1)."""
+
+
+class Outcome(Enum):
+    """What a Binding Acknowledgement means for the mobile node."""
+
+    IGNORED = auto()
+    ACCEPTED = auto()
+    RETRY = auto()
+    NOT_BOUND = auto()
+    REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of the home agent; a care-of address equal to the home address ends the binding."""
+
+    care_of_address: IPv6Address
+    valid_until: Instant
+    """The end of the care-of address and the home address, which no binding outlives (§11.7.1)."""
+    link_local_compatible: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A Binding Update that awaits its acknowledgement."""
+
+    sequence: int
+    lifetime: int
+    sent: Instant
+    attempt: int
+    timeout: float
+
+
+class HomeRegistration:
+    """The binding at the home agent as the mobile node knows it."""
+
+    def __init__(self, config: MobileNodeConfig) -> None:
+        self._config = config
+        self._sequence = config.initial_sequence
+        self._request: Request | None = None
+        self._pending: Pending | None = None
+        self._due: Instant | None = None
+        self._sent: deque[Instant] = deque(maxlen=MAX_UPDATE_RATE)
+        self._confirmed = False
+        self._expires: Instant = 0.0
+        self._may_exist_until: Instant = 0.0
+
+    @property
+    def sequence(self) -> int:
+        """The last sequence number used."""
+        return self._sequence
+
+    @property
+    def care_of_address(self) -> IPv6Address | None:
+        """What the last request asked to be bound."""
+        return None if self._request is None else self._request.care_of_address
+
+    @property
+    def state(self) -> str:
+        """A word for people: none, pending or registered."""
+        if self._request is None:
+            return "none"
+        return "pending" if self._pending is not None or not self._confirmed else "registered"
+
+    def remaining(self, now: Instant) -> float:
+        """Seconds until the acknowledged binding ends."""
+        return max(self._expires - now, 0.0) if self._confirmed else 0.0
+
+    def may_exist(self, now: Instant) -> bool:
+        """Tell whether the home agent may hold a binding, acknowledged or not."""
+        return now < self._may_exist_until
+
+    def request(self, request: Request, now: Instant) -> list[Effect]:
+        """Begin a registration, or the end of one, in place of what was asked before."""
+        known = self.may_exist(now)
+        self._request, self._pending, self._confirmed = request, None, False
+        first = INITIAL_BINDACK_TIMEOUT if known else self._config.first_bindack_timeout  # §11.8
+        return self._send(attempt=1, timeout=first, now=now)
+
+    def abandon(self) -> None:
+        """Ask no more."""
+        self._request = self._pending = self._due = None
+        self._confirmed = False
+
+    def acknowledged(self, acknowledgement: BindingAcknowledgement, now: Instant) -> tuple[list[Effect], Outcome]:
+        """Take a Binding Acknowledgement that came from the home agent (§11.7.3)."""
+        request, pending = self._request, self._pending
+        if request is None or pending is None:
+            return [], Outcome.IGNORED
+        status = acknowledgement.status
+        if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:  # its sequence number is the home agent's, not ours
+            self._sequence = acknowledgement.sequence
+            return [self._refused(status), *self._send(pending.attempt, pending.timeout, now)], Outcome.RETRY
+        if acknowledgement.sequence != pending.sequence:
+            return [], Outcome.IGNORED
+        if status < ACCEPTED_BELOW:
+            return self._accepted(request, pending, acknowledgement, now), Outcome.ACCEPTED
+        refused: list[Effect] = [self._refused(status)]
+        if pending.lifetime == 0 and status == Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE:
+            self.abandon()
+            self._may_exist_until = now
+            return refused, Outcome.NOT_BOUND
+        return refused, Outcome.REFUSED  # the next try comes with the running back-off
+
+    def deadline(self) -> Instant | None:
+        """When a Binding Update is to be sent."""
+        return self._due
+
+    def advance(self, now: Instant) -> list[Effect]:
+        """Retransmit or refresh if that is due."""
+        if self._due is None or self._due > now:
+            return []
+        pending = self._pending
+        if pending is None:
+            return self._send(attempt=1, timeout=INITIAL_BINDACK_TIMEOUT, now=now)
+        return self._send(pending.attempt + 1, min(2 * pending.timeout, MAX_BINDACK_TIMEOUT), now)
+
+    def _send(self, attempt: int, timeout: float, now: Instant) -> list[Effect]:
+        """Send the request under a new sequence number, unless that would be too often (§11.8)."""
+        request = self._request
+        assert request is not None
+        if len(self._sent) == MAX_UPDATE_RATE and now - self._sent[0] < 1.0:
+            self._due = self._sent[0] + 1.0
+            return []
+        self._sent.append(now)
+        self._sequence = following(self._sequence)
+        lifetime = self._lifetime(request, now)
+        self._pending = Pending(sequence=self._sequence, lifetime=lifetime, sent=now, attempt=attempt, timeout=timeout)
+        self._due = now + timeout
+        self._may_exist_until = max(self._may_exist_until, now + lifetime)
+        sent = BindingUpdateSent(
+            peer=self._config.home_agent,
+            home_address=self._config.home_address,
+            care_of_address=request.care_of_address,
+            sequence=self._sequence,
+            lifetime=lifetime,
+            attempt=attempt,
+        )
+        packet = self._binding_update(request, lifetime)
+        at_home = request.care_of_address == self._config.home_address
+        return [Send(packet=packet, interface=self._config.interface if at_home else None), Report(event=sent)]
+
+    def _lifetime(self, request: Request, now: Instant) -> int:
+        if request.care_of_address == self._config.home_address:
+            return 0
+        seconds = min(float(self._config.lifetime), request.valid_until - now)
+        return max(int(seconds) // LIFETIME_UNIT, 1) * LIFETIME_UNIT
+
+    def _binding_update(self, request: Request, lifetime: int) -> Packet:
+        flags = BindingUpdateFlag.ACKNOWLEDGE | BindingUpdateFlag.HOME_REGISTRATION
+        if request.link_local_compatible:
+            flags |= BindingUpdateFlag.LINK_LOCAL_ADDRESS_COMPATIBILITY
+        home_address, home_agent = self._config.home_address, self._config.home_agent
+        options: tuple[MobilityOption, ...] = ()
+        if lifetime:
+            options = (AlternateCareOfAddress(address=request.care_of_address),)  # §5.1, §11.7.1
+        update = BindingUpdate(sequence=self._sequence, flags=flags, lifetime=lifetime, options=options)
+        if request.care_of_address == home_address:  # §11.5.5: from the home address itself
+            return mobility_packet(home_address, home_agent, update)
+        return mobility_packet(request.care_of_address, home_agent, update, home_address=home_address)
+
+    def _accepted(
+        self, request: Request, pending: Pending, acknowledgement: BindingAcknowledgement, now: Instant
+    ) -> list[Effect]:
+        self._pending, self._confirmed = None, True
+        granted = min(acknowledgement.lifetime, pending.lifetime)
+        # §11.7.3: what passed since the Binding Update left is already gone from the lifetime
+        remaining = max(granted - (now - pending.sent), 0.0)
+        self._expires = self._may_exist_until = now + remaining
+        if pending.lifetime == 0:
+            self.abandon()
+        else:
+            self._due = now + self._refresh_after(acknowledgement, remaining)
+        event = BindingAcknowledged(
+            peer=self._config.home_agent,
+            home_address=self._config.home_address,
+            care_of_address=request.care_of_address,
+            sequence=acknowledgement.sequence,
+            lifetime=int(remaining),
+            status=acknowledgement.status,
+        )
+        return [Report(event=event)]
+
+    @staticmethod
+    def _refresh_after(acknowledgement: BindingAcknowledgement, remaining: float) -> float:
+        advice = [o.refresh_interval for o in acknowledgement.options if isinstance(o, BindingRefreshAdvice)]
+        return max(min([remaining * REFRESH_AT, *(float(a) for a in advice if 0 < a < remaining)]), 1.0)
+
+    def _refused(self, status: int) -> Report:
+        assert self._pending is not None
+        event = BindingRefused(
+            peer=self._config.home_agent,
+            home_address=self._config.home_address,
+            sequence=self._pending.sequence,
+            status=status,
+        )
+        return Report(event=event)

@@ -1,4 +1,4 @@
-"""Movement detection, RFC 6275 §11.5.1: which router does the mobile node's link have?"""
+"""Movement detection, RFC 6275 §11.5.1: which router the link of a mobile node has."""
 
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
@@ -227,5 +227,5 @@ class Movement:
 
     @staticmethod
     def _probe_targets(router: Router) -> tuple[IPv6Address, ...]:
-        """The router's global address where it told one: a link-local address may not be unique (§7.2)."""
+        """Prefer the global address where the router told one: a link-local address may not be unique (§7.2)."""
         return tuple(sorted(router.global_addresses)) or (router.address,)

@@ -98,12 +98,12 @@ class Netlink:
         """Look one interface up by its name."""
         request = self._encode(ifinfmsg, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
         for message in self._exchange([(request, f"find link {name}")], ifinfmsg):
-            return _link(message)
+            return _describe(message)
         raise PlaneError(f"find link {name}: no answer from the kernel")
 
     def links(self) -> list[Link]:
         """All interfaces of the namespace."""
-        return [_link(message) for message in self._dump(ifinfmsg, RTM_GETLINK, {})]
+        return [_describe(message) for message in self._dump(ifinfmsg, RTM_GETLINK, {})]
 
     def addresses(self, index: int | None = None) -> list[IPv6Interface]:
         """IPv6 addresses, of one interface or of all."""
@@ -320,7 +320,7 @@ class Netlink:
         answers: list[nlmsg] = []
         refusal: PlaneError | None = None
         while waiting:
-            for kind, sequence, body in _messages(self._socket.recv(1 << 17)):
+            for kind, sequence, body in messages(self._socket.recv(1 << 17)):
                 if sequence not in waiting:
                     continue
                 if kind == NLMSG_ERROR:
@@ -340,7 +340,7 @@ class Netlink:
         self._socket.send(octets)
         answers: list[nlmsg] = []
         while True:
-            for answer, sequence, body in _messages(self._socket.recv(1 << 17)):
+            for answer, sequence, body in messages(self._socket.recv(1 << 17)):
                 if sequence != wanted:
                     continue
                 if answer == NLMSG_DONE:
@@ -350,7 +350,7 @@ class Netlink:
                 answers.append(_decode(message, body))
 
 
-def _messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
+def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Split what one receive brought into (type, sequence, whole message)."""
     offset = 0
     while offset + HEADER.size <= len(octets):
@@ -365,7 +365,12 @@ def _decode(message: type[nlmsg], octets: bytes) -> nlmsg:
     return answer
 
 
-def _link(message: nlmsg) -> Link:
+def link_of(octets: bytes) -> Link:
+    """Read an RTM_NEWLINK or RTM_DELLINK message."""
+    return _describe(_decode(ifinfmsg, octets))
+
+
+def _describe(message: nlmsg) -> Link:
     address = message.get_attr("IFLA_ADDRESS") or ""
     return Link(
         index=message["index"],

@@ -1,0 +1,174 @@
+"""The loop between an engine and the world: inputs in, effects carried out in order, one timer."""
+
+import dataclasses
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from ipaddress import IPv6Address
+from typing import Protocol
+
+from lab.engine.duplicate_address_detection import Answer, DuplicateAddressDetection
+from lab.engine.io import (
+    DadFailed,
+    DadSucceeded,
+    DeadlineReached,
+    Engine,
+    Input,
+    Instant,
+    JoinGroup,
+    LeaveGroup,
+    Received,
+    Refused,
+    Report,
+    Send,
+    StartDad,
+    StopDad,
+)
+from lab.errors import PlaneError
+from lab.events import EffectRefused, Event, MessageReceived, MessageSent, PacketDropped
+from lab.plane.base import Plane
+from lab.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation
+from lab.wire.mobility import MobilityMessage
+from lab.wire.packet import Packet
+from lab.wire.summary import name, summary
+
+_log = logging.getLogger(__name__)
+
+
+class Outlet(Protocol):
+    """What a node sends by."""
+
+    def send(self, packet: Packet, interface: str | None) -> None:
+        """Send a packet; raises OSError."""
+
+    def join(self, interface: str, group: IPv6Address) -> None:
+        """Receive what is sent to a group; raises OSError."""
+
+    def leave(self, interface: str, group: IPv6Address) -> None:
+        """Undo `join`; raises OSError."""
+
+
+class Dispatcher:
+    """Owns the order of things: one input at a time, and all it leads to before the next."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        plane: Plane,
+        outlet: Outlet,
+        *,
+        journal: Callable[[Event], None],
+        clock: Callable[[], Instant],
+        arm: Callable[[Instant | None], None],
+    ) -> None:
+        self._engine = engine
+        self._plane = plane
+        self._outlet = outlet
+        self._journal = journal
+        self._clock = clock
+        self._arm = arm
+        self._dad = DuplicateAddressDetection()
+        self._queue: deque[Input] = deque()
+        self._busy = False
+        self.drops: Counter[str] = Counter()
+
+    def feed(self, happened: Input) -> None:
+        """Take one input; whatever it holds, the node goes on."""
+        self._queue.append(happened)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._queue:
+                self._process(self._queue.popleft())
+        finally:
+            self._busy = False
+        self._arm(self.deadline())
+
+    def deadline(self) -> Instant | None:
+        """When the next input must come even if nothing happens."""
+        due = (self._engine.deadline(), self._dad.deadline())
+        return min((instant for instant in due if instant is not None), default=None)
+
+    def _process(self, happened: Input) -> None:
+        now = self._clock()
+        try:
+            match happened:
+                case Received(packet=packet):
+                    self._note_received(packet)
+                    if isinstance(packet.payload, NeighborSolicitation | NeighborAdvertisement):
+                        self._carry_out(self._dad.handle(happened, now), now)
+                case DeadlineReached():
+                    self._carry_out(self._dad.handle(happened, now), now)
+                case _:
+                    pass
+            self._carry_out(self._engine.handle(happened, now), now)
+        except Exception:  # a fault of ours must not end the service of everybody else
+            _log.exception("while handling %r", happened)
+            self._write(PacketDropped(reason="internal-error", detail=type(happened).__name__))
+
+    def _carry_out(self, effects: Sequence[Answer], now: Instant) -> None:
+        for effect in effects:
+            match effect:
+                case Report(event=event):
+                    self._write(event)
+                case Send(packet=packet, interface=interface):
+                    self._send(packet, interface)
+                case StartDad() | StopDad():
+                    self._carry_out(self._dad.handle(effect, now), now)
+                case DadSucceeded() | DadFailed():
+                    self._queue.append(effect)
+                case JoinGroup(interface=interface, group=group):
+                    self._membership(self._outlet.join, interface, group)
+                case LeaveGroup(interface=interface, group=group):
+                    self._membership(self._outlet.leave, interface, group)
+                case plane_effect:
+                    try:
+                        self._plane.apply(plane_effect)
+                    except PlaneError as error:
+                        self._write(EffectRefused(effect=type(plane_effect).__name__, reason=str(error)))
+                        self._queue.appendleft(Refused(effect=plane_effect, reason=str(error)))
+                        return  # so no acknowledgement precedes its route
+
+    def _send(self, packet: Packet, interface: str | None) -> None:
+        try:
+            self._outlet.send(packet, interface)
+        except OSError as error:
+            detail = f"{name(packet.payload)}: {error.strerror}"
+            dropped = PacketDropped(
+                reason="not-sent", source=packet.source, destination=packet.destination, detail=detail
+            )
+            self._write(dropped)
+            return
+        if isinstance(packet.payload, MobilityMessage):
+            self._write(
+                MessageSent(
+                    message=name(packet.payload),
+                    source=packet.source,
+                    destination=packet.destination,
+                    summary=summary(packet.payload),
+                )
+            )
+
+    def _note_received(self, packet: Packet) -> None:
+        if isinstance(packet.payload, MobilityMessage):
+            self._write(
+                MessageReceived(
+                    message=name(packet.payload),
+                    source=packet.source,
+                    destination=packet.destination,
+                    summary=summary(packet.payload),
+                )
+            )
+
+    def _membership(self, change: Callable[[str, IPv6Address], None], interface: str, group: IPv6Address) -> None:
+        try:
+            change(interface, group)
+        except (OSError, PlaneError) as error:
+            _log.debug("multicast group %s on %s: %s", group, interface, error)
+
+    def _write(self, event: Event) -> None:
+        if isinstance(event, PacketDropped):
+            self.drops[event.reason] += 1
+            event = dataclasses.replace(event, count=self.drops[event.reason])
+        self._journal(event)

@@ -1,0 +1,189 @@
+"""A node as a running service: sockets, the clock and signals around a dispatcher."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Callable, Mapping
+from ipaddress import IPv6Address
+from typing import Any
+
+from lab.daemon.config import NodeConfig, Role
+from lab.daemon.control import CommandError, Control
+from lab.daemon.dispatcher import Dispatcher
+from lab.daemon.journal import Journal
+from lab.daemon.links import LinkEvents
+from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
+from lab.engine.correspondent import Correspondent
+from lab.engine.home_agent import HomeAgent
+from lab.engine.io import DeadlineReached, Engine, Instant, LinkHint, Malformed, Received, Started
+from lab.engine.mobile_node import MobileNode
+from lab.errors import ConfigError, WireError
+from lab.events import NodeStarted, NodeStopped, PacketDropped
+from lab.netlink import Netlink
+from lab.plane import sysctl
+from lab.plane.user import DEVICE, UserPlane
+from lab.wire.packet import parse
+
+_log = logging.getLogger(__name__)
+
+
+def engine_for(config: NodeConfig) -> Engine:
+    """Make the engine of a node's role."""
+    match config.role:
+        case Role.HOME_AGENT if config.home_agent is not None:
+            return HomeAgent(config.home_agent)
+        case Role.MOBILE_NODE if config.mobile_node is not None:
+            return MobileNode(config.mobile_node)
+        case Role.CORRESPONDENT if config.correspondent is not None:
+            return Correspondent(config.correspondent)
+        case _:
+            raise ConfigError(f"role {config.role} has no table")
+
+
+class Service:
+    """Runs one node until it is told to stop, and leaves nothing of it behind."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        self._reason = ""
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = contextlib.ExitStack()
+        self._journal = Journal(config.name, config.journal)
+        _prepare(config)
+        netlink = self._closing.enter_context(Netlink())
+        self._plane = UserPlane(self._watch, self._on_tunnelled)
+        self._closing.callback(self._plane.close)
+        if config.mobile_node is not None:
+            self._plane.own_home_address(config.mobile_node.home_address)
+        sender = Sender(netlink)
+        self._closing.callback(sender.close)
+        self._mobility = MobilityReceiver(netlink)
+        self._closing.callback(self._mobility.close)
+        self._icmpv6 = Icmpv6Receiver()
+        self._closing.callback(self._icmpv6.close)
+        self._links = LinkEvents(netlink, config.interfaces)
+        self._closing.callback(self._links.close)
+        self._engine = engine_for(config)
+        self._dispatcher = Dispatcher(
+            self._engine,
+            self._plane,
+            sender,
+            journal=self._journal.write,
+            clock=time.monotonic,
+            arm=self._arm,
+        )
+
+    async def run(self) -> None:
+        """Serve until SIGTERM, SIGINT or the command `stop`."""
+        control = None if self._config.control is None else Control(self._config.control, self._commands())
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._loop.add_signal_handler(number, self.stop, signal.Signals(number).name)
+            self._watch(self._mobility.fileno(), self._on_mobility)
+            self._watch(self._icmpv6.fileno(), self._on_icmpv6)
+            self._watch(self._links.fileno(), self._on_links)
+            self._journal.write(NodeStarted(role=self._config.role, plane=self._plane.name))
+            self._dispatcher.feed(Started())
+            for change in self._links.present():
+                self._dispatcher.feed(change)
+            if control is not None:
+                await control.start()
+            await self._stopping.wait()
+        finally:
+            if control is not None:
+                await control.close()
+            self._arm(None)
+            self._closing.close()
+            self._journal.write(NodeStopped(reason=self._reason or "error"))
+
+    def stop(self, reason: str) -> None:
+        """End the service in order."""
+        self._reason = reason
+        self._stopping.set()
+
+    def _watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        self._loop.add_reader(descriptor, callback)
+        self._closing.callback(self._loop.remove_reader, descriptor)
+
+    def _arm(self, deadline: Instant | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None and not self._stopping.is_set():
+            # The event loop's clock is time.monotonic, the one that the engines are given.
+            self._timer = self._loop.call_at(deadline, self._dispatcher.feed, DeadlineReached())
+
+    def _on_links(self) -> None:
+        changes, addresses_changed = self._links.receive()
+        if addresses_changed:
+            self._mobility.forget_addresses()
+        for change in changes:
+            self._dispatcher.feed(change)
+
+    def _on_mobility(self) -> None:
+        while (received := self._mobility.receive()) is not None:
+            self._take(*received, tunnelled=False)
+
+    def _on_tunnelled(self, octets: bytes) -> None:
+        self._take(octets, DEVICE, tunnelled=True)
+
+    def _take(self, octets: bytes, interface: str, *, tunnelled: bool) -> None:
+        try:
+            packet = parse(octets)
+        except WireError as error:
+            source, destination = IPv6Address(octets[8:24]), IPv6Address(octets[24:40])
+            self._dispatcher.feed(
+                Malformed(error=error, source=source, destination=destination, invoking=octets, interface=interface)
+            )
+            return
+        self._dispatcher.feed(Received(packet=packet, interface=interface, tunnelled=tunnelled))
+
+    def _on_icmpv6(self) -> None:
+        while True:
+            try:
+                received = self._icmpv6.receive()
+            except WireError as error:
+                self._journal.write(PacketDropped(reason=error.reason, detail=error.detail))
+                continue
+            except OSError as error:  # the interface went away between the packet and its name
+                _log.debug("ICMPv6: %s", error)
+                continue
+            if received is None:
+                return
+            packet, interface = received
+            self._dispatcher.feed(Received(packet=packet, interface=interface))
+
+    def _commands(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
+        return {
+            "ping": lambda _: {"name": self._config.name, "role": self._config.role, "plane": self._plane.name},
+            "bindings": lambda _: self._engine.snapshot(time.monotonic()),
+            "counters": lambda _: {"plane": self._plane.counters(), "drops": dict(self._dispatcher.drops)},
+            "hint": self._hint,
+            "stop": lambda _: self.stop("command"),
+        }
+
+    def _hint(self, request: Mapping[str, Any]) -> None:
+        interface = request.get("interface")
+        if interface not in self._config.interfaces:
+            known = ", ".join(self._config.interfaces) or "none"
+            raise CommandError(f"interface {interface!r} is not watched by this node; watched: {known}")
+        self._dispatcher.feed(LinkHint(interface=str(interface)))
+
+
+def _prepare(config: NodeConfig) -> None:
+    """Set the kernel's own behaviour aside where the node sees to it itself."""
+    if (node := config.mobile_node) is not None:
+        sysctl.set_interface(
+            node.interface, accept_ra=0, autoconf=0, router_solicitations=0, dad_transmits=0, accept_dad=0
+        )
+    if config.home_agent is not None and not sysctl.forwarding():
+        raise ConfigError("a home agent forwards packets: set net.ipv6.conf.all.forwarding to 1 first")
+
+
+async def serve(config: NodeConfig) -> None:
+    """Run a node to its end."""
+    await Service(config).run()

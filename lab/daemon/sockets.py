@@ -1,0 +1,201 @@
+"""The sockets of a node: one way to send, one way to receive mobility, one for ICMPv6.
+
+A kernel without IPV6_MIP6 would answer a Home Address option, a type 2 routing header or a Mobility Header with an
+error. So nftables hides them from it, and a packet socket takes them.
+"""
+
+import socket
+import struct
+import subprocess
+from ipaddress import IPv6Address
+
+from lab.errors import MalformedReason, MissingError, PlaneError, WireError
+from lab.netlink import Netlink
+from lab.plane import packet_filter
+from lab.plane.packet_filter import Instruction
+from lab.wire import icmpv6
+from lab.wire.packet import (
+    DESTINATION_OPTIONS,
+    HEADER_OCTETS,
+    HOME_ADDRESS_OPTION,
+    ROUTING,
+    Packet,
+    build,
+)
+
+_ETH_P_IPV6 = 0x86DD
+_PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4
+_IPV6_FREEBIND = 78
+_ICMP6_FILTER = 1
+_MOBILITY_HEADER = 135
+_ICMPV6_TYPES = (1, 2, 3, 4, 133, 134, 135, 136, 144, 145, 146, 147)
+_HOME_ADDRESS_AT = HEADER_OCTETS + 6
+"""Where the first Home Address option of a first Destination Options header must begin (§6.3: 8n+6)."""
+_ROUTING_TYPE_AT = HEADER_OCTETS + 2
+
+_HIDE = f"""
+table ip6 {{name}} {{{{
+    chain hide {{{{
+        type filter hook prerouting priority -300; policy accept;
+        fib daddr type != local accept
+        ip6 nexthdr {_MOBILITY_HEADER} counter drop
+        ip6 nexthdr {DESTINATION_OPTIONS} @nh,{_HOME_ADDRESS_AT * 8},8 {HOME_ADDRESS_OPTION} counter drop
+        ip6 nexthdr {ROUTING} @nh,{_ROUTING_TYPE_AT * 8},8 2 counter drop
+    }}}}
+}}}}
+"""
+
+_MOBILITY = (
+    Instruction(packet_filter.LOAD_WORD, 0, 0, packet_filter.PACKET_TYPE),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 9, 0, _PACKET_OUTGOING),
+    Instruction(packet_filter.LOAD_BYTE, 0, 0, 6),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 6, 0, _MOBILITY_HEADER),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 3, 0, ROUTING),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 0, 5, DESTINATION_OPTIONS),
+    Instruction(packet_filter.LOAD_BYTE, 0, 0, _HOME_ADDRESS_AT),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 2, 3, HOME_ADDRESS_OPTION),
+    Instruction(packet_filter.LOAD_BYTE, 0, 0, _ROUTING_TYPE_AT),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 0, 1, 2),
+    Instruction(packet_filter.RETURN, 0, 0, packet_filter.EVERYTHING),
+    Instruction(packet_filter.RETURN, 0, 0, packet_filter.NOTHING),
+)
+
+
+class Sender:
+    """Sends whole packets, and is a member of multicast groups."""
+
+    def __init__(self, netlink: Netlink) -> None:
+        self._netlink = netlink
+        self._socket = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+        self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+
+    def send(self, packet: Packet, interface: str | None) -> None:
+        """Send a packet; raises OSError where the kernel does not."""
+        index = 0 if interface is None else self._netlink.link(interface).index
+        # The source is told beside the packet so that the rules for it choose the route (§11.3.1).
+        told = struct.pack("=16sI", packet.source.packed, index)
+        ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
+        self._socket.sendmsg([build(packet)], ancillary, 0, (str(packet.destination), 0, 0, index))
+
+    def join(self, interface: str, group: IPv6Address) -> None:
+        """Receive what is sent to a group."""
+        self._membership(socket.IPV6_JOIN_GROUP, interface, group)
+
+    def leave(self, interface: str, group: IPv6Address) -> None:
+        """Undo `join`."""
+        self._membership(socket.IPV6_LEAVE_GROUP, interface, group)
+
+    def close(self) -> None:
+        """End all memberships too."""
+        self._socket.close()
+
+    def _membership(self, option: int, interface: str, group: IPv6Address) -> None:
+        request = group.packed + struct.pack("=I", self._netlink.link(interface).index)
+        self._socket.setsockopt(socket.IPPROTO_IPV6, option, request)
+
+
+class MobilityReceiver:
+    """Receives mobility messages and other packets that the kernel must not see, for addresses of this node."""
+
+    def __init__(self, netlink: Netlink, table: str = "mip6lab") -> None:
+        self._netlink = netlink
+        self._table = table
+        self._own: frozenset[IPv6Address] = frozenset()
+        self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IPV6))
+        packet_filter.attach(self._socket, _MOBILITY)
+        _nft(f"add table ip6 {table}\ndelete table ip6 {table}\n" + _HIDE.format(name=table))
+
+    def fileno(self) -> int:
+        """Give the descriptor, to be watched."""
+        return self._socket.fileno()
+
+    def forget_addresses(self) -> None:
+        """Look the node's addresses up anew before the next packet."""
+        self._own = frozenset()
+
+    def receive(self) -> tuple[bytes, str] | None:
+        """Take one packet for this node with its interface; None if there is none."""
+        while True:
+            try:
+                octets, address = self._socket.recvfrom(1 << 16)
+            except BlockingIOError:
+                return None
+            if address[2] == _PACKET_OTHERHOST or len(octets) < HEADER_OCTETS:
+                continue
+            if self._is_own(IPv6Address(octets[24:40])):
+                return octets, str(address[0])
+
+    def close(self) -> None:
+        """Let the kernel see everything again."""
+        self._socket.close()
+        _nft(f"add table ip6 {self._table}\ndelete table ip6 {self._table}\n")
+
+    def _is_own(self, address: IPv6Address) -> bool:
+        if not self._own:
+            self._own = frozenset(entry.ip for entry in self._netlink.addresses())
+        return address in self._own
+
+
+class Icmpv6Receiver:
+    """Receives the ICMPv6 messages that concern mobility; the kernel has verified their checksums."""
+
+    def __init__(self) -> None:
+        self._socket = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+        blocked = bytearray(b"\xff" * 32)
+        for kind in _ICMPV6_TYPES:
+            word = kind >> 5
+            value = struct.unpack_from("=I", blocked, 4 * word)[0] & ~(1 << (kind & 31))
+            struct.pack_into("=I", blocked, 4 * word, value)
+        self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, bytes(blocked))
+        self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+
+    def fileno(self) -> int:
+        """Give the descriptor, to be watched."""
+        return self._socket.fileno()
+
+    def receive(self) -> tuple[Packet, str] | None:
+        """Take one message with its interface; None if there is none; raises `WireError`."""
+        try:
+            octets, ancillary, _, address = self._socket.recvmsg(1 << 16, 256)
+        except BlockingIOError:
+            return None
+        destination, hop_limit, index = IPv6Address("::"), 0, address[3]
+        for level, kind, data in ancillary:
+            if level != socket.IPPROTO_IPV6:
+                continue
+            if kind == socket.IPV6_PKTINFO:
+                destination, index = IPv6Address(data[:16]), struct.unpack_from("=I", data, 16)[0]
+            elif kind == socket.IPV6_HOPLIMIT:
+                hop_limit = struct.unpack("=i", data)[0]
+        if len(octets) < icmpv6.FIXED_OCTETS:
+            raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
+        packet = Packet(
+            source=IPv6Address(address[0].partition("%")[0]),
+            destination=destination,
+            hop_limit=hop_limit,
+            payload=icmpv6.parse_message(octets),
+            payload_octets=octets,
+        )
+        return packet, socket.if_indextoname(index)
+
+    def close(self) -> None:
+        """Receive no more."""
+        self._socket.close()
+
+
+def _socket(family: int, kind: int, protocol: int) -> socket.socket:
+    try:
+        return socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
+    except PermissionError as error:
+        raise MissingError("a node needs raw sockets: run it as root, or with CAP_NET_RAW and CAP_NET_ADMIN") from error
+
+
+def _nft(script: str) -> None:
+    try:
+        subprocess.run(["nft", "-f", "-"], input=script, text=True, capture_output=True, check=True)
+    except FileNotFoundError as error:
+        raise MissingError("nft is missing: install the package nftables") from error
+    except subprocess.CalledProcessError as error:
+        raise PlaneError(f"nft: {error.stderr.strip()}") from error

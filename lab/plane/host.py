@@ -1,0 +1,157 @@
+"""What all planes share: addresses, routes, rules and proxies of the host's own stack, by netlink.
+
+Two routes to the same place have different metrics, so that the tunnel wins over a router while it exists.
+Each source address that must leave by a router of its own has a rule and a table (RFC 6275 §11.3.1).
+"""
+
+import contextlib
+import itertools
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, IPv6Network
+
+from lab.engine.io import AddAddress, DefendAddress, ForgetRouter, RemoveAddress, StopDefending, UseRouter
+from lab.errors import PlaneError
+from lab.netlink import Netlink
+from lab.plane import sysctl
+
+ANYWHERE = IPv6Network("::/0")
+TUNNEL_METRIC, ROUTER_METRIC = 100, 200
+RULE_PRIORITY = 1000
+FIRST_TABLE = 6275
+"""Tables from here on are ours."""
+
+
+@dataclass(slots=True)
+class _Source:
+    """The table of one source address and the routes in it and in the main table."""
+
+    table: int
+    routes: set[tuple[IPv6Network, int, int]] = field(default_factory=set)
+    """Destination, interface index, metric."""
+    default: int | None = None
+    """Interface of the route in the main table."""
+
+
+class Host:
+    """Changes the host's stack and can undo all of it."""
+
+    def __init__(self, netlink: Netlink) -> None:
+        self._netlink = netlink
+        self._indexes: dict[str, int] = {}
+        self._sources: dict[IPv6Address, _Source] = {}
+        self._addresses: set[AddAddress] = set()
+        self._defended: set[DefendAddress] = set()
+        self._tables = itertools.count(FIRST_TABLE)
+
+    def index(self, interface: str) -> int:
+        """Look an interface up, once."""
+        if interface not in self._indexes:
+            self._indexes[interface] = self._netlink.link(interface).index
+        return self._indexes[interface]
+
+    def add_address(self, effect: AddAddress) -> None:
+        """Configure an address that is usable at once."""
+        self._netlink.add_address(self.index(effect.interface), effect.address, effect.prefix_length)
+        self._addresses.add(effect)
+
+    def remove_address(self, effect: RemoveAddress) -> None:
+        """Take an address away; one that is not there is no error."""
+        added = AddAddress(interface=effect.interface, address=effect.address, prefix_length=effect.prefix_length)
+        if added in self._addresses:
+            self._addresses.discard(added)
+            self._netlink.remove_address(self.index(effect.interface), effect.address, effect.prefix_length)
+
+    def use_router(self, effect: UseRouter) -> None:
+        """Route what leaves from a source by a router."""
+        index = self.index(effect.interface)
+        source = self._source(effect.source)
+        if effect.link_layer_address is not None:
+            self._netlink.set_neighbor(index, effect.router, effect.link_layer_address)
+        if effect.default:
+            self._netlink.add_route(ANYWHERE, via=effect.router, interface=index, metric=ROUTER_METRIC)
+            source.default = index
+            return
+        destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
+        self._netlink.add_route(
+            destination, via=effect.router, interface=index, table=source.table, metric=ROUTER_METRIC
+        )
+        source.routes.add((destination, index, ROUTER_METRIC))
+
+    def forget_router(self, effect: ForgetRouter) -> None:
+        """Undo `use_router` of a source; the routes into a tunnel stay."""
+        source = self._sources.get(effect.source)
+        if source is None:
+            return
+        index = self.index(effect.interface)
+        for route in [route for route in source.routes if route[1] == index]:
+            self._remove_route(source, route)
+        if source.default is not None:
+            self._netlink.remove_route(ANYWHERE, interface=source.default, metric=ROUTER_METRIC)
+            source.default = None
+        self._release(effect.source, source)
+
+    def route_source(self, address: IPv6Address, index: int) -> None:
+        """Route what leaves from a source into a tunnel device."""
+        source = self._source(address)
+        self._netlink.add_route(ANYWHERE, interface=index, table=source.table, metric=TUNNEL_METRIC)
+        source.routes.add((ANYWHERE, index, TUNNEL_METRIC))
+
+    def unroute_source(self, address: IPv6Address, index: int) -> None:
+        """Undo `route_source`."""
+        source = self._sources.get(address)
+        if source is not None and (ANYWHERE, index, TUNNEL_METRIC) in source.routes:
+            self._remove_route(source, (ANYWHERE, index, TUNNEL_METRIC))
+            self._release(address, source)
+
+    def defend(self, effect: DefendAddress) -> None:
+        """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
+        sysctl.set_interface(effect.interface, proxy_ndp=1)
+        sysctl.set_neighbor(effect.interface, proxy_delay=0)
+        self._netlink.add_proxy(self.index(effect.interface), effect.address)
+        self._defended.add(effect)
+
+    def stop_defending(self, effect: StopDefending) -> None:
+        """Undo `defend`; an address that is not defended is no error."""
+        defended = DefendAddress(interface=effect.interface, address=effect.address)
+        if defended in self._defended:
+            self._defended.discard(defended)
+            self._netlink.remove_proxy(self.index(effect.interface), effect.address)
+
+    def close(self) -> None:
+        """Undo everything that is left, as far as it can still be undone."""
+        for address, source in [*self._sources.items()]:
+            for route in [*source.routes]:
+                with contextlib.suppress(PlaneError):
+                    self._remove_route(source, route)
+            source.routes.clear()
+            if source.default is not None:
+                with contextlib.suppress(PlaneError):
+                    self._netlink.remove_route(ANYWHERE, interface=source.default, metric=ROUTER_METRIC)
+                source.default = None
+            with contextlib.suppress(PlaneError):
+                self._release(address, source)
+        for defended in [*self._defended]:
+            with contextlib.suppress(PlaneError):
+                self.stop_defending(StopDefending(interface=defended.interface, address=defended.address))
+        for added in [*self._addresses]:
+            removal = RemoveAddress(interface=added.interface, address=added.address, prefix_length=added.prefix_length)
+            with contextlib.suppress(PlaneError):
+                self.remove_address(removal)
+
+    def _source(self, address: IPv6Address) -> _Source:
+        if address not in self._sources:
+            source = _Source(table=next(self._tables))
+            self._netlink.add_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
+            self._sources[address] = source
+        return self._sources[address]
+
+    def _release(self, address: IPv6Address, source: _Source) -> None:
+        """Give up the rule of a source without routes."""
+        if not source.routes and source.default is None:
+            del self._sources[address]
+            self._netlink.remove_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
+
+    def _remove_route(self, source: _Source, route: tuple[IPv6Network, int, int]) -> None:
+        destination, index, metric = route
+        source.routes.discard(route)
+        self._netlink.remove_route(destination, interface=index, table=source.table, metric=metric)

@@ -1,0 +1,65 @@
+"""A plane that only remembers: for tests, and to see what a plane would be asked to do."""
+
+from lab.engine.io import (
+    AddAddress,
+    DefendAddress,
+    ForgetRouter,
+    InstallReverseTunnel,
+    InstallTunnel,
+    PlaneEffect,
+    RemoveAddress,
+    RemoveReverseTunnel,
+    RemoveTunnel,
+    StopDefending,
+    UseRouter,
+)
+from lab.errors import PlaneError
+
+
+class MemoryPlane:
+    """Keeps what is in force; `refuse` names the kinds of effects that it cannot carry out."""
+
+    name = "memory"
+
+    def __init__(self, refuse: frozenset[type[PlaneEffect]] = frozenset()) -> None:
+        self.refuse = refuse
+        self.applied: list[PlaneEffect] = []
+        self.addresses: set[object] = set()
+        self.routers: dict[object, UseRouter] = {}
+        self.defended: set[object] = set()
+        self.tunnels: dict[object, InstallTunnel] = {}
+        self.reverse_tunnels: dict[object, InstallReverseTunnel] = {}
+
+    def apply(self, effect: PlaneEffect) -> None:
+        """Remember one effect; raises `PlaneError` for those to be refused."""
+        if type(effect) in self.refuse:
+            raise PlaneError(f"{type(effect).__name__} is refused")
+        self.applied.append(effect)
+        match effect:
+            case AddAddress(address=address):
+                self.addresses.add(address)
+            case RemoveAddress(address=address):
+                self.addresses.discard(address)
+            case UseRouter(source=source):
+                self.routers[source] = effect
+            case ForgetRouter(source=source):
+                self.routers.pop(source, None)
+            case DefendAddress(address=address):
+                self.defended.add(address)
+            case StopDefending(address=address):
+                self.defended.discard(address)
+            case InstallTunnel(home_address=home_address):
+                self.tunnels[home_address] = effect
+            case RemoveTunnel(home_address=home_address):
+                self.tunnels.pop(home_address, None)
+            case InstallReverseTunnel(home_address=home_address):
+                self.reverse_tunnels[home_address] = effect
+            case RemoveReverseTunnel(home_address=home_address):
+                self.reverse_tunnels.pop(home_address, None)
+
+    def counters(self) -> dict[str, int]:
+        """Nothing passes through memory."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing is left behind."""

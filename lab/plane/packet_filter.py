@@ -1,0 +1,35 @@
+"""Classic BPF programs on sockets: what is not wanted never wakes Python."""
+
+import ctypes
+import socket
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_SO_ATTACH_FILTER = 26
+
+LOAD_BYTE, LOAD_WORD, JUMP_IF_EQUAL, RETURN = 0x30, 0x20, 0x15, 0x06
+PACKET_TYPE = 0xFFFFF000 + 4
+"""Where a filter finds the packet type of an AF_PACKET socket."""
+EVERYTHING, NOTHING = 0x40000, 0
+
+
+class Instruction(NamedTuple):
+    """One instruction: jumps count the instructions that are skipped."""
+
+    code: int
+    jump_true: int
+    jump_false: int
+    value: int
+
+
+TAKE_NOTHING = (Instruction(RETURN, 0, 0, NOTHING),)
+
+
+def attach(target: socket.socket, program: Sequence[Instruction]) -> None:
+    """Filter what a socket receives from now on."""
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    buffer = ctypes.create_string_buffer(code)
+    target.setsockopt(
+        socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
+    )

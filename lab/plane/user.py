@@ -1,0 +1,239 @@
+"""The `user` plane: bi-directional tunnelling in Python, by a TUN device and raw sockets (RFC 2473).
+
+It needs no more of the kernel than TUN, and is the readable reference for the other planes. Packets are looked at
+by fixed offsets alone: they are the payload of others.
+"""
+
+import errno
+import socket
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
+
+from lab.engine.io import (
+    AddAddress,
+    DefendAddress,
+    ForgetRouter,
+    InstallReverseTunnel,
+    InstallTunnel,
+    PlaneEffect,
+    RemoveAddress,
+    RemoveReverseTunnel,
+    RemoveTunnel,
+    StopDefending,
+    UseRouter,
+)
+from lab.errors import PlaneError
+from lab.netlink import Netlink
+from lab.plane import packet_filter, sysctl
+from lab.plane.base import Watch
+from lab.plane.host import ANYWHERE, TUNNEL_METRIC, Host
+from lab.plane.tun import Tun
+from lab.wire.icmpv6 import PacketTooBig
+from lab.wire.packet import HEADER_OCTETS, IPV6, Packet, build
+
+DEVICE = "mip0"
+TUNNEL_MTU = 1460
+"""An Ethernet's 1500 octets less the outer header."""
+MINIMUM_MTU = 1280
+PACKETS_PER_WAKE = 64
+"""So many packets are carried before other work has its turn."""
+INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
+_NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
+_MOBILITY_HEADER = 135
+_IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_MTU = 23, 2, 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tunnel:
+    """One way out, and where packets must come from to be taken back (§5.5)."""
+
+    local: IPv6Address
+    remote: IPv6Address
+    outlet: socket.socket
+
+
+class UserPlane:
+    """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source)."""
+
+    name = "user"
+
+    def __init__(self, watch: Watch, deliver: Callable[[bytes], None]) -> None:
+        self._deliver = deliver
+        self._netlink = Netlink()
+        self._host = Host(self._netlink)
+        self._tun = Tun(DEVICE)
+        self._inlet = _raw_tunnel_socket()
+        self._index = self._host.index(DEVICE)
+        self._towards: dict[bytes, _Tunnel] = {}
+        self._from: dict[bytes, _Tunnel] = {}
+        self._home_addresses: set[IPv6Address] = set()
+        self._counters: Counter[str] = Counter()
+        sysctl.set_interface(DEVICE, addr_gen_mode=1, accept_ra=0)
+        self._netlink.set_link(self._index, up=True, mtu=TUNNEL_MTU)
+        watch(self._tun.fileno(), self._carry_out)
+        watch(self._inlet.fileno(), self._take_in)
+
+    def apply(self, effect: PlaneEffect) -> None:
+        """Carry out one effect; raises `PlaneError`."""
+        match effect:
+            case AddAddress():
+                self._host.add_address(effect)
+            case RemoveAddress():
+                self._host.remove_address(effect)
+            case UseRouter():
+                self._host.use_router(effect)
+            case ForgetRouter():
+                self._host.forget_router(effect)
+            case DefendAddress():
+                self._host.defend(effect)
+            case StopDefending():
+                self._host.stop_defending(effect)
+            case InstallTunnel():
+                self._install(effect)
+            case RemoveTunnel(home_address=home_address):
+                self._remove(home_address)
+            case InstallReverseTunnel():
+                self._install_reverse(effect)
+            case RemoveReverseTunnel(home_address=home_address):
+                self._remove_reverse(home_address)
+
+    def counters(self) -> dict[str, int]:
+        """Packets by what became of them."""
+        return dict(self._counters)
+
+    def close(self) -> None:
+        """Take back every route, address and device."""
+        for tunnel in (*self._towards.values(), *self._from.values()):
+            tunnel.outlet.close()
+        self._towards.clear()
+        self._from.clear()
+        self._host.close()
+        self._inlet.close()
+        self._tun.close()
+        self._netlink.close()
+
+    # A home agent's tunnels, §10.4.2 and §10.4.5
+
+    def _install(self, effect: InstallTunnel) -> None:
+        tunnel = _open(effect.home_agent_address, effect.care_of_address)
+        key = effect.home_address.packed
+        earlier = self._towards.get(key)
+        if earlier is None:
+            self._netlink.add_route(IPv6Network(effect.home_address), interface=self._index, metric=TUNNEL_METRIC)
+        self._towards[key] = tunnel
+        if earlier is not None:
+            earlier.outlet.close()
+
+    def _remove(self, home_address: IPv6Address) -> None:
+        tunnel = self._towards.pop(home_address.packed, None)
+        if tunnel is not None:
+            tunnel.outlet.close()
+            self._netlink.remove_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
+
+    # A mobile node's reverse tunnel, §11.3.1
+
+    def _install_reverse(self, effect: InstallReverseTunnel) -> None:
+        home_address = effect.home_address
+        tunnel = _open(effect.care_of_address, effect.home_agent_address)
+        earlier = self._from.get(home_address.packed)
+        self._from[home_address.packed] = tunnel
+        if earlier is not None:
+            earlier.outlet.close()
+            return
+        self.own_home_address(home_address)
+        self._host.route_source(home_address, self._index)
+        self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+
+    def own_home_address(self, home_address: IPv6Address) -> None:
+        """Keep a home address on the tunnel device for good, so that sockets hold on to it wherever the node is."""
+        if home_address not in self._home_addresses:
+            self._home_addresses.add(home_address)
+            self._host.add_address(AddAddress(interface=DEVICE, address=home_address, prefix_length=128))
+
+    def _remove_reverse(self, home_address: IPv6Address) -> None:
+        tunnel = self._from.pop(home_address.packed, None)
+        if tunnel is not None:
+            tunnel.outlet.close()
+            self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
+            self._host.unroute_source(home_address, self._index)
+
+    # Packets
+
+    def _carry_out(self) -> None:
+        """Take packets from the kernel into their tunnels."""
+        for _ in range(PACKETS_PER_WAKE):
+            packet = self._tun.read()
+            if packet is None:
+                return
+            tunnel = self._towards.get(packet[_DESTINATION]) or self._from.get(packet[_SOURCE])
+            if tunnel is None:
+                self._counters["no-tunnel"] += 1
+                continue
+            try:
+                tunnel.outlet.send(packet)
+                self._counters["tunnelled"] += 1
+            except OSError as error:
+                self._counters[f"not-sent-{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
+                if error.errno == errno.EMSGSIZE:
+                    self._report_too_big(packet, tunnel)
+
+    def _take_in(self) -> None:
+        """Take packets out of tunnels, those alone that come from where they must."""
+        for _ in range(PACKETS_PER_WAKE):
+            try:
+                packet, address = self._inlet.recvfrom(1 << 16)
+            except BlockingIOError:
+                return
+            outer_source = IPv6Address(address[0].partition("%")[0])
+            if len(packet) < HEADER_OCTETS:
+                self._counters["truncated"] += 1
+                continue
+            forward = self._towards.get(packet[_SOURCE])
+            if forward is not None:
+                expected = forward.remote  # §10.4.5: the registered care-of address
+            elif (backward := self._from.get(packet[_DESTINATION])) is not None:
+                expected = backward.remote  # §5.5: the home agent
+            else:
+                self._counters["unknown-inner-source"] += 1
+                continue
+            if outer_source != expected:
+                self._counters["wrong-outer-source"] += 1
+                continue
+            self._counters["detunnelled"] += 1
+            if packet[_NEXT_HEADER] == _MOBILITY_HEADER and packet[_DESTINATION] in self._from:
+                self._deliver(packet)
+            elif not self._tun.write(packet):
+                self._counters["not-delivered"] += 1
+
+    def _report_too_big(self, packet: bytes, tunnel: _Tunnel) -> None:
+        """Tell the sender of a packet what fits its tunnel (RFC 2473 §7.1)."""
+        path_mtu = tunnel.outlet.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)
+        report = Packet(
+            source=tunnel.local if packet[_DESTINATION] in self._towards else tunnel.remote,
+            destination=IPv6Address(packet[_SOURCE]),
+            payload=PacketTooBig(mtu=max(path_mtu - HEADER_OCTETS, MINIMUM_MTU), invoking=packet[:INVOKING_OCTETS]),
+        )
+        self._tun.write(build(report))
+        self._counters["too-big"] += 1
+
+
+def _open(local: IPv6Address, remote: IPv6Address) -> _Tunnel:
+    outlet = _raw_tunnel_socket()
+    try:
+        outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
+        outlet.bind((str(local), 0))
+        outlet.connect((str(remote), 0))
+        packet_filter.attach(outlet, packet_filter.TAKE_NOTHING)  # the one inlet takes what comes back
+    except OSError as error:
+        outlet.close()
+        raise PlaneError(f"open tunnel from {local} to {remote}: {error.strerror}") from error
+    return _Tunnel(local=local, remote=remote, outlet=outlet)
+
+
+def _raw_tunnel_socket() -> socket.socket:
+    try:
+        return socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, IPV6)
+    except OSError as error:
+        raise PlaneError(f"open a raw socket for tunnels: {error.strerror} (root is needed)") from error

@@ -1,11 +1,16 @@
-"""The command `mip6lab`: finds the command, runs it, turns our errors into one clear line."""
+"""The command `mip6lab`: finds the command, runs it, turns our errors into one clear line.
+
+Each command is a module `lab.cli.NAME` with a docstring (its description), `EXAMPLES` (shown below its help),
+`add_arguments(parser)` and `run(args)`, which gives the exit status. Only the module of the command that is
+wanted is imported, so that help comes at once and a node starts light.
+"""
 
 import argparse
 import importlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from typing import Any
 
 from lab.errors import Mip6LabError
 
@@ -20,8 +25,8 @@ COMMANDS = {
     "node": "run one home agent, correspondent node or mobile node",
     "clean": "remove whatever a crash left",
 }
-INTERRUPTED = 130
 FAILED = 2
+INTERRUPTED = 130
 
 _EXAMPLES = """examples:
   mip6lab doctor
@@ -38,48 +43,64 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     parser = _parser(given)
     args = parser.parse_args(given)
-    if not hasattr(args, "run"):
+    if args.command is None:
         parser.print_help()
         return FAILED
     try:
-        return int(args.run(args))
-    except Mip6LabError as error:
+        status = int(args.run(args))
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("mip6lab: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (Mip6LabError, OSError) as error:
         if args.debug:
             raise
         print(f"mip6lab: {error}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        print("mip6lab: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+
+
+class _Version(argparse.Action):
+    """Print the version; looked up only when it is asked for, since that takes as long as all the rest."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version  # noqa: PLC0415 - see above
+
+        print(f"mip6lab {version('mip6lab')}")
+        parser.exit()
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
-    """Make the parser; only the module of the command that is wanted is imported."""
     parser = argparse.ArgumentParser(
         prog="mip6lab",
         description="Mobile IPv6 (RFC 6275) as a living laboratory.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"mip6lab {version('mip6lab')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and end")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     subparsers = parser.add_subparsers(metavar="COMMAND", dest="command")
     wanted = next((word for word in given if not word.startswith("-")), None)
     for name, purpose in COMMANDS.items():
+        command = subparsers.add_parser(
+            name, help=purpose, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        )
         if name == wanted:
-            module = importlib.import_module(f"lab.cli.{name}_command")
-            command = subparsers.add_parser(
-                name, help=purpose, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=module.EXAMPLES
-            )
-            command.description = module.__doc__
-            module.add_arguments(command)
-            command.set_defaults(run=module.run)
-        else:
-            subparsers.add_parser(name, help=purpose)
+            _complete(command, name)
     return parser
+
+
+def _complete(command: argparse.ArgumentParser, name: str) -> None:
+    module = importlib.import_module(f"lab.cli.{name}")
+    command.description = module.__doc__
+    command.epilog = module.EXAMPLES
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    module.add_arguments(command)
+    command.set_defaults(run=module.run)
 
 
 if __name__ == "__main__":

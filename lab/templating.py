@@ -17,7 +17,7 @@ def shared(folder: str) -> Path:
     raise MissingError(f"the folder {folder} is missing beside {package}: is the installation whole?")
 
 
-def render(name: str, **values: Any) -> str:
+def render(template: str, /, **values: Any) -> str:
     """Fill a template in; a value that is missing raises jinja2.UndefinedError."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(shared("templates")),
@@ -25,4 +25,4 @@ def render(name: str, **values: Any) -> str:
         autoescape=jinja2.select_autoescape(["html", "html.j2"]),
         keep_trailing_newline=True,
     )
-    return environment.get_template(name).render(**values)
+    return environment.get_template(template).render(**values)

@@ -1,0 +1,104 @@
+"""Which processes and files belong to which run, and removing those of runs that are gone.
+
+Namespaces, links and routes need no care: they are anonymous and end with the last process in them.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+VARIABLE = "MIP6LAB_RUN"
+ROOT = Path("/run/mip6lab")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """What `clean` did: process names by pid, and folders."""
+
+    processes: dict[int, str]
+    folders: list[Path]
+
+
+def run_id() -> str:
+    """Name this runner: pid and start time, so that a later process with the same pid is not taken for it."""
+    return f"{os.getpid()}-{_start_time(os.getpid())}"
+
+
+def run_directory() -> Path:
+    """Make the folder for sockets and configurations of this run."""
+    directory = ROOT / run_id()
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory
+
+
+def environment() -> dict[str, str]:
+    """Give the environment that marks a process as one of this run."""
+    return {**os.environ, VARIABLE: run_id()}
+
+
+def clean(*, everything: bool = False) -> Removed:
+    """End the processes and remove the files of runs whose runner is gone (or of all runs but this one)."""
+    marked = {pid: run for pid, run in _marked_processes().items() if run != run_id()}
+    ours = {pid: _name(pid) for pid, run in marked.items() if everything or not _is_alive(run)}
+    if everything:  # runners first, so that they do not start anything anew
+        for run in {run for run in marked.values() if _is_alive(run)}:
+            runner = int(run.partition("-")[0])
+            ours[runner] = _name(runner)
+    for pid in ours:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    _wait_for_end(list(ours))
+    folders = []
+    for folder in sorted(ROOT.iterdir()) if ROOT.is_dir() else []:
+        if folder.name != run_id() and not _is_alive(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
+            folders.append(folder)
+    return Removed(processes=ours, folders=folders)
+
+
+def _marked_processes() -> dict[int, str]:
+    found: dict[int, str] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            for item in (entry / "environ").read_bytes().split(b"\0"):
+                if item.startswith(VARIABLE.encode() + b"="):
+                    found[int(entry.name)] = item.partition(b"=")[2].decode()
+    return found
+
+
+def _is_alive(run: str) -> bool:
+    pid, _, started = run.partition("-")
+    return pid.isdigit() and _start_time(int(pid)) == started
+
+
+def _start_time(pid: int) -> str:
+    """Field 22 of /proc/PID/stat, in clock ticks; empty if there is no such process or it is a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return "(ended)"
+
+
+def _wait_for_end(pids: list[int], within: float = 5.0) -> None:
+    deadline = time.monotonic() + within
+    while any(_start_time(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def forget_run() -> None:
+    """Remove the folder of this run."""
+    shutil.rmtree(ROOT / run_id(), ignore_errors=True)

@@ -1,0 +1,321 @@
+"""Nodes, links and bridges as Mininet knows them, made by netlink in namespaces of our own without a fork."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from mininet.link import Intf, Link
+from mininet.node import Node, Switch
+
+from lab.daemon.config import Role
+from lab.daemon.control import CommandError, ask
+from lab.emulation.context import Context
+from lab.emulation.leftovers import environment
+from lab.emulation.namespace import Namespace
+from lab.emulation.process import check_alive, end
+from lab.emulation.topology import Kind, LinkSpec, NodeSpec, Plug, Topology
+from lab.errors import MissingError, ScenarioError
+from lab.plane import sysctl
+from lab.templating import render
+
+LOOPBACK = 1
+READY_WITHIN = 20.0
+
+
+class _LazyShell:
+    """For Mininet's nodes: in a namespace of ours, with a shell that starts when a command first needs it."""
+
+    namespace: Namespace
+    _started = False
+
+    def startShell(self, mnopts: str | None = None) -> None:  # noqa: N802 - Mininet's name
+        """Start nothing yet."""
+
+    def _ensure_shell(self) -> None:
+        if not self._started:
+            self._started = True
+            self.inNamespace = False  # the thread that starts the shell is inside already
+            super().startShell()  # type: ignore[misc] # of the Mininet class beside this one
+            self.inNamespace = True
+
+    def _popen(self, cmd: list[str], **params: Any) -> Any:
+        return self.namespace.run(lambda: subprocess.Popen(cmd, env=environment(), **params))
+
+    def cmd(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command in the node's shell and give what it printed."""
+        self._ensure_shell()
+        return super().cmd(*args, **kwargs)  # type: ignore[misc]
+
+    def sendCmd(self, *args: Any, **kwargs: Any) -> None:  # noqa: N802 - Mininet's name
+        """Run a command in the node's shell."""
+        self._ensure_shell()
+        super().sendCmd(*args, **kwargs)  # type: ignore[misc]
+
+    def popen(self, *args: Any, **kwargs: Any) -> Any:
+        """Start a process in the node."""
+        self._ensure_shell()
+        return super().popen(*args, **kwargs)  # type: ignore[misc]
+
+    def end_shell(self) -> None:
+        """End the shell if there is one."""
+        if self._started:
+            super().terminate()  # type: ignore[misc]
+            self._started = False
+
+
+class LabInterface(Intf):  # type: ignore[misc] # Mininet has no types
+    """An interface that netlink has configured already."""
+
+    def config(self, **_params: Any) -> dict[str, Any]:
+        """Leave everything as it is."""
+        return {}
+
+
+class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no types
+    """A link of the topology: a bridge in the namespace of all links."""
+
+    def __init__(self, name: str, *, spec: LinkSpec, topology: Topology, **params: Any) -> None:
+        self.spec = spec
+        self.context: Context = context_of(topology)
+        self.index = spec.number + 1
+        netlink = self.context.links.netlink
+        with netlink.batch():
+            netlink.create_bridge(name, index=self.index)
+            netlink.set_link(self.index, up=True)
+        self.namespace = self.context.links
+        self._made = False
+        super().__init__(name, **params)
+        self._made = True
+
+    def cmd(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command where the bridges are; what Mininet runs for every switch it makes is not needed."""
+        return super().cmd(*args, **kwargs) if self._made else ""
+
+    def start(self, controllers: Any) -> None:
+        """Bridges forward from the start, without a controller."""
+
+    def terminate(self) -> None:
+        """End the shell; the bridge ends with the namespace of the links."""
+        self.end_shell()
+
+
+class LabLink(Link):  # type: ignore[misc] # Mininet has no types
+    """A veth between a node and the bridge that its link is."""
+
+    def __init__(self, node: "LabNode", bridge: LabBridge, *, plug: Plug, **params: Any) -> None:
+        self.plug = plug
+        netlink = bridge.context.links.netlink
+        with netlink.batch():
+            netlink.create_veth(
+                plug.interface,
+                plug.interface,
+                index=plug.index,
+                peer_index=plug.peer_index,
+                namespace=node.namespace.descriptor,
+                address=plug.link_layer_address,
+            )
+            netlink.set_link(plug.peer_index, up=True, master=bridge.index)
+        params |= {"intf": LabInterface, "intfName1": plug.interface, "intfName2": plug.interface}
+        super().__init__(node, bridge, **params)
+
+    @classmethod
+    def makeIntfPair(cls, *args: Any, **kwargs: Any) -> None:  # noqa: N802 - Mininet's name
+        """Make nothing: the pair exists already."""
+
+    def delete(self) -> None:
+        """Leave the pair: it ends with its namespaces."""
+
+
+class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
+    """A node of the topology with its addresses, routes and services."""
+
+    def __init__(self, name: str, *, spec: NodeSpec, topology: Topology, **params: Any) -> None:
+        self.spec = spec
+        self.topology = topology
+        self.context: Context = context_of(topology)
+        self._services: list[subprocess.Popen[bytes]] = []
+        self.daemon: subprocess.Popen[bytes] | None = None
+        self.namespace = Namespace()
+        super().__init__(name, inNamespace=True, **params)
+
+    def config(self, **_params: Any) -> dict[str, Any]:
+        """Bring the node up: Mininet calls this for each host."""
+        self.configure()
+        self.start_services()
+        return {}
+
+    def configure(self) -> None:
+        """Set links, addresses and routes, all in one request."""
+        if self.spec.kind is not Kind.HOST:
+            self.namespace.run(self._set_sysctls)
+        netlink = self.namespace.netlink
+        with netlink.batch():
+            netlink.set_link(LOOPBACK, up=True)
+            for plug in self.spec.plugs:
+                if self.spec.kind is not Kind.MOBILE_NODE:
+                    netlink.set_link(plug.index, up=True)
+                if plug.address is not None:
+                    netlink.add_address(plug.index, plug.address, plug.link.prefix.prefixlen)
+            for destination, hop in self.spec.routes.items():
+                netlink.add_route(destination, via=hop)
+
+    def _set_sysctls(self) -> None:
+        if self.spec.kind.forwards:
+            sysctl.set_interface("all", forwarding=1)
+        for plug in self.spec.plugs:
+            # Link-local addresses are unique by declaration; routers that test them answer seconds later.
+            sysctl.set_interface(plug.interface, accept_ra=0, autoconf=0, router_solicitations=0, accept_dad=0)
+
+    def start_services(self) -> None:
+        """Start what runs on the node: radvd, the daemon of its role."""
+        if self.spec.advertises:
+            self._start_radvd()
+        if self.context.daemons and self.spec.kind not in (Kind.HOST, Kind.ROUTER):
+            self.start_daemon()
+        if self.spec.kind is Kind.MOBILE_NODE:
+            with self.namespace.netlink.batch():
+                for plug in self.spec.plugs:
+                    self.namespace.netlink.set_link(plug.index, up=True)
+
+    def _start_radvd(self) -> None:
+        settings = self.context.settings
+        links = [
+            {
+                "interface": plug.interface,
+                "address": plug.address,
+                "prefix_length": plug.link.prefix.prefixlen,
+                "min_interval": settings.min_ra_interval,
+                "max_interval": settings.max_ra_interval,
+                "lifetime": 1800,
+                "unicast": settings.ra_unicast,
+                "home_agent": self.spec.home == plug.link,
+            }
+            for plug in self.spec.plugs
+            if plug.link in self.spec.advertises
+        ]
+        config = self.context.run / f"{self.name}.radvd.conf"
+        config.write_text(render("radvd.conf.j2", links=links), encoding="utf-8")
+        command = ["radvd", "-n", "-C", str(config), "-p", str(config.with_suffix(".pid")), "-m", "stderr"]
+        self._services.append(self._spawn(command, f"{self.name}.radvd"))
+
+    def start_daemon(self) -> None:
+        """Start the daemon of the node's role; see `wait_ready`."""
+        role = Role(self.spec.kind.value)
+        config = self.context.run / f"{self.name}.toml"
+        text = render(
+            "node.toml.j2",
+            name=self.name,
+            role=role.value,
+            plane="user",
+            journal="-",
+            control=str(self.control_path),
+            table=role.table,
+            options=self._daemon_options(),
+        )
+        config.write_text(text, encoding="utf-8")
+        command = [sys.executable, "-m", "lab.cli.main", "node", "--config", str(config)]
+        self.daemon = self._spawn(command, self.name, stdout=subprocess.PIPE)
+        self.context.journals.follow(self.daemon)
+
+    def _daemon_options(self) -> dict[str, Any]:
+        spec, settings = self.spec, self.context.settings
+        match spec.kind:
+            case Kind.HOME_AGENT:
+                assert spec.home is not None
+                plug = spec.plug_on(spec.home)
+                assert plug is not None
+                return {
+                    "interface": plug.interface,
+                    "address": str(plug.address),
+                    "home_prefixes": [str(spec.home.prefix)],
+                }
+            case Kind.MOBILE_NODE:
+                assert spec.home is not None
+                assert spec.home_agent is not None
+                return {
+                    "interface": spec.plugs[0].interface,
+                    "home_address": str(spec.home_address),
+                    "home_prefix": str(spec.home.prefix),
+                    "home_agent": str(self.topology.node_specs[spec.home_agent].address),
+                    "lifetime": settings.lifetime,
+                    "dad": settings.dad.value,
+                }
+            case _:
+                return {"address": str(spec.address)}
+
+    @property
+    def control_path(self) -> Path:
+        """The control socket of the node's daemon."""
+        return Path(self.context.run / f"{self.name}.sock")
+
+    def control(self, command: str, **arguments: Any) -> Any:
+        """Ask the node's daemon; raises `CommandError`."""
+        return ask(self.control_path, command, **arguments)
+
+    def wait_ready(self) -> None:
+        """Wait until the daemon answers; raises `ScenarioError` if it ends or takes too long."""
+        if self.daemon is None:
+            return
+        deadline = time.monotonic() + READY_WITHIN
+        while True:
+            check_alive(self.daemon, self.name, self._log(self.name))
+            with contextlib.suppress(CommandError):
+                self.control("ping")
+                return
+            if time.monotonic() > deadline:
+                raise ScenarioError(f"{self.name} does not answer after {READY_WITHIN} s; see {self._log(self.name)}")
+            time.sleep(0.01)
+
+    def stop_daemon(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End the daemon: in order, or with SIGKILL as a crash would."""
+        end([self.daemon], how)
+        self.daemon = None
+
+    def spawn(self, command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
+        """Start a process that ends with the node."""
+        process = self.namespace.spawn(command, **options)
+        self._services.append(process)
+        return process
+
+    def running(self) -> list["subprocess.Popen[bytes]"]:
+        """Give the processes of the node."""
+        return [*self._services, *([] if self.daemon is None else [self.daemon])]
+
+    def terminate(self) -> None:
+        """End all that runs in the node, then the node."""
+        end(self.running())
+        self._services.clear()
+        self.daemon = None
+        self.end_shell()
+        self.namespace.close()
+
+    def _spawn(self, command: list[str], name: str, **options: Any) -> "subprocess.Popen[bytes]":
+        with self._log(name).open("wb") as log:
+            options.setdefault("stdout", log)
+            try:
+                return self.namespace.spawn(command, stderr=log, **options)
+            except FileNotFoundError as error:
+                raise MissingError(f"{command[0]} is missing") from error
+
+    def _log(self, name: str) -> Path:
+        return Path(self.context.logs / f"{name}.log")
+
+
+def context_of(topology: Topology) -> Context:
+    """Give the context of a topology; one that was brought up by plain Mininet gets its own."""
+    context = getattr(topology, "context", None)
+    if context is None:
+        from lab.emulation.settings import Settings  # noqa: PLC0415 - only plain Mininet comes here
+
+        context = Context(Settings())
+        topology.context = context
+    return context
+
+
+BRIDGE = LabBridge
+LINK = LabLink
+NODE_CLASSES: dict[Kind, type[LabNode]] = dict.fromkeys(Kind, LabNode)

@@ -1,0 +1,35 @@
+"""Processes of a network: started in a namespace, watched, ended in order."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.errors import ScenarioError
+
+PATIENCE = 5.0
+"""Seconds that a process has to end before it is killed."""
+
+
+def end(processes: Iterable["subprocess.Popen[bytes] | None"], how: signal.Signals = signal.SIGTERM) -> None:
+    """End processes in parallel; whichever does not end in time is killed."""
+    running = [process for process in processes if process is not None and process.poll() is None]
+    for process in running:
+        process.send_signal(how)
+    deadline = time.monotonic() + PATIENCE
+    for process in running:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def check_alive(process: "subprocess.Popen[bytes]", name: str, log: Path) -> None:
+    """Raise `ScenarioError` with the end of its log if a process has ended."""
+    status = process.poll()
+    if status is not None:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:] if log.exists() else []
+        tail = "\n    ".join(lines)
+        raise ScenarioError(f"{name} ended with status {status}; the end of {log}:\n    {tail}")

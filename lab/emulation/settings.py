@@ -1,0 +1,85 @@
+"""What can be set for a run by `--set key=value`."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from lab.engine.config import DadMode
+from lab.errors import ConfigError
+
+SHORTEST_RA_INTERVAL, LONGEST_RA_INTERVAL = 0.05, 1350.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of a network and its nodes; durations in seconds."""
+
+    ra_interval: float = 0.05
+    """Mean time between unsolicited Router Advertisements (RFC 6275 §7.5 allows 0.03 to 0.07)."""
+    ra_unicast: bool = True
+    """Answer Router Solicitations by unicast, at once (RFC 4861 §6.2.6 allows both)."""
+    dad: DadMode = DadMode.OPTIMISTIC
+    """`optimistic` (RFC 4429): a care-of address is used while it is tested; `standard`: after it (RFC 4862)."""
+    lifetime: int = 60
+    """Asked for in home registrations, a multiple of 4."""
+    outage: float = 0.01
+    """Time without carrier in a move."""
+    hint: bool = False
+    """Moves without loss of carrier, told to the node by its link layer."""
+    plane: str = "user"
+    """The data plane of the nodes."""
+
+    @property
+    def min_ra_interval(self) -> float:
+        """The MinRtrAdvInterval that goes with `ra_interval`."""
+        return round(max(0.03, self.ra_interval * 0.6), 3)
+
+    @property
+    def max_ra_interval(self) -> float:
+        """The MaxRtrAdvInterval that goes with `ra_interval`."""
+        return round(max(0.07, self.ra_interval * 1.4), 3)
+
+
+def settings_from(assignments: Iterable[str], base: Settings | None = None) -> Settings:
+    """Read `key=value` words; raises `ConfigError` that lists what can be set."""
+    base = Settings() if base is None else base
+    known = {field.name: field for field in dataclasses.fields(Settings)}
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: write it as key=value; keys: {', '.join(known)}")
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"keys: {', '.join(known)}"
+            raise ConfigError(f"--set {assignment}: unknown key {key!r}; {hint}")
+        values[key] = _convert(key, text, getattr(base, key))
+    return _checked(dataclasses.replace(base, **values))
+
+
+def _convert(key: str, text: str, default: Any) -> Any:
+    try:
+        match default:
+            case bool():
+                return {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}[text.lower()]
+            case _:
+                return type(default)(text)
+    except (ValueError, KeyError) as error:
+        wanted = "on or off" if isinstance(default, bool) else type(default).__name__
+        if isinstance(default, DadMode):
+            wanted = " or ".join(DadMode)
+        raise ConfigError(f"--set {key}={text}: not a value for {key}: {wanted} is wanted") from error
+
+
+def _checked(settings: Settings) -> Settings:
+    if not SHORTEST_RA_INTERVAL <= settings.ra_interval <= LONGEST_RA_INTERVAL:
+        raise ConfigError(f"ra_interval: from {SHORTEST_RA_INTERVAL} to {LONGEST_RA_INTERVAL} seconds (RFC 6275 §7.5)")
+    if settings.lifetime < 4 or settings.lifetime % 4:
+        raise ConfigError("lifetime: a multiple of 4 seconds, at least 4")
+    if not 0.002 <= settings.outage <= 60:
+        raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
+    if settings.plane not in ("user", "auto"):
+        raise ConfigError(f"plane {settings.plane!r}: only the plane user exists so far")
+    return settings

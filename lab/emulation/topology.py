@@ -1,0 +1,246 @@
+"""Declaring a network: links with their prefixes, and nodes by their roles in RFC 6275."""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network
+from typing import ClassVar
+
+from mininet.topo import Topo
+
+from lab.errors import TopologyError
+
+LONGEST_NAME = 10
+"""So that `NAME-eth0` is a name for an interface, which has at most 15 letters."""
+HOME_ADDRESSES_FROM = 0x100
+FIRST_INDEX = 10
+FIRST_PEER_INDEX = 1000
+"""A veth whose index equals its peer's reports its carrier up to a second late, so the two ranges differ."""
+
+
+class Kind(StrEnum):
+    """What a node is."""
+
+    HOST = "host"
+    ROUTER = "router"
+    HOME_AGENT = "home-agent"
+    CORRESPONDENT = "correspondent"
+    MOBILE_NODE = "mobile-node"
+
+    @property
+    def forwards(self) -> bool:
+        """Routers and home agents forward packets of others."""
+        return self in (Kind.ROUTER, Kind.HOME_AGENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSpec:
+    """A link: every node on it hears every other."""
+
+    name: str
+    prefix: IPv6Network
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plug:
+    """An interface of a node on a link."""
+
+    link: LinkSpec
+    interface: str
+    index: int
+    peer_index: int
+    link_layer_address: bytes
+    address: IPv6Address | None
+    """None for a mobile node, which makes its own."""
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeSpec:
+    """A node with its interfaces, routes and role."""
+
+    name: str
+    kind: Kind
+    plugs: list[Plug] = field(default_factory=list)
+    advertises: list[LinkSpec] = field(default_factory=list)
+    """Links whose prefix it advertises as their router."""
+    home: LinkSpec | None = None
+    home_agent: str | None = None
+    home_address: IPv6Address | None = None
+    routes: dict[IPv6Network, IPv6Address] = field(default_factory=dict)
+    """Destination to next hop."""
+
+    @property
+    def address(self) -> IPv6Address:
+        """The address that others reach it by."""
+        if self.home_address is not None:
+            return self.home_address
+        for plug in self.plugs:
+            if plug.link == self.home and plug.address is not None:
+                return plug.address
+        found = next((plug.address for plug in self.plugs if plug.address is not None), None)
+        if found is None:
+            raise TopologyError(f"{self.name} has no address: put it on a link")
+        return found
+
+    def plug_on(self, link: LinkSpec) -> Plug | None:
+        """Find its interface on a link."""
+        return next((plug for plug in self.plugs if plug.link == link), None)
+
+
+class Topology(Topo):  # type: ignore[misc] # Mininet has no types
+    """A network; subclasses declare it in `declare`."""
+
+    summary: ClassVar[str] = ""
+
+    def build(self, *args: object, **kwargs: object) -> None:
+        """Declare, check, and hand everything to Mininet."""
+        from lab.emulation.node import BRIDGE, LINK, NODE_CLASSES  # noqa: PLC0415 - Mininet's classes need ours
+
+        self.link_specs: dict[str, LinkSpec] = {}
+        self.node_specs: dict[str, NodeSpec] = {}
+        self.declare()
+        self._check()
+        self._compute_routes()
+        for link in self.link_specs.values():
+            self.addSwitch(link.name, cls=BRIDGE, dpid=f"{link.number:x}", spec=link, topology=self)
+        for node in self.node_specs.values():
+            self.addHost(node.name, cls=NODE_CLASSES[node.kind], spec=node, topology=self)
+            for plug in node.plugs:
+                self.addLink(node.name, plug.link.name, cls=LINK, plug=plug)
+
+    def declare(self) -> None:
+        """Make links first, then nodes on them."""
+        raise TopologyError(f"{type(self).__name__} declares nothing: give it a method declare()")
+
+    def link(self, name: str, prefix: str) -> LinkSpec:
+        """Declare a link with its /64 prefix."""
+        self._check_name(name)
+        try:
+            network = IPv6Network(prefix)
+        except ValueError as error:
+            raise TopologyError(f"link {name}: {prefix!r} is no IPv6 prefix: {error}") from error
+        if network.prefixlen != 64:
+            raise TopologyError(f"link {name}: a prefix of 64 bits is needed, {prefix} has {network.prefixlen}")
+        for other in self.link_specs.values():
+            if network.overlaps(other.prefix):
+                raise TopologyError(f"link {name}: its prefix {prefix} overlaps that of link {other.name}")
+        spec = LinkSpec(name=name, prefix=network, number=len(self.link_specs) + 1)
+        self.link_specs[name] = spec
+        return spec
+
+    def host(self, name: str, *, on: Sequence[LinkSpec]) -> NodeSpec:
+        """Declare a plain host without a daemon."""
+        return self._node(name, Kind.HOST, on)
+
+    def router(self, name: str, *, on: Sequence[LinkSpec]) -> NodeSpec:
+        """Declare a router."""
+        return self._node(name, Kind.ROUTER, on)
+
+    def access_router(self, name: str, *, serves: LinkSpec, on: Sequence[LinkSpec]) -> NodeSpec:
+        """Declare a router that advertises the prefix of a link to visiting nodes."""
+        node = self._node(name, Kind.ROUTER, [serves, *on])
+        node.advertises.append(serves)
+        return node
+
+    def home_agent(self, name: str, *, home: LinkSpec, on: Sequence[LinkSpec]) -> NodeSpec:
+        """Declare a home agent that is also the router of its home link."""
+        node = self._node(name, Kind.HOME_AGENT, [home, *on])
+        node.home = home
+        node.advertises.append(home)
+        return node
+
+    def correspondent(self, name: str, *, on: Sequence[LinkSpec]) -> NodeSpec:
+        """Declare a correspondent node."""
+        return self._node(name, Kind.CORRESPONDENT, on)
+
+    def mobile_node(self, name: str, *, home: LinkSpec, home_agent: str, home_address: str | None = None) -> NodeSpec:
+        """Declare a mobile node that starts at home; by default its home address ends in ::100, ::101, …."""
+        node = self._node(name, Kind.MOBILE_NODE, [home])
+        node.home, node.home_agent = home, home_agent
+        if home_address is None:
+            earlier = sum(other.home == home and other.kind is Kind.MOBILE_NODE for other in self.node_specs.values())
+            node.home_address = home.prefix.network_address + HOME_ADDRESSES_FROM + earlier - 1
+        else:
+            node.home_address = IPv6Address(home_address)
+            if node.home_address not in home.prefix:
+                raise TopologyError(f"{name}: the home address {home_address} is not on its home link {home.name}")
+        return node
+
+    def _node(self, name: str, kind: Kind, on: Sequence[LinkSpec]) -> NodeSpec:
+        self._check_name(name)
+        if not on:
+            raise TopologyError(f"{name}: put it on at least one link")
+        node = NodeSpec(name=name, kind=kind)
+        self.node_specs[name] = node
+        number = len(self.node_specs)
+        for port, link in enumerate(on):
+            if link.name not in self.link_specs:
+                raise TopologyError(f"{name}: link {link.name} is not of this topology")
+            count = sum(len(other.plugs) for other in self.node_specs.values())
+            node.plugs.append(
+                Plug(
+                    link=link,
+                    interface=f"{name}-eth{port}",
+                    index=FIRST_INDEX + count,
+                    peer_index=FIRST_PEER_INDEX + count,
+                    link_layer_address=bytes((0x02, 0, 0, *number.to_bytes(2, "big"), port)),
+                    address=None if kind is Kind.MOBILE_NODE else self._address(link, kind),
+                )
+            )
+        return node
+
+    def _address(self, link: LinkSpec, kind: Kind) -> IPv6Address:
+        """Give the next free address of a link: routers come first, as ::1."""
+        taken = {plug.address for node in self.node_specs.values() for plug in node.plugs}
+        number = 1 if kind.forwards else 2
+        while link.prefix.network_address + number in taken:
+            number += 1
+        return link.prefix.network_address + number
+
+    def _check_name(self, name: str) -> None:
+        if not name or len(name) > LONGEST_NAME or not name.replace("-", "").replace("_", "").isalnum():
+            raise TopologyError(f"{name!r} is no name: 1 to {LONGEST_NAME} letters, digits, - and _")
+        if name in self.link_specs or name in self.node_specs:
+            raise TopologyError(f"the name {name} is used twice")
+
+    def _check(self) -> None:
+        for node in self.node_specs.values():
+            if node.kind is Kind.MOBILE_NODE:
+                agent = self.node_specs.get(node.home_agent or "")
+                if agent is None or agent.kind is not Kind.HOME_AGENT or agent.home != node.home:
+                    raise TopologyError(f"{node.name}: {node.home_agent} is no home agent of its home link")
+
+    def _compute_routes(self) -> None:
+        """Route every node to every prefix by a shortest path (a mobile node routes itself)."""
+        for node in self.node_specs.values():
+            if node.kind is Kind.MOBILE_NODE:
+                continue
+            for link, hop in self._next_hops(node).items():
+                node.routes[self.link_specs[link].prefix] = hop
+
+    def _next_hops(self, start: NodeSpec) -> dict[str, IPv6Address]:
+        """Give, for each link that the node is not on, the address of the router to go by."""
+        hops: dict[str, IPv6Address] = {}
+        seen = {plug.link.name for plug in start.plugs}
+        queue: list[tuple[int, str, IPv6Address | None]] = [(0, name, None) for name in sorted(seen)]
+        visited: set[str] = {start.name}
+        while queue:
+            distance, link, first = heapq.heappop(queue)
+            for node in self.node_specs.values():
+                here = node.plug_on(self.link_specs[link])
+                if here is None or not node.kind.forwards or node.name in visited:
+                    continue
+                visited.add(node.name)
+                hop = first if first is not None else here.address
+                assert hop is not None
+                for plug in node.plugs:
+                    if plug.link.name not in seen:
+                        seen.add(plug.link.name)
+                        hops[plug.link.name] = hop
+                        heapq.heappush(queue, (distance + 1, plug.link.name, hop))
+        unreached = sorted(set(self.link_specs) - seen)
+        if unreached:
+            raise TopologyError(f"{start.name} cannot reach {', '.join(unreached)}: no router joins them")
+        return hops

@@ -1,0 +1,34 @@
+"""Two visited links: the smallest network in which a handover can be seen."""
+
+from lab.emulation.topology import Topology
+
+
+class TwoVisitedLinks(Topology):
+    """A mobile node with a home link and two links to visit.
+
+    cn ─── core ─── ha ═══ home ─── mn
+             ├───── ar1 ══ visited1
+             └───── ar2 ══ visited2
+    """
+
+    summary = "a home agent, two access routers, a correspondent node, a mobile node"
+
+    def declare(self) -> None:
+        """Declare links, then nodes."""
+        home = self.link("home", "2001:db8:1::/64")
+        visited1 = self.link("visited1", "2001:db8:a1::/64")
+        visited2 = self.link("visited2", "2001:db8:a2::/64")
+        cn_core = self.link("cn-core", "2001:db8:c::/64")
+        core_ha = self.link("core-ha", "2001:db8:f0::/64")
+        core_ar1 = self.link("core-ar1", "2001:db8:f1::/64")
+        core_ar2 = self.link("core-ar2", "2001:db8:f2::/64")
+
+        self.router("core", on=[cn_core, core_ha, core_ar1, core_ar2])
+        self.home_agent("ha", home=home, on=[core_ha])
+        self.access_router("ar1", serves=visited1, on=[core_ar1])
+        self.access_router("ar2", serves=visited2, on=[core_ar2])
+        self.correspondent("cn", on=[cn_core])
+        self.mobile_node("mn", home=home, home_agent="ha")
+
+
+topos = {"two_visited_links": TwoVisitedLinks}

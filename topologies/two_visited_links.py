@@ -1,6 +1,8 @@
 """Two visited links: the smallest network in which a handover can be seen."""
 
+from lab.emulation.scenario import Stage, scenario
 from lab.emulation.topology import Topology
+from lab.events import BindingAcknowledged, BindingDeregistered, BindingRegistered, ReturnedHome
 
 
 class TwoVisitedLinks(Topology):
@@ -32,3 +34,26 @@ class TwoVisitedLinks(Topology):
 
 
 topos = {"two_visited_links": TwoVisitedLinks}
+
+
+@scenario(TwoVisitedLinks)
+def handover(stage: Stage) -> None:
+    """The session survives two moves and the way home, by bi-directional tunnelling."""
+    down = stage.stream("cn", "mn", every=0.01)
+    up = stage.stream("mn", "cn", every=0.05)
+    stage.wait(0.5)
+    for link in ("visited1", "visited2"):
+        care_of_address = stage.care_of_address("mn", link)
+        stage.say(f"The mobile node moves to {link}")
+        stage.move("mn", link)
+        stage.expect(BindingRegistered, node="ha", care_of_address=care_of_address)
+        stage.expect(BindingAcknowledged, node="mn", care_of_address=care_of_address)
+        # The home agent repeats its announcement for two seconds: long enough to be seen.
+        stage.wait(3.6 if link == "visited1" else 1.5)
+    stage.say("The mobile node returns home")
+    stage.move("mn", "home")
+    stage.expect(BindingDeregistered, node="ha")
+    stage.expect(ReturnedHome, node="mn")
+    stage.wait(1.5)
+    stage.check_survival(down, "10.4.2-a", "11.3.3-a")
+    stage.check_survival(up, "10.4.5-a", "11.3.1-a")

@@ -1,0 +1,121 @@
+"""Bring a network up, play a scenario on it, verify the captures, and leave a report."""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lab.cli.common import RESULTS, add_settings, console, need_root
+from lab.emulation.experiment import run as run_experiment
+from lab.emulation.scenario import Scenario, find_scenario
+from lab.emulation.settings import Settings, settings_from
+from lab.events import Record
+from lab.report.model import Result
+from lab.report.timeline import timeline
+from lab.verify.check import Verdict
+
+EXAMPLES = """examples:
+  mip6lab run handover
+  mip6lab run handover --set dad=standard          see what ordinary Duplicate Address Detection costs
+  mip6lab run handover --set outage=0.5 --repeat 3
+  mip6lab run handover --json > result.json
+"""
+
+MARKS = {Verdict.PASSED: "[green]✓[/]", Verdict.FAILED: "[bold red]✗[/]", Verdict.NOT_APPLICABLE: "[dim]–[/]"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("scenarios", nargs="+", metavar="SCENARIO", help="names, see `mip6lab list`")
+    add_settings(parser)
+    parser.add_argument("--plane", choices=["auto", "user"], default="auto", help="data plane (default: the best here)")
+    parser.add_argument("--seed", type=int, default=1, help="recorded with the result (default: 1)")
+    parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the result (default: results/SCENARIO)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, everything else on stderr")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the scenarios; 0 only if all their checks hold."""
+    scenarios = [find_scenario(name) for name in args.scenarios]
+    settings = dataclasses.replace(settings_from(args.settings), plane=args.plane)
+    need_root("mip6lab run")
+    out = console(quiet=args.json)
+    results = []
+    for scenario in scenarios:
+        for number in range(1, args.repeat + 1):
+            directory = _directory(args, scenario, number)
+            results.append(_play(scenario, settings, args.seed, directory, out))
+    if args.json:
+        if len(results) == 1:
+            sys.stdout.write(results[0].to_json())
+        else:
+            sys.stdout.write("[" + ",".join(result.to_json() for result in results) + "]\n")
+    return 0 if all(result.ok for result in results) else 1
+
+
+def _directory(args: argparse.Namespace, scenario: Scenario, number: int) -> Path:
+    base: Path = args.out or RESULTS
+    if args.out is None or len(args.scenarios) > 1:
+        base = base / scenario.name
+    return base.resolve() if args.repeat == 1 else (base / f"{number:03d}").resolve()
+
+
+def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, out: Console) -> Result:
+    out.print(f"[bold]{scenario.name}[/]: {scenario.summary}")
+    out.print(f"[dim]{(scenario.topology.__doc__ or '').strip()}[/]", markup=True)
+    start: list[float] = []
+
+    def show(record: Record) -> None:
+        if not start:
+            start.append(record.time)
+        for line in timeline([record], start[0]):
+            if line.text.startswith("──"):
+                out.print(f"[bold]{escape(line.text)}[/]")
+            else:
+                text, section = escape(line.text), line.section
+                out.print(f"[dim]{line.time:8.3f}[/]  [cyan]{line.node:<4}[/]  {text}  [dim]{section}[/]")
+
+    result = run_experiment(
+        scenario,
+        settings=settings,
+        seed=seed,
+        directory=directory,
+        progress=lambda text: out.print(f"[dim]· {escape(text)}[/]"),
+        on_record=show,
+    )
+    show_result(result, out)
+    out.print(f"report: {directory / 'report.html'}", soft_wrap=True)
+    return result
+
+
+def show_result(result: Result, out: Console) -> None:
+    """Print checks and handovers."""
+    for check in result.checks:
+        frame = f"{check.evidence[0].capture}:{check.evidence[0].frame}" if check.evidence else ""
+        requirements = ", ".join(check.requirements)
+        out.print(
+            f"{MARKS[check.verdict]} {escape(check.title)} [dim]{requirements} · {escape(check.detail)} {frame}[/]",
+            soft_wrap=True,
+        )
+    if result.handovers:
+        table = Table("from", "to", "interruption", "lost", *[name.replace("_", " ") for name in _parts(result)])
+        for handover in result.handovers:
+            parts = [f"{value:.1f}" for value in handover.breakdown.values()]
+            interruption = f"{handover.interruption_ms:.1f} ms"
+            table.add_row(handover.from_link, handover.to_link, interruption, str(handover.lost), *parts)
+        out.print(table)
+    applying = [check for check in result.checks if check.verdict is not Verdict.NOT_APPLICABLE]
+    passed = sum(check.verdict is Verdict.PASSED for check in applying)
+    if result.error:
+        out.print(f"[bold red]✗ the scenario did not come to its end:[/] {escape(result.error)}")
+    word = "[bold green]passed[/]" if result.ok else "[bold red]failed[/]"
+    out.print(f"{word}: {passed} of {len(applying)} checks hold")
+
+
+def _parts(result: Result) -> list[str]:
+    return [*result.handovers[0].breakdown]

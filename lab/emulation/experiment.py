@@ -1,0 +1,145 @@
+"""One run of a scenario from bring-up to its result folder."""
+
+import dataclasses
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from lab.emulation.network import Network
+from lab.emulation.scenario import Scenario, Stage
+from lab.emulation.settings import Settings
+from lab.errors import Mip6LabError
+from lab.events import Record
+from lab.report import html, streams
+from lab.report.handovers import Handover, handovers
+from lab.report.model import Result
+from lab.verify import Check, verify
+
+Progress = Callable[[str], None]
+
+
+def run(
+    scenario: Scenario,
+    *,
+    settings: Settings,
+    seed: int,
+    directory: Path,
+    progress: Progress,
+    on_record: Callable[[Record], None],
+) -> Result:
+    """Play a scenario and leave result.json, events.jsonl, captures, streams, logs and report.html in a folder.
+
+    A scenario that does not come to its end gives a result with its error, and all that was captured until then.
+    """
+    _empty(directory)
+    started = time.time()
+    progress(f"bringing up {scenario.topology.__name__}")
+    error: str | None = None
+    with Network(scenario.topology, settings=settings, directory=directory) as network:
+        network.context.collector.listen(on_record)
+        network.start()
+        progress(f"up in {time.time() - started:.1f} s; playing {scenario.name}")
+        stage = Stage(network)
+        began = time.monotonic()
+        try:
+            _wait_at_home(stage)
+            scenario.body(stage)
+        except Mip6LabError as failure:
+            error = str(failure)
+        duration = time.monotonic() - began
+        for stream in stage.streams:
+            stream.stop()
+        captures = network.captures
+    progress("verifying the captures")
+    records = network.context.collector.records()
+    _write_events(directory, records)
+    checks, verify_error = _verify(list(captures.values()))
+    error = error or verify_error
+    result = Result(
+        scenario=scenario.name,
+        topology=scenario.topology.__name__,
+        seed=seed,
+        plane="user",
+        kernel="host",
+        time="real",
+        settings={key: str(value) for key, value in dataclasses.asdict(settings).items()},
+        versions=versions(),
+        started=started,
+        duration_s=round(duration, 3),
+        ok=False,
+        error=error,
+        checks=[*stage.checks, *checks],
+        handovers=_handovers(stage, records),
+        captures={link: str(path.relative_to(directory)) for link, path in captures.items()},
+        streams={s.name: f"streams/{s.name}.csv" for s in stage.streams},
+    )
+    result = dataclasses.replace(result, ok=error is None and not result.failed())
+    (directory / "result.json").write_text(result.to_json(), encoding="utf-8")
+    html.write(directory, result, records)
+    _hand_over(directory)
+    return result
+
+
+def versions() -> dict[str, str]:
+    """Name what a result depends on."""
+    found = {name: version(name) for name in ("mip6lab", "mininet", "scapy", "pyroute2")}
+    found |= {"python": platform.python_version(), "kernel": platform.release()}
+    for tool, option in (("radvd", "--version"), ("dumpcap", "--version")):
+        try:
+            answer = subprocess.run([tool, option], capture_output=True, text=True, check=False, timeout=10)
+        except OSError:
+            continue
+        found[tool] = (answer.stdout or answer.stderr).strip().partition("\n")[0]
+    return found
+
+
+def _wait_at_home(stage: Stage) -> None:
+    """Wait until every mobile node uses its home address on its home link."""
+    deadline = time.monotonic() + 15
+    mobile = [node for node in stage.network.hosts if node.spec.home_agent is not None]
+    while time.monotonic() < deadline:
+        if all(node.control("bindings")[0]["place"] == "athome" for node in mobile):
+            return
+        time.sleep(0.02)
+    raise Mip6LabError("the mobile node did not settle at home within 15 s; does its home agent advertise?")
+
+
+def _verify(captures: list[Path]) -> tuple[list[Check], str | None]:
+    try:
+        return verify(captures), None
+    except Mip6LabError as error:
+        return [], str(error)
+
+
+def _handovers(stage: Stage, records: list[Record]) -> list[Handover]:
+    """Measure by the first stream, which is the one of interest."""
+    if not stage.streams or stage.streams[0].summary is None:
+        return []
+    return handovers(records, streams.read(stage.streams[0].summary.path))
+
+
+def _write_events(directory: Path, records: list[Record]) -> None:
+    with (directory / "events.jsonl").open("w", encoding="utf-8") as file:
+        file.writelines(record.to_json() + "\n" for record in records)
+
+
+def _empty(directory: Path) -> None:
+    """Make the folder, without what an earlier run left in it; other files are not touched."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in ("captures", "logs", "streams"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    for name in ("result.json", "events.jsonl", "report.html"):
+        (directory / name).unlink(missing_ok=True)
+
+
+def _hand_over(directory: Path) -> None:
+    """Give the folder to the user who called sudo."""
+    user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
+    if user and group:
+        for path in (directory.parent, directory, *directory.rglob("*")):
+            os.chown(path, int(user), int(group))

@@ -1,0 +1,190 @@
+"""Scenarios: what is played on a network, written as a function."""
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Any
+
+from lab.emulation.network import Network
+from lab.emulation.topology import Topology
+from lab.emulation.traffic import Stream
+from lab.errors import ScenarioError, TopologyError
+from lab.events import Event, Record, ScenarioStep
+from lab.report import streams
+from lab.templating import shared
+from lab.verify.check import Check, Verdict
+from lab.wire.addresses import address_from, interface_identifier
+
+SETTLED_AFTER = 1.0
+"""Seconds after a move from which on a stream must be whole again."""
+
+Body = Callable[["Stage"], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A scenario and the topology that it is played on."""
+
+    name: str
+    topology: type[Topology]
+    body: Body
+
+    @property
+    def summary(self) -> str:
+        """The first line of its description."""
+        return (self.body.__doc__ or "").strip().partition("\n")[0]
+
+
+@dataclass(slots=True)
+class Library:
+    """The topologies and scenarios of the files that were read, and why some could not be."""
+
+    topologies: dict[str, type[Topology]] = field(default_factory=dict)
+    scenarios: dict[str, Scenario] = field(default_factory=dict)
+    broken: dict[Path, str] = field(default_factory=dict)
+
+
+_declared: dict[str, Scenario] = {}
+
+
+def scenario(topology: type[Topology]) -> Callable[[Body], Body]:
+    """Declare a function to be a scenario on a topology; its name, with hyphens, is the scenario's."""
+
+    def declare(body: Body) -> Body:
+        name = body.__name__.replace("_", "-")
+        _declared[name] = Scenario(name=name, topology=topology, body=body)
+        return body
+
+    return declare
+
+
+def library(*files: Path) -> Library:
+    """Read the files of the folder `topologies`, or those that are named."""
+    found = Library()
+    _declared.clear()
+    for path in files or sorted(shared("topologies").glob("*.py")):
+        try:
+            module = _load(path)
+        except Exception as error:  # a user's file may fail in any way; the others are still of use
+            found.broken[path] = f"{type(error).__name__}: {error}"
+            continue
+        found.topologies |= getattr(module, "topos", {})
+    found.scenarios = dict(_declared)
+    return found
+
+
+def find_scenario(name: str) -> Scenario:
+    """Find a scenario by name; raises `ScenarioError` that lists the known ones."""
+    found = library()
+    if name not in found.scenarios:
+        broken = "".join(f"\n  {path}: {reason}" for path, reason in found.broken.items())
+        raise ScenarioError(f"no scenario {name}; known: {', '.join(sorted(found.scenarios)) or 'none'}{broken}")
+    return found.scenarios[name]
+
+
+def find_topology(name: str) -> type[Topology]:
+    """Find a topology by its name or its file; raises `TopologyError`."""
+    path = Path(name)
+    if path.suffix == ".py":
+        found = library(path)
+        if found.broken:
+            raise TopologyError(f"{path}: {found.broken[path]}")
+        if not found.topologies:
+            raise TopologyError(f"{path}: it has no `topos`, a table of names and topologies")
+        return next(iter(found.topologies.values()))
+    found = library()
+    if name not in found.topologies:
+        raise TopologyError(f"no topology {name}; known: {', '.join(sorted(found.topologies))}, or name a .py file")
+    return found.topologies[name]
+
+
+def _load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(f"topologies.{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise TopologyError(f"{path} cannot be read as Python")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+class Stage:
+    """What a scenario acts on: the network, its streams, and what it expects and checks."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.checks: list[Check] = []
+        self.streams: list[Stream] = []
+        self._since = time.time()
+
+    def say(self, text: str) -> None:
+        """Tell the reader what comes next."""
+        self.network.context.collector.report(ScenarioStep(text=text))
+
+    def stream(self, source: str, destination: str, *, every: float = 0.01) -> Stream:
+        """Send numbered packets from one node to another until the scenario ends."""
+        name = f"{source}-{destination}" + (f"-{len(self.streams)}" if self.streams else "")
+        stream = Stream(self.network.node(source), self.network.node(destination), every=every, name=name)
+        self.streams.append(stream)
+        return stream
+
+    def move(self, mobile_node: str, to: str, **how: Any) -> None:
+        """Take a mobile node to another link."""
+        self._since = time.time()
+        self.network.move(mobile_node, to, **how)
+
+    def care_of_address(self, mobile_node: str, link: str) -> IPv6Address:
+        """Compute the address that a mobile node forms on a link."""
+        plug = self.network.node(mobile_node).spec.plugs[0]
+        prefix = self.network.topology.link_specs[link].prefix
+        return address_from(prefix, interface_identifier(plug.link_layer_address))
+
+    def expect(self, kind: type[Event], *, node: str, within: float = 5.0, **fields: Any) -> Record:
+        """Wait for an event since the last move; raises `ScenarioError` if it does not come."""
+
+        def matches(record: Record) -> bool:
+            return (
+                record.node == node
+                and isinstance(record.event, kind)
+                and all(getattr(record.event, name) == value for name, value in fields.items())
+            )
+
+        record = self.network.context.collector.wait(matches, since=self._since, within=within)
+        if record is None:
+            self.network.check_daemons()
+            wanted = ", ".join(f"{name}={value}" for name, value in fields.items())
+            raise ScenarioError(f"{node} did not report {kind.__name__}({wanted}) within {within:g} s")
+        return record
+
+    def start_clock(self) -> None:
+        """From here on events count for `expect`."""
+        self._since = 0.0
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass for the streams to show what happens."""
+        time.sleep(seconds)
+
+    def check_survival(self, stream: Stream, *requirements: str) -> None:
+        """End a stream and check that its packets came through after the last move."""
+        summary = stream.stop()
+        arrivals = streams.read(summary.path)
+        last_move = self._since
+        after = [arrival for arrival in arrivals if arrival.sent > last_move + SETTLED_AFTER]
+        arrived = sum(arrival.received is not None for arrival in after)
+        self.check(
+            f"stream-{stream.name}",
+            bool(after) and arrived == len(after),
+            *requirements,
+            detail=f"{summary.received} of {summary.sent} arrived; after the last move {arrived} of {len(after)}",
+        )
+
+    def check(self, name: str, holds: bool, *requirements: str, detail: str = "") -> None:
+        """Add a check of the scenario's own."""
+        verdict = Verdict.PASSED if holds else Verdict.FAILED
+        self.checks.append(
+            Check(id=f"scenario-{name}", title=name, requirements=requirements, verdict=verdict, detail=detail)
+        )

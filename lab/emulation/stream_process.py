@@ -1,0 +1,86 @@
+"""One end of a stream of numbered UDP packets; a script of its own so that it starts fast and runs undisturbed.
+
+`send DESTINATION PORT SECONDS FILE` or `receive ADDRESS PORT FILE`: prints `ready`, works until SIGTERM, then
+writes its log, one line per packet: `sequence sent` or `sequence sent received`, in seconds since the epoch.
+"""
+
+import contextlib
+import errno
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from types import FrameType
+
+_PAYLOAD = struct.Struct("!Qd")
+_SO_TIMESTAMPNS = 35
+_IPV6_FREEBIND = 78
+_SILENCE = 0.2
+"""Seconds without a packet after which a receiver that is told to end is sure that all arrived."""
+
+_ending = False
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    global _ending  # noqa: PLW0603 - a signal handler has no other way
+    _ending = True
+
+
+def send(destination: str, port: int, every: float, path: str) -> None:
+    """Send a numbered packet every so many seconds, by an absolute schedule."""
+    outlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    log: list[tuple[int, float]] = []
+    print("ready", flush=True)
+    began = time.monotonic()
+    while not _ending:
+        sequence = len(log)
+        wait = began + sequence * every - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        now = time.time()
+        log.append((sequence, now))
+        with contextlib.suppress(OSError):  # no route for the moment: lost, like any other packet
+            outlet.sendto(_PAYLOAD.pack(sequence, now), (destination, port))
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(f"{sequence} {sent:.6f}\n" for sequence, sent in log)
+
+
+def receive(address: str, port: int, path: str) -> None:
+    """Receive packets with the kernel's time stamps."""
+    inlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    inlet.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    inlet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    inlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+    inlet.bind((address, port))
+    log: list[tuple[int, float, float]] = []
+    print("ready", flush=True)
+    while True:
+        readable, _, _ = select.select([inlet], [], [], _SILENCE)
+        if not readable:
+            if _ending:
+                break
+            continue
+        try:
+            octets, ancillary, _, _ = inlet.recvmsg(2048, 64)
+        except OSError as error:
+            if error.errno == errno.EINTR:
+                continue
+            raise
+        if len(octets) < _PAYLOAD.size or not ancillary:
+            continue
+        sequence, sent = _PAYLOAD.unpack_from(octets)
+        seconds, nanoseconds = struct.unpack_from("=qq", ancillary[0][2])
+        log.append((sequence, sent, seconds + nanoseconds / 1e9))
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(f"{sequence} {sent:.6f} {received:.6f}\n" for sequence, sent, received in log)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.argv[1] == "send":
+        send(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5])
+    else:
+        receive(sys.argv[2], int(sys.argv[3]), sys.argv[4])

@@ -1,0 +1,91 @@
+"""What each move of a mobile node cost its stream, and where the time went."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.events import (
+    BindingAcknowledged,
+    BindingUpdateSent,
+    Event,
+    LinkHinted,
+    LinkWentUp,
+    MoveBegan,
+    MovementDetected,
+    Record,
+)
+from lab.report.streams import Arrival
+
+STAGES: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
+    ("link", (LinkWentUp, LinkHinted)),
+    ("router", (MovementDetected,)),
+    ("address", (BindingUpdateSent,)),
+    ("registration", (BindingAcknowledged,)),
+)
+"""Each stage ends with the first of its events at the mobile node; the last stage, first_packet, with an arrival."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handover:
+    """One move; durations in milliseconds, and the parts of the breakdown add up to the interruption."""
+
+    mobile_node: str
+    from_link: str
+    to_link: str
+    began: float
+    """Seconds since the epoch."""
+    interruption_ms: float
+    lost: int
+    breakdown: dict[str, float]
+
+
+def handovers(records: Sequence[Record], arrivals: Sequence[Arrival]) -> list[Handover]:
+    """Find the largest gap between arrivals after each move and split it at the mobile node's events."""
+    moves = [(record.time, record.event) for record in records if isinstance(record.event, MoveBegan)]
+    ends = [time for time, _ in moves[1:]] + [float("inf")]
+    return [_handover(move, began, end, records, arrivals) for (began, move), end in zip(moves, ends, strict=True)]
+
+
+def _handover(
+    move: MoveBegan, began: float, end: float, records: Sequence[Record], arrivals: Sequence[Arrival]
+) -> Handover:
+    received = sorted(arrival.received for arrival in arrivals if arrival.received is not None)
+    last, first = _largest_gap(received, began, end)
+    marks = [last]
+    for _, kinds in STAGES:
+        marks.append(min(max(_first(records, move.mobile_node, kinds, began, end, first), marks[-1]), first))
+    marks.append(first)
+    names = [name for name, _ in STAGES] + ["first_packet"]
+    breakdown = {
+        name: round((after - before) * 1000, 3)
+        for name, before, after in zip(names, marks[:-1], marks[1:], strict=True)
+    }
+    return Handover(
+        mobile_node=move.mobile_node,
+        from_link=move.from_link,
+        to_link=move.to_link,
+        began=began,
+        interruption_ms=round(sum(breakdown.values()), 3),
+        lost=sum(arrival.received is None and began <= arrival.sent < end for arrival in arrivals),
+        breakdown=breakdown,
+    )
+
+
+def _largest_gap(received: Sequence[float], began: float, end: float) -> tuple[float, float]:
+    """Give the ends of the largest gap that reaches into the time of a move; an empty one if there is none."""
+    gaps = [
+        (after - before, before, after)
+        for before, after in itertools.pairwise(received)
+        if after >= began and before < end
+    ]
+    if not gaps:
+        return began, began
+    _, before, after = max(gaps)
+    return before, after
+
+
+def _first(
+    records: Sequence[Record], node: str, kinds: tuple[type[Event], ...], began: float, end: float, default: float
+) -> float:
+    times = (r.time for r in records if r.node == node and isinstance(r.event, kinds) and began <= r.time < end)
+    return min(times, default=default)

@@ -1,0 +1,64 @@
+"""The result of a run: the schema of `result.json`."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from lab.errors import ConfigError
+from lab.report.handovers import Handover
+from lab.verify.check import Check, Verdict
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run found out."""
+
+    schema: int = SCHEMA_VERSION
+    scenario: str
+    topology: str
+    seed: int
+    plane: str
+    kernel: str
+    time: str
+    settings: dict[str, str]
+    versions: dict[str, str]
+    started: float
+    """Seconds since the epoch."""
+    duration_s: float
+    """From the first step of the scenario to its last."""
+    ok: bool
+    """All checks hold and the scenario came to its end."""
+    error: str | None = None
+    checks: list[Check] = field(default_factory=list)
+    handovers: list[Handover] = field(default_factory=list)
+    captures: dict[str, str] = field(default_factory=dict)
+    """Link names and files, relative to the result's folder."""
+    streams: dict[str, str] = field(default_factory=dict)
+
+    def failed(self) -> list[Check]:
+        """Give the checks that did not hold."""
+        return [check for check in self.checks if check.verdict is Verdict.FAILED]
+
+    def to_json(self) -> str:
+        """Write `result.json`."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+_ADAPTER = TypeAdapter(Result)
+
+
+def load(directory: Path) -> Result:
+    """Read the `result.json` of a folder; raises `ConfigError`."""
+    path = directory / "result.json"
+    try:
+        return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; is {directory} the folder of a run?") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path}: {where}: {first['msg']}") from error

@@ -1,12 +1,17 @@
-"""The Internet checksum over the IPv6 pseudo-header (RFC 8200 §8.1; RFC 6275 §6.1.1 says which addresses)."""
+"""The Internet checksum with the IPv6 pseudo-header (RFC 8200 §8.1, RFC 6275 §6.1.1).
 
-from ipaddress import IPv6Address
+The ones' complement sum of 16-bit words is the number that the octets spell, modulo 0xFFFF (as 0x10000 leaves 1):
+one big integer instead of a loop.
+"""
 
 
-def checksum(source: IPv6Address, destination: IPv6Address, next_header: int, octets: bytes) -> int:
-    """Return the checksum of a message whose checksum field is zero; 0 of a message whose field is right."""
-    pseudo_header = source.packed + destination.packed + len(octets).to_bytes(4, "big") + next_header.to_bytes(4, "big")
-    padded = octets if len(octets) % 2 == 0 else octets + b"\0"
-    # 2**16 is 1 modulo 2**16 - 1, so the remainder is the ones' complement sum of all 16-bit words.
-    remainder = int.from_bytes(pseudo_header + padded, "big") % 0xFFFF
-    return 0xFFFF - remainder if remainder else 0
+def checksum(addresses: int, next_header: int, message: bytes) -> int:
+    """Return the checksum of a message whose checksum field is zero; 0 for one whose field is right.
+
+    `addresses` is the number that source and final destination spell.
+    """
+    size = len(message)
+    number = int.from_bytes(message, "big")
+    if size & 1:
+        number <<= 8
+    return -(addresses + number + (size + next_header)) % 0xFFFF

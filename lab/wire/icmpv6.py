@@ -1,13 +1,24 @@
 """ICMPv6 messages: Neighbor Discovery, the four of RFC 6275 §6.5-§6.8, echo and errors."""
 
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from lab.errors import MalformedReason, WireError
-from lab.wire.neighbor import NeighborOption, build_options, parse_options
+from lab.wire.checksum import checksum
+from lab.wire.fields import (
+    ADDRESS,
+    ADDRESSES,
+    REST,
+    U8,
+    U16,
+    U32,
+    Bit,
+    HeaderOctet,
+    Reserved,
+)
+from lab.wire.layout import Layout, layout
+from lab.wire.neighbor import NEIGHBOR_OPTIONS, NeighborOption
 
 ICMPV6 = 58
 """The next header value of ICMPv6."""
@@ -20,8 +31,9 @@ class DestinationUnreachable:
     """Destination Unreachable, RFC 4443 §3.1; `invoking` starts with the packet at fault."""
 
     ICMPV6_TYPE: ClassVar = 1
-    code: int
-    invoking: bytes
+
+    code: Annotated[int, HeaderOctet(1)]
+    invoking: Annotated[bytes, Reserved(4), REST]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +41,9 @@ class PacketTooBig:
     """Packet Too Big, RFC 4443 §3.2."""
 
     ICMPV6_TYPE: ClassVar = 2
-    mtu: int
-    invoking: bytes
+
+    mtu: Annotated[int, U32]
+    invoking: Annotated[bytes, REST]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +51,9 @@ class TimeExceeded:
     """Time Exceeded, RFC 4443 §3.3."""
 
     ICMPV6_TYPE: ClassVar = 3
-    code: int
-    invoking: bytes
+
+    code: Annotated[int, HeaderOctet(1)]
+    invoking: Annotated[bytes, Reserved(4), REST]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +61,10 @@ class ParameterProblem:
     """Parameter Problem, RFC 4443 §3.4."""
 
     ICMPV6_TYPE: ClassVar = 4
-    code: int
-    pointer: int
-    invoking: bytes
+
+    code: Annotated[int, HeaderOctet(1)]
+    pointer: Annotated[int, U32]
+    invoking: Annotated[bytes, REST]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +72,10 @@ class EchoRequest:
     """Echo Request, RFC 4443 §4.1."""
 
     ICMPV6_TYPE: ClassVar = 128
-    identifier: int
-    sequence: int
-    data: bytes = b""
+
+    identifier: Annotated[int, U16]
+    sequence: Annotated[int, U16]
+    data: Annotated[bytes, REST] = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +83,10 @@ class EchoReply:
     """Echo Reply, RFC 4443 §4.2."""
 
     ICMPV6_TYPE: ClassVar = 129
-    identifier: int
-    sequence: int
-    data: bytes = b""
+
+    identifier: Annotated[int, U16]
+    sequence: Annotated[int, U16]
+    data: Annotated[bytes, REST] = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +94,8 @@ class RouterSolicitation:
     """Router Solicitation, RFC 4861 §4.1."""
 
     ICMPV6_TYPE: ClassVar = 133
-    options: tuple[NeighborOption, ...] = ()
+
+    options: Annotated[tuple[NeighborOption, ...], Reserved(4), NEIGHBOR_OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +106,15 @@ class RouterAdvertisement:
     """
 
     ICMPV6_TYPE: ClassVar = 134
-    cur_hop_limit: int = 64
-    managed: bool = False
-    other: bool = False
-    home_agent: bool = False
-    router_lifetime: int
-    reachable_time: int = 0
-    retrans_timer: int = 0
-    options: tuple[NeighborOption, ...] = ()
+
+    cur_hop_limit: Annotated[int, U8] = 64
+    managed: Annotated[bool, Bit(0x80)] = False
+    other: Annotated[bool, Bit(0x40)] = False
+    home_agent: Annotated[bool, Bit(0x20)] = False
+    router_lifetime: Annotated[int, U16]
+    reachable_time: Annotated[int, U32] = 0
+    retrans_timer: Annotated[int, U32] = 0
+    options: Annotated[tuple[NeighborOption, ...], NEIGHBOR_OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +122,9 @@ class NeighborSolicitation:
     """Neighbor Solicitation, RFC 4861 §4.3."""
 
     ICMPV6_TYPE: ClassVar = 135
-    target: IPv6Address
-    options: tuple[NeighborOption, ...] = ()
+
+    target: Annotated[IPv6Address, Reserved(4), ADDRESS]
+    options: Annotated[tuple[NeighborOption, ...], NEIGHBOR_OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,11 +132,12 @@ class NeighborAdvertisement:
     """Neighbor Advertisement, RFC 4861 §4.4."""
 
     ICMPV6_TYPE: ClassVar = 136
-    router: bool = False
-    solicited: bool = False
-    override: bool = False
-    target: IPv6Address
-    options: tuple[NeighborOption, ...] = ()
+
+    router: Annotated[bool, Bit(0x80)] = False
+    solicited: Annotated[bool, Bit(0x40)] = False
+    override: Annotated[bool, Bit(0x20)] = False
+    target: Annotated[IPv6Address, Reserved(3), ADDRESS]
+    options: Annotated[tuple[NeighborOption, ...], NEIGHBOR_OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +145,8 @@ class HomeAgentAddressDiscoveryRequest:
     """Home Agent Address Discovery Request, RFC 6275 §6.5."""
 
     ICMPV6_TYPE: ClassVar = 144
-    identifier: int
+
+    identifier: Annotated[int, U16, Reserved(2)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,8 +154,9 @@ class HomeAgentAddressDiscoveryReply:
     """Home Agent Address Discovery Reply, RFC 6275 §6.6."""
 
     ICMPV6_TYPE: ClassVar = 145
-    identifier: int
-    addresses: tuple[IPv6Address, ...]
+
+    identifier: Annotated[int, U16]
+    addresses: Annotated[tuple[IPv6Address, ...], Reserved(2), ADDRESSES]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +164,8 @@ class MobilePrefixSolicitation:
     """Mobile Prefix Solicitation, RFC 6275 §6.7."""
 
     ICMPV6_TYPE: ClassVar = 146
-    identifier: int
+
+    identifier: Annotated[int, U16, Reserved(2)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,19 +173,20 @@ class MobilePrefixAdvertisement:
     """Mobile Prefix Advertisement, RFC 6275 §6.8."""
 
     ICMPV6_TYPE: ClassVar = 147
-    identifier: int
-    managed: bool = False
-    other: bool = False
-    options: tuple[NeighborOption, ...] = ()
+
+    identifier: Annotated[int, U16]
+    managed: Annotated[bool, Bit(0x80)] = False
+    other: Annotated[bool, Bit(0x40)] = False
+    options: Annotated[tuple[NeighborOption, ...], Reserved(1), NEIGHBOR_OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownIcmpv6Message:
-    """Any other ICMPv6 message; `body` is what follows the checksum."""
+    """Any other ICMPv6 message, or one of a code that its type does not define; `body` follows the checksum."""
 
-    icmpv6_type: int
-    code: int
-    body: bytes
+    icmpv6_type: Annotated[int, HeaderOctet(0)]
+    code: Annotated[int, HeaderOctet(1)]
+    body: Annotated[bytes, REST]
 
 
 Icmpv6Message: TypeAlias = (
@@ -182,158 +207,52 @@ Icmpv6Message: TypeAlias = (
     | UnknownIcmpv6Message
 )
 
-
-class _Layout(NamedTuple):
-    """How the body of one type lies on the wire: fixed fields, then a tail of options, addresses or octets."""
-
-    fixed: struct.Struct
-    pack: Callable[[Any], tuple[tuple[Any, ...], bytes]]
-    unpack: Callable[[int, tuple[Any, ...], bytes], Icmpv6Message]
-
-
-def _addresses(octets: bytes) -> tuple[IPv6Address, ...]:
-    if len(octets) % 16:
-        raise WireError(MalformedReason.BAD_LENGTH, f"{len(octets)} octets are no list of addresses")
-    return tuple(IPv6Address(octets[at : at + 16]) for at in range(0, len(octets), 16))
-
-
-_MANAGED, _OTHER, _HOME_AGENT = 0x80, 0x40, 0x20
-_ROUTER, _SOLICITED, _OVERRIDE = 0x80000000, 0x40000000, 0x20000000
-
-
-def _configuration_flags(message: Any) -> int:
-    return (_MANAGED if message.managed else 0) | (_OTHER if message.other else 0)
-
-
-_LAYOUTS: dict[int, _Layout] = {
-    1: _Layout(
-        struct.Struct("!4x"),
-        lambda message: ((), message.invoking),
-        lambda code, fixed, tail: DestinationUnreachable(code=code, invoking=tail),
-    ),
-    2: _Layout(
-        struct.Struct("!I"),
-        lambda message: ((message.mtu,), message.invoking),
-        lambda code, fixed, tail: PacketTooBig(mtu=fixed[0], invoking=tail),
-    ),
-    3: _Layout(
-        struct.Struct("!4x"),
-        lambda message: ((), message.invoking),
-        lambda code, fixed, tail: TimeExceeded(code=code, invoking=tail),
-    ),
-    4: _Layout(
-        struct.Struct("!I"),
-        lambda message: ((message.pointer,), message.invoking),
-        lambda code, fixed, tail: ParameterProblem(code=code, pointer=fixed[0], invoking=tail),
-    ),
-    128: _Layout(
-        struct.Struct("!HH"),
-        lambda message: ((message.identifier, message.sequence), message.data),
-        lambda code, fixed, tail: EchoRequest(identifier=fixed[0], sequence=fixed[1], data=tail),
-    ),
-    129: _Layout(
-        struct.Struct("!HH"),
-        lambda message: ((message.identifier, message.sequence), message.data),
-        lambda code, fixed, tail: EchoReply(identifier=fixed[0], sequence=fixed[1], data=tail),
-    ),
-    133: _Layout(
-        struct.Struct("!4x"),
-        lambda message: ((), build_options(message.options)),
-        lambda code, fixed, tail: RouterSolicitation(options=parse_options(tail)),
-    ),
-    134: _Layout(
-        struct.Struct("!BBHII"),
-        lambda message: (
-            (
-                message.cur_hop_limit,
-                _configuration_flags(message) | (_HOME_AGENT if message.home_agent else 0),
-                message.router_lifetime,
-                message.reachable_time,
-                message.retrans_timer,
-            ),
-            build_options(message.options),
-        ),
-        lambda code, fixed, tail: RouterAdvertisement(
-            cur_hop_limit=fixed[0],
-            managed=bool(fixed[1] & _MANAGED),
-            other=bool(fixed[1] & _OTHER),
-            home_agent=bool(fixed[1] & _HOME_AGENT),
-            router_lifetime=fixed[2],
-            reachable_time=fixed[3],
-            retrans_timer=fixed[4],
-            options=parse_options(tail),
-        ),
-    ),
-    135: _Layout(
-        struct.Struct("!4x16s"),
-        lambda message: ((message.target.packed,), build_options(message.options)),
-        lambda code, fixed, tail: NeighborSolicitation(target=IPv6Address(fixed[0]), options=parse_options(tail)),
-    ),
-    136: _Layout(
-        struct.Struct("!I16s"),
-        lambda message: (
-            (
-                (_ROUTER if message.router else 0)
-                | (_SOLICITED if message.solicited else 0)
-                | (_OVERRIDE if message.override else 0),
-                message.target.packed,
-            ),
-            build_options(message.options),
-        ),
-        lambda code, fixed, tail: NeighborAdvertisement(
-            router=bool(fixed[0] & _ROUTER),
-            solicited=bool(fixed[0] & _SOLICITED),
-            override=bool(fixed[0] & _OVERRIDE),
-            target=IPv6Address(fixed[1]),
-            options=parse_options(tail),
-        ),
-    ),
-    144: _Layout(
-        struct.Struct("!H2x"),
-        lambda message: ((message.identifier,), b""),
-        lambda code, fixed, tail: HomeAgentAddressDiscoveryRequest(identifier=fixed[0]),
-    ),
-    145: _Layout(
-        struct.Struct("!H10x"),
-        lambda message: ((message.identifier,), b"".join(address.packed for address in message.addresses)),
-        lambda code, fixed, tail: HomeAgentAddressDiscoveryReply(identifier=fixed[0], addresses=_addresses(tail)),
-    ),
-    146: _Layout(
-        struct.Struct("!H2x"),
-        lambda message: ((message.identifier,), b""),
-        lambda code, fixed, tail: MobilePrefixSolicitation(identifier=fixed[0]),
-    ),
-    147: _Layout(
-        struct.Struct("!HBx"),
-        lambda message: ((message.identifier, _configuration_flags(message)), build_options(message.options)),
-        lambda code, fixed, tail: MobilePrefixAdvertisement(
-            identifier=fixed[0],
-            managed=bool(fixed[1] & _MANAGED),
-            other=bool(fixed[1] & _OTHER),
-            options=parse_options(tail),
-        ),
-    ),
+_WITHOUT_CODE: tuple[type[Any], ...] = (
+    PacketTooBig,
+    EchoRequest,
+    EchoReply,
+    RouterSolicitation,
+    RouterAdvertisement,
+    NeighborSolicitation,
+    NeighborAdvertisement,
+    HomeAgentAddressDiscoveryRequest,
+    HomeAgentAddressDiscoveryReply,
+    MobilePrefixSolicitation,
+    MobilePrefixAdvertisement,
+)
+_WITH_CODE: tuple[type[Any], ...] = (DestinationUnreachable, TimeExceeded, ParameterProblem)
+_UNKNOWN = layout(UnknownIcmpv6Message, header=FIXED_OCTETS)
+_LAYOUTS: dict[int, Layout[Any]] = {
+    kind.ICMPV6_TYPE: layout(kind, header=FIXED_OCTETS) for kind in _WITH_CODE + _WITHOUT_CODE
 }
-_CODED = (DestinationUnreachable, TimeExceeded, ParameterProblem)
-
-
-def build_message(message: Icmpv6Message) -> bytes:
-    """Write a whole ICMPv6 message, its checksum field zero."""
-    if isinstance(message, UnknownIcmpv6Message):
-        return bytes((message.icmpv6_type, message.code, 0, 0)) + message.body
-    layout = _LAYOUTS[message.ICMPV6_TYPE]
-    fixed, tail = layout.pack(message)
-    code = message.code if isinstance(message, _CODED) else 0
-    return bytes((message.ICMPV6_TYPE, code, 0, 0)) + layout.fixed.pack(*fixed) + tail
+_CODE_IS_ZERO = {kind.ICMPV6_TYPE for kind in _WITHOUT_CODE}
 
 
 def parse_message(octets: bytes) -> Icmpv6Message:
     """Read an ICMPv6 message whose checksum is right."""
+    if len(octets) < FIXED_OCTETS:
+        raise WireError(MalformedReason.TRUNCATED, f"an ICMPv6 message of {len(octets)} octets")
     kind, code = octets[0], octets[1]
-    layout = _LAYOUTS.get(kind)
-    if layout is None:
-        return UnknownIcmpv6Message(icmpv6_type=kind, code=code, body=octets[FIXED_OCTETS:])
-    end = FIXED_OCTETS + layout.fixed.size
-    if len(octets) < end:
-        raise WireError(MalformedReason.MESSAGE_TOO_SHORT, f"ICMPv6 type {kind} of {len(octets)} octets")
-    return layout.unpack(code, layout.fixed.unpack_from(octets, FIXED_OCTETS), octets[end:])
+    found = _UNKNOWN if code and kind in _CODE_IS_ZERO else _LAYOUTS.get(kind, _UNKNOWN)
+    if len(octets) < found.size:
+        raise WireError(MalformedReason.BAD_LENGTH, f"ICMPv6 type {kind} of {len(octets)} octets")
+    message: Icmpv6Message = found.read(octets, 0, len(octets))
+    return message
+
+
+def parse_checked_message(octets: bytes, addresses: int) -> Icmpv6Message:
+    """Read an ICMPv6 message, its checksum first; `addresses` is what the pseudo-header has of them."""
+    if checksum(addresses, ICMPV6, octets):
+        raise WireError(MalformedReason.BAD_CHECKSUM, "the checksum of the ICMPv6 message is wrong")
+    return parse_message(octets)
+
+
+def build_message(message: Icmpv6Message, addresses: int) -> bytes:
+    """Write a whole ICMPv6 message; `addresses` is their sum in the pseudo-header."""
+    if isinstance(message, UnknownIcmpv6Message):
+        kind, code, body = message.icmpv6_type, message.code, _UNKNOWN.write(message)
+    else:
+        kind, code = message.ICMPV6_TYPE, getattr(message, "code", 0)
+        body = _LAYOUTS[kind].write(message)
+    fixed = bytes((kind, code))
+    return fixed + checksum(addresses, ICMPV6, fixed + b"\0\0" + body).to_bytes(2, "big") + body

@@ -1,25 +1,38 @@
 """The eight Mobility Header messages, RFC 6275 §6.1."""
 
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import CONFORM, IntFlag
 from ipaddress import IPv6Address
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
-from lab.constants import LIFETIME_UNIT
 from lab.errors import MalformedReason, WireError
-from lab.wire.options import MobilityOption, build_options, parse_options
+from lab.wire.checksum import checksum
+from lab.wire.fields import (
+    ADDRESS,
+    REST,
+    SECONDS_BY_4,
+    U8,
+    U16,
+    Bit,
+    FieldError,
+    HeaderOctet,
+    Reserved,
+    flags,
+    octets,
+)
+from lab.wire.layout import Layout, layout
+from lab.wire.options import OPTIONS, MobilityOption
 
 MOBILITY_HEADER = 135
 """The next header value of a Mobility Header."""
 NO_NEXT_HEADER = 59
 FIXED_OCTETS = 6
 """Payload proto, header length, type, reserved and checksum, before the message data."""
+_SMALLEST, _LARGEST = 8, 256 * 8
 
 
-class BindingUpdateFlag(IntFlag):
-    """Flags of a Binding Update, RFC 6275 §6.1.7, at their places in the 16-bit field."""
+class BindingUpdateFlag(IntFlag, boundary=CONFORM):
+    """Flags of a Binding Update, RFC 6275 §6.1.7, at their places in the 16-bit field; reserved bits are dropped."""
 
     ACKNOWLEDGE = 0x8000
     HOME_REGISTRATION = 0x4000
@@ -32,7 +45,8 @@ class BindingRefreshRequest:
     """Binding Refresh Request, RFC 6275 §6.1.2."""
 
     MH_TYPE: ClassVar = 0
-    options: tuple[MobilityOption, ...] = ()
+
+    options: Annotated[tuple[MobilityOption, ...], Reserved(2), OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +54,9 @@ class HomeTestInit:
     """Home Test Init, RFC 6275 §6.1.3."""
 
     MH_TYPE: ClassVar = 1
-    cookie: bytes
-    options: tuple[MobilityOption, ...] = ()
+
+    cookie: Annotated[bytes, Reserved(2), octets(8)]
+    options: Annotated[tuple[MobilityOption, ...], OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +64,9 @@ class CareOfTestInit:
     """Care-of Test Init, RFC 6275 §6.1.4."""
 
     MH_TYPE: ClassVar = 2
-    cookie: bytes
-    options: tuple[MobilityOption, ...] = ()
+
+    cookie: Annotated[bytes, Reserved(2), octets(8)]
+    options: Annotated[tuple[MobilityOption, ...], OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +74,11 @@ class HomeTest:
     """Home Test, RFC 6275 §6.1.5."""
 
     MH_TYPE: ClassVar = 3
-    nonce_index: int
-    cookie: bytes
-    keygen_token: bytes
-    options: tuple[MobilityOption, ...] = ()
+
+    nonce_index: Annotated[int, U16]
+    cookie: Annotated[bytes, octets(8)]
+    keygen_token: Annotated[bytes, octets(8)]
+    options: Annotated[tuple[MobilityOption, ...], OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +86,11 @@ class CareOfTest:
     """Care-of Test, RFC 6275 §6.1.6."""
 
     MH_TYPE: ClassVar = 4
-    nonce_index: int
-    cookie: bytes
-    keygen_token: bytes
-    options: tuple[MobilityOption, ...] = ()
+
+    nonce_index: Annotated[int, U16]
+    cookie: Annotated[bytes, octets(8)]
+    keygen_token: Annotated[bytes, octets(8)]
+    options: Annotated[tuple[MobilityOption, ...], OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +98,11 @@ class BindingUpdate:
     """Binding Update, RFC 6275 §6.1.7; `lifetime` in seconds, 4 s units on the wire."""
 
     MH_TYPE: ClassVar = 5
-    sequence: int
-    flags: BindingUpdateFlag
-    lifetime: int
-    options: tuple[MobilityOption, ...] = ()
+
+    sequence: Annotated[int, U16]
+    flags: Annotated[BindingUpdateFlag, flags(BindingUpdateFlag)]
+    lifetime: Annotated[int, SECONDS_BY_4]
+    options: Annotated[tuple[MobilityOption, ...], OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +110,12 @@ class BindingAcknowledgement:
     """Binding Acknowledgement, RFC 6275 §6.1.8; `lifetime` in seconds, 4 s units on the wire."""
 
     MH_TYPE: ClassVar = 6
-    status: int
-    key_management_mobility_capability: bool = False
-    sequence: int
-    lifetime: int
-    options: tuple[MobilityOption, ...] = ()
+
+    status: Annotated[int, U8]
+    key_management_mobility_capability: Annotated[bool, Bit(0x80)] = False
+    sequence: Annotated[int, U16]
+    lifetime: Annotated[int, SECONDS_BY_4]
+    options: Annotated[tuple[MobilityOption, ...], OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +123,18 @@ class BindingError:
     """Binding Error, RFC 6275 §6.1.9."""
 
     MH_TYPE: ClassVar = 7
-    status: int
-    home_address: IPv6Address
-    options: tuple[MobilityOption, ...] = ()
+
+    status: Annotated[int, U8]
+    home_address: Annotated[IPv6Address, Reserved(1), ADDRESS]
+    options: Annotated[tuple[MobilityOption, ...], OPTIONS] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownMobilityMessage:
     """A Mobility Header whose type RFC 6275 does not define: answered by a Binding Error (§9.2)."""
 
-    mh_type: int
-    data: bytes
+    mh_type: Annotated[int, HeaderOctet(2)]
+    data: Annotated[bytes, REST]
 
 
 MobilityMessage: TypeAlias = (
@@ -128,105 +149,50 @@ MobilityMessage: TypeAlias = (
     | UnknownMobilityMessage
 )
 
-
-class _Layout(NamedTuple):
-    """How the message data of one type lies on the wire, after the fixed part and before the options."""
-
-    data: struct.Struct
-    pack: Callable[[Any], tuple[Any, ...]]
-    unpack: Callable[[tuple[Any, ...], tuple[MobilityOption, ...]], MobilityMessage]
-
-
-_LAYOUTS: dict[int, _Layout] = {
-    0: _Layout(
-        struct.Struct("!2x"),
-        lambda message: (),
-        lambda data, options: BindingRefreshRequest(options=options),
-    ),
-    1: _Layout(
-        struct.Struct("!2x8s"),
-        lambda message: (message.cookie,),
-        lambda data, options: HomeTestInit(cookie=data[0], options=options),
-    ),
-    2: _Layout(
-        struct.Struct("!2x8s"),
-        lambda message: (message.cookie,),
-        lambda data, options: CareOfTestInit(cookie=data[0], options=options),
-    ),
-    3: _Layout(
-        struct.Struct("!H8s8s"),
-        lambda message: (message.nonce_index, message.cookie, message.keygen_token),
-        lambda data, options: HomeTest(nonce_index=data[0], cookie=data[1], keygen_token=data[2], options=options),
-    ),
-    4: _Layout(
-        struct.Struct("!H8s8s"),
-        lambda message: (message.nonce_index, message.cookie, message.keygen_token),
-        lambda data, options: CareOfTest(nonce_index=data[0], cookie=data[1], keygen_token=data[2], options=options),
-    ),
-    5: _Layout(
-        struct.Struct("!HHH"),
-        lambda message: (message.sequence, message.flags, message.lifetime // LIFETIME_UNIT),
-        lambda data, options: BindingUpdate(
-            sequence=data[0],
-            flags=BindingUpdateFlag(data[1] & 0xF000),  # §6.1.7: reserved bits are ignored
-            lifetime=data[2] * LIFETIME_UNIT,
-            options=options,
-        ),
-    ),
-    6: _Layout(
-        struct.Struct("!BBHH"),
-        lambda message: (
-            message.status,
-            0x80 if message.key_management_mobility_capability else 0,
-            message.sequence,
-            message.lifetime // LIFETIME_UNIT,
-        ),
-        lambda data, options: BindingAcknowledgement(
-            status=data[0],
-            key_management_mobility_capability=bool(data[1] & 0x80),
-            sequence=data[2],
-            lifetime=data[3] * LIFETIME_UNIT,
-            options=options,
-        ),
-    ),
-    7: _Layout(
-        struct.Struct("!Bx16s"),
-        lambda message: (message.status, message.home_address.packed),
-        lambda data, options: BindingError(status=data[0], home_address=IPv6Address(data[1]), options=options),
-    ),
-}
+_KNOWN: tuple[type[Any], ...] = (
+    BindingRefreshRequest,
+    HomeTestInit,
+    CareOfTestInit,
+    HomeTest,
+    CareOfTest,
+    BindingUpdate,
+    BindingAcknowledgement,
+    BindingError,
+)
+_UNKNOWN = layout(UnknownMobilityMessage, header=FIXED_OCTETS)
+_LAYOUTS: dict[int, Layout[Any]] = {kind.MH_TYPE: layout(kind, header=FIXED_OCTETS) for kind in _KNOWN}
 
 
-def build_message(message: MobilityMessage) -> bytes:
-    """Write a whole Mobility Header, its checksum field zero."""
-    if isinstance(message, UnknownMobilityMessage):
-        kind, data = message.mh_type, message.data
-        options = bytes(-(FIXED_OCTETS + len(data)) % 8)
-    else:
-        kind = message.MH_TYPE
-        layout = _LAYOUTS[kind]
-        data = layout.data.pack(*layout.pack(message))
-        options = build_options(message.options, FIXED_OCTETS + len(data))
-    length = (FIXED_OCTETS + len(data) + len(options)) // 8 - 1
-    return bytes((NO_NEXT_HEADER, length, kind, 0, 0, 0)) + data + options
+def parse_message(octets: bytes, at: int, addresses: int) -> MobilityMessage:
+    """Read the Mobility Header that lies at an offset of a packet.
 
-
-def parse_message(octets: bytes, at: int) -> MobilityMessage:
-    """Read a Mobility Header that begins `at` octets into its packet and whose checksum is right.
-
-    The checks come in the order of RFC 6275 §9.2.
+    `addresses` is what the pseudo-header has of them. The checks come in the order of RFC 6275 §9.2.
     """
-    kind = octets[2]
-    layout = _LAYOUTS.get(kind)
-    if layout is None:
-        return UnknownMobilityMessage(mh_type=kind, data=octets[FIXED_OCTETS:])
-    if octets[0] != NO_NEXT_HEADER:
-        raise WireError(MalformedReason.BAD_PAYLOAD_PROTO, f"payload proto {octets[0]} in a Mobility Header", at)
-    length = (octets[1] + 1) * 8
-    data_end = FIXED_OCTETS + layout.data.size
-    if length < data_end:
-        raise WireError(MalformedReason.MESSAGE_TOO_SHORT, f"Mobility Header type {kind} of {length} octets", at + 1)
-    if length > len(octets):
-        raise WireError(MalformedReason.TRUNCATED, f"Mobility Header of {length} octets in {len(octets)}")
-    options = parse_options(octets[data_end:length])
-    return layout.unpack(layout.data.unpack_from(octets, FIXED_OCTETS), options)
+    if len(octets) < _SMALLEST:
+        raise WireError(MalformedReason.TRUNCATED, f"a Mobility Header of {len(octets)} octets")
+    end = (octets[1] + 1) * 8
+    # The sum is over the upper-layer packet; some take the header alone where something is piggybacked behind it.
+    if checksum(addresses, MOBILITY_HEADER, octets) and checksum(addresses, MOBILITY_HEADER, octets[:end]):
+        raise WireError(MalformedReason.BAD_CHECKSUM, "the checksum of the Mobility Header is wrong")
+    found = _LAYOUTS.get(octets[2], _UNKNOWN)
+    if octets[0] != NO_NEXT_HEADER and found is not _UNKNOWN:
+        raise WireError(MalformedReason.BAD_PAYLOAD_PROTO, f"payload proto {octets[0]} is not 59", at)
+    if end < found.size:
+        raise WireError(MalformedReason.MESSAGE_TOO_SHORT, f"header length {octets[1]} is too short", at + 1)
+    if end > len(octets):
+        raise WireError(MalformedReason.TRUNCATED, f"header length {octets[1]} goes beyond the packet")
+    message: MobilityMessage = found.read(octets, 0, end)
+    return message
+
+
+def build_message(message: MobilityMessage, addresses: int) -> bytes:
+    """Write a whole Mobility Header; `addresses` is their sum in the pseudo-header."""
+    if isinstance(message, UnknownMobilityMessage):
+        kind, data = message.mh_type, _UNKNOWN.write(message)
+    else:
+        kind, data = message.MH_TYPE, _LAYOUTS[message.MH_TYPE].write(message)
+    size = FIXED_OCTETS + len(data)
+    if size % 8 or size > _LARGEST:
+        raise FieldError(f"no Mobility Header can have {size} octets")
+    fixed = bytes((NO_NEXT_HEADER, size // 8 - 1, kind, 0))
+    return fixed + checksum(addresses, MOBILITY_HEADER, fixed + b"\0\0" + data).to_bytes(2, "big") + data

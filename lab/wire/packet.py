@@ -9,78 +9,62 @@ from typing import TypeAlias
 
 from lab.errors import MalformedReason, WireError
 from lab.wire import icmpv6, mobility
-from lab.wire.checksum import checksum
+from lab.wire.fields import FieldError, read_address
+from lab.wire.headers import (
+    DESTINATION_OPTIONS,
+    FRAGMENT,
+    HOME_ADDRESS_OPTION,
+    HOP_BY_HOP,
+    ROUTING,
+    DestinationOptions,
+    ExtensionHeader,
+    FragmentHeader,
+    HeaderOption,
+    HomeAddressOption,
+    HopByHopOptions,
+    OptionAction,
+    RoutingHeaderType2,
+    UnknownHeaderOption,
+    UnknownRoutingHeader,
+    pseudo_addresses,
+    read_headers,
+    write_header,
+)
 from lab.wire.icmpv6 import ICMPV6, Icmpv6Message
+from lab.wire.layout import maker
 from lab.wire.mobility import MOBILITY_HEADER, MobilityMessage
 
-HOP_BY_HOP, IPV6, ROUTING, FRAGMENT, DESTINATION_OPTIONS = 0, 41, 43, 44, 60
+__all__ = [
+    "DESTINATION_OPTIONS",
+    "FRAGMENT",
+    "HEADER_OCTETS",
+    "HOME_ADDRESS_OPTION",
+    "HOP_BY_HOP",
+    "IPV6",
+    "ROUTING",
+    "DestinationOptions",
+    "ExtensionHeader",
+    "FragmentHeader",
+    "HeaderOption",
+    "HomeAddressOption",
+    "HopByHopOptions",
+    "OpaquePayload",
+    "OptionAction",
+    "Packet",
+    "Payload",
+    "RoutingHeaderType2",
+    "UnknownHeaderOption",
+    "UnknownRoutingHeader",
+    "build",
+    "mobility_packet",
+    "parse",
+]
+
+IPV6 = 41
+"""The next header value of a packet in a packet."""
 HEADER_OCTETS = 40
-HOME_ADDRESS_OPTION = 0xC9
 MAX_NESTING = 8
-"""Packets in packets beyond this depth are not ours to read."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HomeAddressOption:
-    """Home Address option, RFC 6275 §6.3."""
-
-    home_address: IPv6Address
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownHeaderOption:
-    """Any other option of a Hop-by-Hop or Destination Options header."""
-
-    option_type: int
-    data: bytes
-
-
-HeaderOption: TypeAlias = HomeAddressOption | UnknownHeaderOption
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HopByHopOptions:
-    """Hop-by-Hop Options header, RFC 8200 §4.3."""
-
-    options: tuple[HeaderOption, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationOptions:
-    """Destination Options header, RFC 8200 §4.6."""
-
-    options: tuple[HeaderOption, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoutingHeaderType2:
-    """Type 2 Routing Header, RFC 6275 §6.4."""
-
-    home_address: IPv6Address
-    segments_left: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownRoutingHeader:
-    """A Routing header of another type; `data` is what follows Segments Left."""
-
-    routing_type: int
-    segments_left: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FragmentHeader:
-    """Fragment header, RFC 8200 §4.5; `offset` in octets."""
-
-    offset: int
-    more: bool
-    identification: int
-
-
-ExtensionHeader: TypeAlias = (
-    HopByHopOptions | DestinationOptions | RoutingHeaderType2 | UnknownRoutingHeader | FragmentHeader
-)
+"""A packet within more packets than this is not ours to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,213 +133,84 @@ def mobility_packet(
 
 
 _FIXED_HEADER = struct.Struct("!IHBB16s16s")
-_VERSION_6 = 6
+_VERSION_6 = 6 << 28
+_make_packet = maker(Packet)
+
+
+def parse(octets: bytes) -> Packet:
+    """Read one IPv6 packet; raises `WireError` and nothing else.
+
+    What comes behind the packet (padding of Ethernet) is cut off.
+    """
+    return _read(octets, 0, len(octets), 0)
 
 
 def build(packet: Packet) -> bytes:
-    """Write one IPv6 packet: lengths, padding, alignment and checksums included."""
-    next_header, payload = _build_payload(packet)
-    chain = b""
-    for header in reversed(packet.headers):
-        kind, octets = _build_header(header)
-        chain = bytes((next_header,)) + octets + chain
-        next_header = kind
-    first = _VERSION_6 << 28 | packet.traffic_class << 20 | packet.flow_label
-    fixed = _FIXED_HEADER.pack(
-        first,
-        len(chain) + len(payload),
-        next_header,
-        packet.hop_limit,
-        packet.source.packed,
-        packet.destination.packed,
-    )
-    return fixed + chain + payload
+    """Write one IPv6 packet: lengths, padding, alignment and checksums included.
+
+    Raises `FieldError` where a field does not fit its place.
+    """
+    try:
+        return _write(packet)
+    except FieldError:
+        raise
+    except (struct.error, ValueError, TypeError, AttributeError, WireError) as error:
+        raise FieldError(f"{packet!r} cannot be written: {error}") from error
 
 
-def parse(octets: bytes, *, depth: int = 0) -> Packet:
-    """Read one IPv6 packet; raises `WireError` and nothing else."""
-    if len(octets) < HEADER_OCTETS:
-        raise WireError(MalformedReason.TRUNCATED, f"{len(octets)} octets are no IPv6 header")
-    first, length, next_header, hop_limit, source, destination = _FIXED_HEADER.unpack_from(octets)
-    if first >> 28 != _VERSION_6:
+def _read(octets: bytes, start: int, limit: int, depth: int) -> Packet:
+    at = start + HEADER_OCTETS
+    if limit < at:
+        raise WireError(MalformedReason.TRUNCATED, f"{limit - start} octets are no IPv6 header")
+    first, length, next_header, hop_limit, source, destination = _FIXED_HEADER.unpack_from(octets, start)
+    if first & 0xF000_0000 != _VERSION_6:
         raise WireError(MalformedReason.NOT_IPV6, f"IP version {first >> 28}")
-    end = HEADER_OCTETS + length
-    if end > len(octets):
-        raise WireError(MalformedReason.TRUNCATED, f"payload of {length} octets, {len(octets) - HEADER_OCTETS} there")
-    headers, next_header, at = _parse_headers(octets, next_header, end)
-    packet = Packet(
-        source=IPv6Address(source),
-        destination=IPv6Address(destination),
-        payload=OpaquePayload(next_header=next_header, data=octets[at:end]),
-        headers=headers,
-        hop_limit=hop_limit,
-        traffic_class=first >> 20 & 0xFF,
-        flow_label=first & 0xFFFFF,
-    )
-    return _with_payload(packet, octets[at:end], next_header, at, depth)
-
-
-def _checksum_addresses(packet: Packet) -> tuple[IPv6Address, IPv6Address]:
-    """Source and destination of the pseudo-header: the home addresses stand in for both (§6.1.1, §6.3, §6.4)."""
-    source, destination = packet.source, packet.destination
-    for header in packet.headers:
-        match header:
-            case DestinationOptions(options=options):
-                for option in options:
-                    if isinstance(option, HomeAddressOption):
-                        source = option.home_address
-            case RoutingHeaderType2(home_address=address, segments_left=1):
-                destination = address
-            case _:
-                pass
-    return source, destination
-
-
-def _build_payload(packet: Packet) -> tuple[int, bytes]:
-    match packet.payload:
-        case OpaquePayload(next_header=next_header, data=data):
-            return next_header, data
-        case Packet() as inner:
-            return IPV6, build(inner)
-        case message if isinstance(message, MobilityMessage):
-            next_header, octets, at = MOBILITY_HEADER, mobility.build_message(message), 4
-        case message:
-            next_header, octets, at = ICMPV6, icmpv6.build_message(message), 2
-    value = checksum(*_checksum_addresses(packet), next_header, octets)
-    return next_header, octets[:at] + value.to_bytes(2, "big") + octets[at + 2 :]
-
-
-def _with_payload(packet: Packet, octets: bytes, next_header: int, at: int, depth: int) -> Packet:
-    """Read the payload, where it is one of ours and all of it is here."""
-    if any(isinstance(header, FragmentHeader) and (header.offset or header.more) for header in packet.headers):
-        return packet
+    end = at + length
+    if end > limit:
+        raise WireError(MalformedReason.TRUNCATED, f"payload length {length}, but {limit - at} octets are there")
+    headers, next_header, at, is_readable = read_headers(octets, at, end, next_header)
+    addresses = pseudo_addresses(source, destination, headers)
+    payload_octets = octets[at:end]
     payload: Payload
-    if next_header == IPV6 and depth < MAX_NESTING:
-        payload = parse(octets, depth=depth + 1)
-    elif next_header in (MOBILITY_HEADER, ICMPV6):
-        smallest = 8 if next_header == MOBILITY_HEADER else icmpv6.FIXED_OCTETS
-        if len(octets) < smallest:
-            raise WireError(MalformedReason.TRUNCATED, f"{len(octets)} octets behind next header {next_header}")
-        if checksum(*_checksum_addresses(packet), next_header, octets):
-            raise WireError(MalformedReason.BAD_CHECKSUM, f"checksum of next header {next_header}")  # §9.2: silence
-        if next_header == MOBILITY_HEADER:
-            payload = mobility.parse_message(octets, at)
-        else:
-            payload = icmpv6.parse_message(octets)
+    if next_header == MOBILITY_HEADER and is_readable:
+        payload = mobility.parse_message(payload_octets, at, addresses)
+    elif next_header == ICMPV6 and is_readable:
+        payload = icmpv6.parse_checked_message(payload_octets, addresses)
+    elif next_header == IPV6 and is_readable and depth < MAX_NESTING:
+        payload = _read(octets, at, end, depth + 1)
     else:
-        return packet
-    return Packet(
-        source=packet.source,
-        destination=packet.destination,
-        payload=payload,
-        headers=packet.headers,
-        hop_limit=packet.hop_limit,
-        traffic_class=packet.traffic_class,
-        flow_label=packet.flow_label,
-        payload_octets=octets,
+        payload = OpaquePayload(next_header=next_header, data=payload_octets)
+    return _make_packet(
+        read_address(source),
+        read_address(destination),
+        payload,
+        tuple(headers),
+        hop_limit,
+        first >> 20 & 0xFF,
+        first & 0xF_FFFF,
+        payload_octets,
     )
 
 
-def _build_header(header: ExtensionHeader) -> tuple[int, bytes]:
-    """Give the kind of an extension header and its octets after the next header field."""
-    match header:
-        case RoutingHeaderType2(home_address=address, segments_left=left):
-            return ROUTING, bytes((2, 2, left)) + bytes(4) + address.packed
-        case UnknownRoutingHeader(routing_type=kind, segments_left=left, data=data):
-            data += bytes(-(4 + len(data)) % 8)
-            return ROUTING, bytes(((4 + len(data)) // 8 - 1, kind, left)) + data
-        case FragmentHeader(offset=offset, more=more, identification=identification):
-            return FRAGMENT, struct.pack("!xHI", offset | more, identification)
-        case HopByHopOptions(options=options):
-            return HOP_BY_HOP, _build_header_options(options)
-        case DestinationOptions(options=options):
-            return DESTINATION_OPTIONS, _build_header_options(options)
+def _write(packet: Packet) -> bytes:
+    source, destination = packet.source.packed, packet.destination.packed
+    next_header, payload = _write_payload(packet, source, destination)
+    for header in reversed(packet.headers):
+        next_header, octets = write_header(header, next_header)
+        payload = octets + payload
+    if not 0 <= packet.traffic_class <= 0xFF or not 0 <= packet.flow_label <= 0xF_FFFF:
+        raise FieldError(f"no packet can have traffic class {packet.traffic_class} and flow label {packet.flow_label}")
+    first = _VERSION_6 | packet.traffic_class << 20 | packet.flow_label
+    return _FIXED_HEADER.pack(first, len(payload), next_header, packet.hop_limit, source, destination) + payload
 
 
-def _build_header_options(options: tuple[HeaderOption, ...]) -> bytes:
-    written = bytearray()
-    for option in options:
-        match option:
-            case HomeAddressOption(home_address=address):
-                written += _header_padding((6 - 2 - len(written)) % 8)  # §6.3: alignment 8n+6
-                written += bytes((HOME_ADDRESS_OPTION, 16)) + address.packed
-            case UnknownHeaderOption(option_type=kind, data=data):
-                written += bytes((kind, len(data))) + data
-    written += _header_padding(-(2 + len(written)) % 8)
-    return bytes(((2 + len(written)) // 8 - 1,)) + bytes(written)
-
-
-def _header_padding(count: int) -> bytes:
-    return bytes(count) if count < 2 else bytes((1, count - 2)) + bytes(count - 2)
-
-
-def _parse_headers(octets: bytes, next_header: int, end: int) -> tuple[tuple[ExtensionHeader, ...], int, int]:
-    """Walk the chain; give its headers, the next header value behind it, and where that begins."""
-    headers: list[ExtensionHeader] = []
-    at = HEADER_OCTETS
-    while next_header in (HOP_BY_HOP, DESTINATION_OPTIONS, ROUTING, FRAGMENT):
-        length = 8 if next_header == FRAGMENT else (octets[at + 1] + 1) * 8 if at + 2 <= end else 8
-        if at + length > end:
-            raise WireError(MalformedReason.TRUNCATED, f"extension header {next_header} runs past the packet")
-        header = _parse_header(next_header, octets[at : at + length], at, headers)
-        headers.append(header)
-        next_header = octets[at]
-        at += length
-        if isinstance(header, FragmentHeader) and header.offset:
-            break  # RFC 8200 §4.5: what follows is a piece, not a header
-    return tuple(headers), next_header, at
-
-
-def _parse_header(kind: int, octets: bytes, at: int, before: list[ExtensionHeader]) -> ExtensionHeader:
-    if kind == FRAGMENT:
-        field, identification = struct.unpack_from("!HI", octets, 2)
-        return FragmentHeader(offset=field & 0xFFF8, more=bool(field & 1), identification=identification)
-    if kind == ROUTING:
-        return _parse_routing_header(octets, at)
-    options = _parse_header_options(octets[2:], at + 2)
-    if kind == HOP_BY_HOP:
-        return HopByHopOptions(options=options)
-    seen = sum(isinstance(option, HomeAddressOption) for option in options)
-    seen += sum(
-        isinstance(option, HomeAddressOption)
-        for header in before
-        if isinstance(header, DestinationOptions)
-        for option in header.options
-    )
-    if seen > 1:
-        raise WireError(MalformedReason.BAD_OPTION, "two Home Address options in one packet")  # §6.3
-    return DestinationOptions(options=options)
-
-
-def _parse_routing_header(octets: bytes, at: int) -> ExtensionHeader:
-    length, kind, left = octets[1], octets[2], octets[3]
-    if kind != 2:
-        return UnknownRoutingHeader(routing_type=kind, segments_left=left, data=octets[4:])
-    if length != 2:  # §6.4
-        raise WireError(MalformedReason.BAD_ROUTING_HEADER, f"type 2 routing header of length {length}", at + 1)
-    if left != 1:  # §6.4
-        raise WireError(MalformedReason.BAD_ROUTING_HEADER, f"type 2 routing header, {left} segments left", at + 3)
-    return RoutingHeaderType2(home_address=IPv6Address(octets[8:24]), segments_left=left)
-
-
-def _parse_header_options(octets: bytes, start: int) -> tuple[HeaderOption, ...]:
-    options: list[HeaderOption] = []
-    at = 0
-    while at < len(octets):
-        kind = octets[at]
-        if kind == 0:
-            at += 1
-            continue
-        if at + 2 > len(octets) or (after := at + 2 + octets[at + 1]) > len(octets):
-            raise WireError(MalformedReason.BAD_OPTION, f"option {kind} runs past its header", start + at + 1)
-        data = octets[at + 2 : after]
-        if kind == HOME_ADDRESS_OPTION:
-            if len(data) != 16:
-                raise WireError(
-                    MalformedReason.BAD_OPTION, f"Home Address option of {len(data)} octets", start + at + 1
-                )
-            options.append(HomeAddressOption(home_address=IPv6Address(data)))
-        elif kind != 1:
-            options.append(UnknownHeaderOption(option_type=kind, data=data))
-        at = after
-    return tuple(options)
+def _write_payload(packet: Packet, source: bytes, destination: bytes) -> tuple[int, bytes]:
+    payload = packet.payload
+    if isinstance(payload, OpaquePayload):
+        return payload.next_header, payload.data
+    if isinstance(payload, Packet):
+        return IPV6, _write(payload)
+    addresses = pseudo_addresses(source, destination, packet.headers)
+    if isinstance(payload, MobilityMessage):
+        return MOBILITY_HEADER, mobility.build_message(payload, addresses)
+    return ICMPV6, icmpv6.build_message(payload, addresses)

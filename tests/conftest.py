@@ -1,6 +1,5 @@
 """What all tests share: which are skipped and why, seeds, the bar of coverage, who owns what a run leaves."""
 
-import ctypes
 import os
 import random
 import subprocess
@@ -9,10 +8,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from pytest_cov.plugin import CovPlugin
 
 ROOT = Path(__file__).parents[1]
 COVERAGE_BAR = 95
-"""Percent of branches of `lab.wire` and `lab.engine`; asked for only when all tests run."""
+"""Percent of lines and branches of `lab.wire` and `lab.engine`."""
 
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("developer", deadline=None, print_blob=True)
@@ -22,20 +22,21 @@ settings.load_profile(PROFILE)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Fix the seed; drop the bar of coverage for a part of the tests."""
-    if PROFILE == "developer" and config.getoption("hypothesis_seed", None) is None:
-        config.option.hypothesis_seed = str(random.randrange(1 << 32))
-    runs_everything = config.args == config.getini("testpaths") and not (
-        config.option.keyword or config.option.markexpr or config.option.lf or config.option.collectonly
-    )
-    coverage = config.pluginmanager.get_plugin("_cov")
-    if coverage is not None:
-        coverage.options.cov_fail_under = COVERAGE_BAR if runs_everything else 0
+    """Fix the seed; measure coverage when all tests run, since only then it says something."""
+    options = config.option
+    if PROFILE == "developer" and options.hypothesis_seed is None:
+        options.hypothesis_seed = str(random.randrange(1 << 32))
+    selects = options.keyword or options.markexpr or options.lf or options.collectonly
+    if config.args == config.getini("testpaths") and not (selects or options.no_cov or options.cov_source):
+        options.cov_source = ["lab.wire", "lab.engine"]
+        options.cov_branch = True
+        options.cov_fail_under = COVERAGE_BAR
+        config.pluginmanager.register(CovPlugin(options, config.pluginmanager), "_cov")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Say what a failure needs to be repeated, and what is skipped."""
-    seed = config.getoption("hypothesis_seed", None)
+    seed = config.option.hypothesis_seed
     how = "fixed" if seed is None else f"{seed} (repeat by --hypothesis-seed={seed})"
     obstacle = why_not_privileged()
     return [f"seed: {how}", f"privileged tests: {'run' if obstacle is None else f'skipped, {obstacle}'}"]
@@ -60,8 +61,10 @@ def why_not_privileged() -> str | None:
 
 
 def pytest_unconfigure() -> None:
-    """Leave caches that root made under sudo to the user."""
+    """Leave to the user what root made under sudo."""
     if "SUDO_UID" in os.environ:
+        owner = ROOT.stat()
         for folder in (".pytest_cache", ".hypothesis", ".mypy_cache", ".ruff_cache"):
             for path in [ROOT / folder, *(ROOT / folder).rglob("*")]:
-                ctypes.CDLL(None).lchown
+                if path.exists():
+                    os.chown(path, owner.st_uid, owner.st_gid)

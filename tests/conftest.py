@@ -10,6 +10,8 @@ import pytest
 from hypothesis import settings
 from pytest_cov.plugin import CovPlugin
 
+from tests.known_ids import unknown
+
 ROOT = Path(__file__).parents[1]
 COVERAGE_BAR = 95
 """Percent of lines and branches of `lab.wire` and `lab.engine`."""
@@ -43,12 +45,15 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root where there is none."""
+    """Skip what needs root where there is none; refuse markers that name what no list has."""
     obstacle = why_not_privileged()
-    if obstacle is not None:
-        for item in items:
-            if item.get_closest_marker("privileged"):
-                item.add_marker(pytest.mark.skip(reason=obstacle))
+    for item in items:
+        if obstacle is not None and item.get_closest_marker("privileged"):
+            item.add_marker(pytest.mark.skip(reason=obstacle))
+        for kind in ("rfc6275", "case"):
+            for marker in item.iter_markers(kind):
+                if wrong := unknown(kind, marker.args):
+                    raise pytest.UsageError(f"{item.nodeid}: {kind}: no such identifier in docs/: {wrong}")
 
 
 @cache

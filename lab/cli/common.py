@@ -1,15 +1,22 @@
-"""What several commands share: options, and telling the user what goes on."""
+"""What several commands share: options, root, and telling the user what goes on."""
 
 import argparse
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from lab.errors import MissingError
+from lab.verify.check import Verdict
 
 RESULTS = Path("results")
 SETTINGS_HELP = "a setting of the network, such as ra_interval=0.5, dad=standard, outage=0.05 (repeat for more)"
+RAISE = "MIP6LAB_RAISE"
+"""Set to `sudo` by lab/bootstrap, which promises that commands raise themselves."""
+WIDTH_WITHOUT_TERMINAL = 140
+MARKS = {Verdict.PASSED: "[green]✓[/]", Verdict.FAILED: "[bold red]✗[/]", Verdict.NOT_APPLICABLE: "[dim]–[/]"}
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -18,11 +25,21 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def need_root(what: str) -> None:
-    """Raise `MissingError` unless this is root."""
-    if os.geteuid() != 0:
-        raise MissingError(f"{what} makes network namespaces and needs root: use sudo, or lab/bootstrap mip6lab …")
+    """Return only as root: start this command anew by sudo where that was promised, else raise `MissingError`."""
+    if os.geteuid() == 0:
+        return
+    if os.environ.get(RAISE) == "sudo" and shutil.which("sudo"):
+        print(f"mip6lab: {what} needs root, calling sudo", file=sys.stderr, flush=True)
+        # sudo forgets PATH; compiled files of root in the checkout would lock its owner out.
+        environment = [f"PATH={os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE=1"]
+        command = [sys.executable, "-P", "-m", "lab.cli.main", *sys.argv[1:]]
+        os.execvp("sudo", ["sudo", "--", "env", *environment, *command])
+    raise MissingError(f"{what} makes network namespaces and needs root: use sudo, or lab/bootstrap mip6lab …")
 
 
 def console(*, quiet: bool = False) -> Console:
     """Give the terminal; with `quiet`, standard error, so that standard output is for programs."""
-    return Console(stderr=quiet, highlight=False)
+    terminal = Console(stderr=quiet, highlight=False)
+    if not terminal.is_terminal and "COLUMNS" not in os.environ:
+        terminal.width = WIDTH_WITHOUT_TERMINAL  # a file or a pipe has no width that would call for shorter lines
+    return terminal

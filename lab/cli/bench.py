@@ -1,0 +1,84 @@
+"""Run benchmarks: each compares with a baseline that is measured in turns with it, in the same run."""
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import lab.bench
+from lab.bench.measure import Benchmark, Machine, Row, Spread, machine
+from lab.cli.common import need_root
+from lab.errors import ConfigError
+
+EXAMPLES = """examples:
+  mip6lab bench
+  mip6lab bench codec --quick
+  mip6lab bench bringup handover --json bench.json
+"""
+NEED_ROOT = {"bringup", "handover"}
+NOT_BENCHMARKS = {"measure"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(known())}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file as well")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: a first look, not a result")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the benchmarks and print a Markdown table."""
+    names = args.names or known()
+    for name in names:
+        if name not in known():
+            raise ConfigError(f"no benchmark {name}; known: {', '.join(known())}")
+    if NEED_ROOT & set(names):
+        need_root("mip6lab bench " + " ".join(names))
+    here = machine()
+    results: list[Benchmark] = []
+    for name in names:
+        print(f"mip6lab: measuring {name}", file=sys.stderr)
+        results.append(importlib.import_module(f"lab.bench.{name}").measure(args.quick))
+    print(describe(here, quick=args.quick))
+    print(table(results))
+    if args.json:
+        figures = {"machine": here, "quick": args.quick, "benchmarks": results}
+        args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def known() -> list[str]:
+    """Name the benchmarks: the modules of `lab.bench`."""
+    return sorted({module.name for module in pkgutil.iter_modules(lab.bench.__path__)} - NOT_BENCHMARKS)
+
+
+def describe(here: Machine, *, quick: bool) -> str:
+    """Say where figures come from."""
+    rounds = ", quick" if quick else ""
+    return f"{here['processor']}, {here['cores']} cores, Linux {here['kernel']}, Python {here['python']}{rounds}\n"
+
+
+def table(results: Sequence[Benchmark]) -> str:
+    """Make a Markdown table; `ratio` is how many times faster mip6lab is."""
+    lines = ["| benchmark | what | baseline | its time | mip6lab's time | ratio |", "|---|---|---|---:|---:|---:|"]
+    lines += [_line(result["name"], row) for result in results for row in result["rows"]]
+    return "\n".join(lines)
+
+
+def _line(name: str, row: Row) -> str:
+    cells = [name, row["what"], row["baseline"], _times(row["baseline_us"]), _times(row["ours_us"])]
+    return f"| {' | '.join(cells)} | {row['ratio']:.3g} |"
+
+
+def _times(spread: Spread) -> str:
+    return f"{_time(spread['median'])} ({_time(spread['min'])} to {_time(spread['max'])})"
+
+
+def _time(microseconds: float) -> str:
+    for unit, size in (("s", 1e6), ("ms", 1e3)):
+        if microseconds >= size:
+            return f"{microseconds / size:.3g} {unit}"
+    return f"{microseconds:.3g} µs"

@@ -1,0 +1,243 @@
+"""Say what this machine can do for the lab, what is missing, what that costs, and how to get it.
+
+The kernel is tried, not asked, in a network namespace that is thrown away. The exit status is 0 if the data plane
+`user`, and with it every scenario so far, works here.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from importlib import metadata
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lab.cli.common import console
+
+EXAMPLES = """examples:
+  mip6lab doctor
+  sudo mip6lab doctor        try the kernel even where ordinary users may make no namespaces
+  mip6lab doctor --json      for programs
+"""
+
+
+class State(StrEnum):
+    """What was found out about one thing."""
+
+    THERE = "there"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """Something that the lab can use, what its absence costs, and how to get it."""
+
+    name: str
+    cost: str
+    remedy: str
+    needed: bool = False
+    """Nothing works without it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A need, looked into."""
+
+    area: str
+    need: Need
+    state: State
+    detail: str = ""
+
+
+NO_NETWORK = "no network can be brought up"
+NO_USER_PLANE = "no data plane works"
+OTHER_KERNEL = "a kernel that has it (Debian's and Ubuntu's do)"
+KERNEL = {
+    "veth": Need(name="veth", cost=NO_NETWORK, remedy=f"modprobe veth, or {OTHER_KERNEL}", needed=True),
+    "bridge": Need(name="bridge", cost=NO_NETWORK, remedy=f"modprobe bridge, or {OTHER_KERNEL}", needed=True),
+    "tun": Need(
+        name="TUN", cost=NO_USER_PLANE, remedy="modprobe tun; in a container, give it /dev/net/tun", needed=True
+    ),
+    "raw_sockets": Need(name="raw sockets", cost=NO_USER_PLANE, remedy="CAP_NET_RAW", needed=True),
+    "mobility_filter": Need(
+        name="nftables (fib) and packet sockets",
+        cost=NO_USER_PLANE,
+        remedy="modprobe nft_fib_ipv6; install nftables",
+        needed=True,
+    ),
+    "optimistic_dad": Need(
+        name="optimistic DAD",
+        cost="nothing: the daemon does Duplicate Address Detection itself",
+        remedy=OTHER_KERNEL,
+    ),
+    "bpf": Need(name="BPF", cost="nothing yet; the plane `bpf`, to come, needs it", remedy=OTHER_KERNEL),
+    "netem": Need(
+        name="netem",
+        cost="nothing yet; links with delay and loss, to come, need it",
+        remedy=f"modprobe sch_netem, or {OTHER_KERNEL}",
+    ),
+    "ip6_tunnel": Need(
+        name="IPv6 tunnels", cost="nothing yet; the plane `kernel`, to come, needs it", remedy=OTHER_KERNEL
+    ),
+    "esp6": Need(name="ESP for IPv6", cost="nothing yet; IPsec by the kernel, to come, needs it", remedy=OTHER_KERNEL),
+    "mip6": Need(name="IPV6_MIP6", cost="nothing yet; the plane `kernel`, to come, needs it", remedy=OTHER_KERNEL),
+}
+NAMESPACES = Need(
+    name="network namespaces",
+    cost=NO_NETWORK,
+    remedy="run this as root; in a container, let it be privileged",
+    needed=True,
+)
+ROOT = Need(
+    name="root",
+    cost="only verify, report and the unprivileged tests work",
+    remedy="become root or get sudo",
+    needed=True,
+)
+
+
+def _tool(name: str, package: str, cost: str, *, needed: bool = True) -> Need:
+    return Need(name=name, cost=cost, remedy=f"apt-get install --no-install-recommends {package}", needed=needed)
+
+
+TOOLS = [
+    _tool("ip", "iproute2", "Mininet's nodes cannot be configured from their prompt"),
+    _tool("nsenter", "util-linux", NO_NETWORK),
+    _tool("setpriv", "util-linux", NO_NETWORK),
+    _tool("nft", "nftables", NO_USER_PLANE),
+    _tool("radvd", "radvd", "no router advertises, no mobile node moves"),
+    _tool("dumpcap", "wireshark-common", "no captures, no verification"),
+    _tool("mnexec", "mininet", "no commands at Mininet's prompt"),
+    _tool("ping", "iputils-ping", "no ping at Mininet's prompt", needed=False),
+    _tool("tshark", "tshark", "the tests that compare with Wireshark skip", needed=False),
+    _tool("chromium", "chromium", "nothing yet; the tests of web pages, to come, need it", needed=False),
+    _tool("linux.uml", "user-mode-linux", "nothing yet; the guest kernel, to come, is this", needed=False),
+]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Examine the machine; 0 only if the plane `user` works."""
+    findings = list(examine())
+    obstacles = [finding.need.name for finding in findings if finding.need.needed and finding.state is not State.THERE]
+    if args.json:
+        listed = [{"area": f.area, "state": f.state, "detail": f.detail} | asdict(f.need) for f in findings]
+        print(json.dumps({"user_plane": not obstacles, "findings": listed}, indent=2))
+    else:
+        show(findings, obstacles, console())
+    return 1 if obstacles else 0
+
+
+def examine() -> Iterator[Finding]:
+    """Look into everything."""
+    yield _rights()
+    yield from kernel_findings(*_probe())
+    for need in TOOLS:
+        place = shutil.which(need.name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
+        yield Finding(area="tools", need=need, state=State.THERE if place else State.MISSING, detail=place or "")
+    yield from _packages(metadata.requires("mip6lab") or [])
+
+
+def show(findings: Sequence[Finding], obstacles: Sequence[str], out: Console) -> None:
+    """Print what was found."""
+    marks = {State.THERE: "[green]✓[/]", State.MISSING: "[yellow]–[/]", State.UNKNOWN: "[yellow]?[/]"}
+    table = Table("", "", "", "", box=None, show_header=False, padding=(0, 1))
+    area = ""
+    for finding in findings:
+        need = finding.need
+        bad = need.needed and finding.state is not State.THERE
+        mark = "[bold red]✗[/]" if bad and finding.state is State.MISSING else marks[finding.state]
+        text = escape(finding.detail)
+        if finding.state is not State.THERE:
+            text += f"{'; ' if text else ''}costs: {escape(need.cost)}; get it: {escape(need.remedy)}"
+        table.add_row(f"[bold]{finding.area if finding.area != area else ''}[/]", mark, escape(need.name), text)
+        area = finding.area
+    out.print(table)
+    if obstacles:
+        out.print(f"[bold red]The plane user does not work here[/]: see {escape(', '.join(obstacles))}")
+    else:
+        out.print("[bold green]The plane user works here[/]: lab/bootstrap mip6lab run handover")
+
+
+def kernel_findings(results: dict[str, str | None] | None, reason: str) -> Iterator[Finding]:
+    """Judge what the probes said; None if no namespace could be made, for a reason."""
+    if results is None:
+        state = State.MISSING if os.geteuid() == 0 else State.UNKNOWN
+        yield Finding(area="kernel", need=NAMESPACES, state=state, detail=reason)
+        for need in KERNEL.values():
+            yield Finding(area="kernel", need=need, state=State.UNKNOWN, detail="not tried")
+        return
+    yield Finding(area="kernel", need=NAMESPACES, state=State.THERE, detail=f"Linux {platform.release()}")
+    for name, need in KERNEL.items():
+        obstacle = results.get(name, "not tried")
+        if obstacle is None:
+            yield Finding(area="kernel", need=need, state=State.THERE)
+        elif os.geteuid() != 0 and "Operation not permitted" in obstacle:
+            yield Finding(area="kernel", need=need, state=State.UNKNOWN, detail="only root can try")
+        else:
+            yield Finding(area="kernel", need=need, state=State.MISSING, detail=obstacle)
+
+
+def _probe() -> tuple[dict[str, str | None] | None, str]:
+    """Try the kernel in a namespace that ends with the process; as an ordinary user, root of a user namespace."""
+    rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    command = ["unshare", *rights, "--net", sys.executable, "-P", "-m", "lab.cli.probes"]
+    path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=60, env=os.environ | {"PATH": path}
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, str(error)
+    if done.returncode != 0:
+        return None, (done.stderr.strip().splitlines() or ["unshare failed"])[-1]
+    return json.loads(done.stdout), ""
+
+
+def _rights() -> Finding:
+    if os.geteuid() == 0:
+        return Finding(area="rights", need=ROOT, state=State.THERE)
+    sudo = shutil.which("sudo")
+    if sudo is None:
+        return Finding(area="rights", need=ROOT, state=State.MISSING, detail="an ordinary user without sudo")
+    return Finding(area="rights", need=ROOT, state=State.THERE, detail=f"by {sudo}, if it lets you")
+
+
+def _packages(requirements: Sequence[str]) -> Iterator[Finding]:
+    """Look for the Python packages that this one names."""
+    yield Finding(
+        area="Python",
+        need=Need(name="python", cost="", remedy="", needed=True),
+        state=State.THERE,
+        detail=f"{platform.python_version()}, {sys.executable}",
+    )
+    for requirement in requirements:
+        name, _, condition = requirement.partition(";")
+        name = re.split(r"[^\w.-]", name, maxsplit=1)[0]
+        if "python_version" in condition:
+            continue
+        development = "extra" in condition
+        need = Need(
+            name=name,
+            cost="the tests cannot run" if development else "mip6lab cannot run",
+            remedy="lab/bootstrap, or pip install --require-hashes -r requirements.lock",
+            needed=not development,
+        )
+        try:
+            yield Finding(area="Python", need=need, state=State.THERE, detail=metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Finding(area="Python", need=need, state=State.MISSING)

@@ -1,0 +1,129 @@
+"""What the kernel can do, found by trying it; run by `doctor` inside a network namespace that is thrown away.
+
+Prints one JSON object: each name of `PROBES` with null, or with the kernel's reason why not.
+"""
+
+import ctypes
+import json
+import platform
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.daemon.sockets import MobilityReceiver, Sender
+from lab.errors import Mip6LabError
+from lab.netlink import Netlink
+from lab.plane.tun import Tun
+
+_BPF_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280}
+_BPF_PROG_LOAD, _SCHED_CLS = 5, 3
+_RETURN_ZERO = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)
+_ENDS = ["src", "2001:db8::1", "dst", "2001:db8::2"]
+
+
+def veth() -> None:
+    """Make a pair of interfaces."""
+    with Netlink() as netlink:
+        netlink.create_veth("probe0", "probe1")
+
+
+def bridge() -> None:
+    """Make a bridge, which is what a link of the lab is."""
+    with Netlink() as netlink:
+        netlink.create_bridge("probe2")
+
+
+def tun() -> None:
+    """Make the device that the plane `user` routes the home address to."""
+    Tun("probe3").close()
+
+
+def raw_sockets() -> None:
+    """Open what sends whole packets."""
+    with Netlink() as netlink:
+        Sender(netlink).close()
+
+
+def mobility_filter() -> None:
+    """Hide mobility from the kernel by nftables and take it by a filtered packet socket."""
+    with Netlink() as netlink:
+        MobilityReceiver(netlink, "mip6lab_probe").close()
+
+
+def mip6() -> None:
+    """Use RFC 6275's headers in the kernel."""
+    _run("ip", "xfrm", "state", "add", *_ENDS, "proto", "route2", "mode", "ro", "coa", "2001:db8::3")
+
+
+def ip6_tunnel() -> None:
+    """Make a tunnel in the kernel."""
+    _run("ip", "link", "add", "probe4", "type", "ip6tnl", "mode", "ip6ip6", "local", "::1", "remote", "2001:db8::2")
+
+
+def esp6() -> None:
+    """Use ESP in the kernel, with AES and SHA-1."""
+    keys = ["auth", "hmac(sha1)", f"0x{'01' * 20}", "enc", "cbc(aes)", f"0x{'02' * 16}"]
+    _run("ip", "xfrm", "state", "add", *_ENDS, "proto", "esp", "spi", "0x100", "mode", "transport", *keys)
+
+
+def netem() -> None:
+    """Delay packets of a link."""
+    _run("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")
+
+
+def optimistic_dad() -> None:
+    """Look for optimistic addresses, RFC 4429."""
+    Path("/proc/sys/net/ipv6/conf/lo/optimistic_dad").read_text(encoding="ascii")
+
+
+def bpf() -> None:
+    """Load a program for traffic control."""
+    number = _BPF_SYSCALL.get(platform.machine())
+    if number is None:
+        raise OSError(f"unknown system call number on {platform.machine()}")
+    program, licence = ctypes.create_string_buffer(_RETURN_ZERO), ctypes.create_string_buffer(b"MIT")
+    attributes = struct.pack(
+        "=IIQQ40x", _SCHED_CLS, len(_RETURN_ZERO) // 8, ctypes.addressof(program), ctypes.addressof(licence)
+    )
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(ctypes.c_long(number), _BPF_PROG_LOAD, attributes, len(attributes)) < 0:
+        raise OSError(ctypes.get_errno(), "bpf: program refused")
+
+
+PROBES: dict[str, Callable[[], None]] = {
+    probe.__name__: probe
+    for probe in (
+        veth,
+        bridge,
+        tun,
+        raw_sockets,
+        mobility_filter,
+        optimistic_dad,
+        bpf,
+        netem,
+        ip6_tunnel,
+        esp6,
+        mip6,
+    )
+}
+
+
+def attempt(probe: Callable[[], None]) -> str | None:
+    """Try one; give the reason why not, None if it works."""
+    try:
+        probe()
+    except (Mip6LabError, OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return None
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise OSError(done.stderr.strip().removeprefix("Error: ").rstrip("."))
+
+
+if __name__ == "__main__":
+    json.dump({name: attempt(probe) for name, probe in PROBES.items()}, sys.stdout)

@@ -8,7 +8,7 @@ one big integer instead of a loop.
 def checksum(addresses: int, next_header: int, message: bytes) -> int:
     """Return the checksum of a message whose checksum field is zero; 0 for one whose field is right.
 
-    `addresses` is the number that source and final destination spell.
+    `addresses` is the number that source and final destination spell, one behind the other.
     """
     size = len(message)
     number = int.from_bytes(message, "big")

@@ -161,7 +161,7 @@ def write_header(header: ExtensionHeader, next_header: int) -> tuple[int, bytes]
 
 
 def pseudo_addresses(source: bytes, destination: bytes, headers: Sequence[ExtensionHeader]) -> int:
-    """Sum up source and destination for the pseudo-header: home addresses stand in for them (§6.3, §6.4)."""
+    """Make source and destination one number for the checksum; home addresses stand in for them (§6.3, §6.4)."""
     home_address = None
     for header in headers:
         if type(header) is DestinationOptions:

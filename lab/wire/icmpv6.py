@@ -241,14 +241,14 @@ def parse_message(octets: bytes) -> Icmpv6Message:
 
 
 def parse_checked_message(octets: bytes, addresses: int) -> Icmpv6Message:
-    """Read an ICMPv6 message, its checksum first; `addresses` is what the pseudo-header has of them."""
+    """Read an ICMPv6 message, its checksum first; `addresses` is from `pseudo_addresses`."""
     if checksum(addresses, ICMPV6, octets):
         raise WireError(MalformedReason.BAD_CHECKSUM, "the checksum of the ICMPv6 message is wrong")
     return parse_message(octets)
 
 
 def build_message(message: Icmpv6Message, addresses: int) -> bytes:
-    """Write a whole ICMPv6 message; `addresses` is their sum in the pseudo-header."""
+    """Write a whole ICMPv6 message; `addresses` is from `pseudo_addresses`."""
     if isinstance(message, UnknownIcmpv6Message):
         kind, code, body = message.icmpv6_type, message.code, _UNKNOWN.write(message)
     else:

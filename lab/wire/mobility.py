@@ -166,7 +166,7 @@ _LAYOUTS: dict[int, Layout[Any]] = {kind.MH_TYPE: layout(kind, header=FIXED_OCTE
 def parse_message(octets: bytes, at: int, addresses: int) -> MobilityMessage:
     """Read the Mobility Header that lies at an offset of a packet.
 
-    `addresses` is what the pseudo-header has of them. The checks come in the order of RFC 6275 §9.2.
+    `addresses` is from `pseudo_addresses`. The checks come in the order of RFC 6275 §9.2.
     """
     if len(octets) < _SMALLEST:
         raise WireError(MalformedReason.TRUNCATED, f"a Mobility Header of {len(octets)} octets")
@@ -186,7 +186,7 @@ def parse_message(octets: bytes, at: int, addresses: int) -> MobilityMessage:
 
 
 def build_message(message: MobilityMessage, addresses: int) -> bytes:
-    """Write a whole Mobility Header; `addresses` is their sum in the pseudo-header."""
+    """Write a whole Mobility Header; `addresses` is from `pseudo_addresses`."""
     if isinstance(message, UnknownMobilityMessage):
         kind, data = message.mh_type, _UNKNOWN.write(message)
     else:

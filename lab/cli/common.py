@@ -37,6 +37,14 @@ def need_root(what: str) -> None:
     raise MissingError(f"{what} makes network namespaces and needs root: use sudo, or lab/bootstrap mip6lab …")
 
 
+def give_back(directory: Path) -> None:
+    """Leave what root made under sudo to the user who called it."""
+    user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
+    if user and group:
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, int(user), int(group))
+
+
 def console(*, quiet: bool = False) -> Console:
     """Give the terminal; with `quiet`, standard error, so that standard output is for programs."""
     terminal = Console(stderr=quiet, highlight=False)

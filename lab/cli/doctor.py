@@ -5,6 +5,7 @@ The kernel is tried, not asked, in a network namespace that is thrown away. The 
 """
 
 import argparse
+import errno
 import json
 import os
 import platform
@@ -25,8 +26,8 @@ from lab.cli.common import console
 
 EXAMPLES = """examples:
   mip6lab doctor
-  sudo mip6lab doctor        try the kernel even where ordinary users may make no namespaces
-  mip6lab doctor --json      for programs
+  mip6lab doctor --json                  for programs
+  sudo lab/bootstrap mip6lab doctor      try also what only root can try
 """
 
 
@@ -59,6 +60,8 @@ class Finding:
     detail: str = ""
 
 
+_NO_PERMISSION = (os.strerror(errno.EPERM), os.strerror(errno.EACCES))
+AS_ROOT = "sudo lab/bootstrap mip6lab doctor"
 NO_NETWORK = "no network can be brought up"
 NO_USER_PLANE = "no data plane works"
 OTHER_KERNEL = "a kernel that has it (Debian's and Ubuntu's do)"
@@ -133,7 +136,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Examine the machine; 0 only if the plane `user` works."""
     findings = list(examine())
-    obstacles = [finding.need.name for finding in findings if finding.need.needed and finding.state is not State.THERE]
+    obstacles = [finding for finding in findings if finding.need.needed and finding.state is not State.THERE]
     if args.json:
         listed = [{"area": f.area, "state": f.state, "detail": f.detail} | asdict(f.need) for f in findings]
         print(json.dumps({"user_plane": not obstacles, "findings": listed}, indent=2))
@@ -152,7 +155,7 @@ def examine() -> Iterator[Finding]:
     yield from _packages(metadata.requires("mip6lab") or [])
 
 
-def show(findings: Sequence[Finding], obstacles: Sequence[str], out: Console) -> None:
+def show(findings: Sequence[Finding], obstacles: Sequence[Finding], out: Console) -> None:
     """Print what was found."""
     marks = {State.THERE: "[green]✓[/]", State.MISSING: "[yellow]–[/]", State.UNKNOWN: "[yellow]?[/]"}
     table = Table("", "", "", "", box=None, show_header=False, padding=(0, 1))
@@ -163,12 +166,17 @@ def show(findings: Sequence[Finding], obstacles: Sequence[str], out: Console) ->
         mark = "[bold red]✗[/]" if bad and finding.state is State.MISSING else marks[finding.state]
         text = escape(finding.detail)
         if finding.state is not State.THERE:
-            text += f"{'; ' if text else ''}costs: {escape(need.cost)}; get it: {escape(need.remedy)}"
+            remedy = AS_ROOT if finding.state is State.UNKNOWN else need.remedy
+            text += f"{'; ' if text else ''}costs: {escape(need.cost)}; get it: {escape(remedy)}"
         table.add_row(f"[bold]{finding.area if finding.area != area else ''}[/]", mark, escape(need.name), text)
         area = finding.area
     out.print(table)
-    if obstacles:
-        out.print(f"[bold red]The plane user does not work here[/]: see {escape(', '.join(obstacles))}")
+    missing = ", ".join(finding.need.name for finding in obstacles if finding.state is State.MISSING)
+    if missing:
+        out.print(f"[bold red]The plane user does not work here[/]: see {escape(missing)}")
+    elif obstacles:
+        unknown = escape(", ".join(finding.need.name for finding in obstacles))
+        out.print(f"[bold yellow]Whether the plane user works here only root can try[/] (see {unknown}): {AS_ROOT}")
     else:
         out.print("[bold green]The plane user works here[/]: lab/bootstrap mip6lab run handover")
 
@@ -186,7 +194,7 @@ def kernel_findings(results: dict[str, str | None] | None, reason: str) -> Itera
         obstacle = results.get(name, "not tried")
         if obstacle is None:
             yield Finding(area="kernel", need=need, state=State.THERE)
-        elif os.geteuid() != 0 and "Operation not permitted" in obstacle:
+        elif os.geteuid() != 0 and any(word in obstacle for word in _NO_PERMISSION):
             yield Finding(area="kernel", need=need, state=State.UNKNOWN, detail="only root can try")
         else:
             yield Finding(area="kernel", need=need, state=State.MISSING, detail=obstacle)

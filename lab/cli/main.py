@@ -6,10 +6,12 @@ wanted is imported, so that help comes at once and a node starts light.
 """
 
 import argparse
+import contextlib
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lab.errors import Mip6LabError
@@ -47,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return FAILED
     try:
-        status = int(args.run(args))
+        with _ending_in_order():
+            status = int(args.run(args))
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
@@ -61,6 +64,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"mip6lab: {error}", file=sys.stderr)
         return FAILED
+
+
+@contextlib.contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let a command clean up after itself when it is terminated or its terminal is closed."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:  # nohup ignores SIGHUP, and means it
+            signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Version(argparse.Action):

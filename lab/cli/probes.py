@@ -5,6 +5,7 @@ Prints one JSON object: each name of `PROBES` with null, or with the kernel's re
 
 import ctypes
 import json
+import os
 import platform
 import struct
 import subprocess
@@ -89,7 +90,7 @@ def bpf() -> None:
     )
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.syscall(ctypes.c_long(number), _BPF_PROG_LOAD, attributes, len(attributes)) < 0:
-        raise OSError(ctypes.get_errno(), "bpf: program refused")
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 PROBES: dict[str, Callable[[], None]] = {

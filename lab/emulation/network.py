@@ -40,7 +40,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         if os.geteuid() != 0:
             raise MissingError("a network is made of network namespaces: run this as root (sudo)")
         leftovers.clean()
-        setLogLevel("warning")
+        setLogLevel("output")  # what the prompt is asked for, not how Mininet gets there
         self.topology = topology()
         self.context = Context(settings or Settings(), directory, daemons=daemons)
         self.topology.context = self.context

@@ -74,6 +74,10 @@ class LabInterface(Intf):  # type: ignore[misc] # Mininet has no types
         """Leave everything as it is."""
         return {}
 
+    def updateIP(self) -> str | None:  # noqa: N802 - Mininet's name
+        """Give what stands for the node's name at Mininet's prompt."""
+        return self.node.IP() if isinstance(self.node, LabNode) else None
+
 
 class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no types
     """A link of the topology: a bridge in the namespace of all links."""
@@ -141,6 +145,10 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         self.daemon: subprocess.Popen[bytes] | None = None
         self.namespace = Namespace()
         super().__init__(name, inNamespace=True, **params)
+
+    def IP(self, intf: Any = None) -> str:  # noqa: N802 - Mininet's name
+        """Give the address that others reach the node by: what a node's name means at the prompt."""
+        return str(self.spec.address)
 
     def config(self, **_params: Any) -> dict[str, Any]:
         """Bring the node up: Mininet calls this for each host."""

@@ -141,7 +141,7 @@ def _read_one(path: Path) -> Iterator[Frame]:
     try:
         with reader:
             for number, (octets, meta) in enumerate(reader, start=1):
-                kind = getattr(meta, "linktype", None) or getattr(reader, "linktype", ETHERNET)
+                kind: int = getattr(meta, "linktype", 0) or getattr(reader, "linktype", ETHERNET)
                 packet, mac = _strip(octets, kind)
                 if packet is not None:
                     yield Frame(link=path.stem, number=number, time=_time(meta, reader), source_mac=mac, octets=packet)

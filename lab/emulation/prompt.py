@@ -1,0 +1,100 @@
+"""Mininet's prompt with what a mobile network needs: moving nodes, looking at bindings and events."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mininet.cli import CLI
+
+from lab.emulation.context import Context
+from lab.emulation.mover import move
+from lab.emulation.node import LabBridge, LabNode
+from lab.errors import Mip6LabError, TopologyError
+from lab.report.timeline import timeline
+
+SHOWN_EVENTS = 20
+
+
+class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
+    """Mininet's command line, in our networks and in those that plain `mn --custom` made."""
+
+    prompt = "mip6lab> "
+
+    def do_move(self, line: str) -> None:
+        """Move a mobile node to a link: move NODE LINK [--no-carrier-loss].
+
+        Without carrier loss the node's link layer hints at the new link.
+        Example: move mn visited1
+        """
+        self._answer(line, self._move, "move NODE LINK [--no-carrier-loss]")
+
+    def do_bindings(self, line: str) -> None:
+        """Show the binding caches and Binding Update Lists: bindings [NODE].
+
+        Example: bindings ha
+        """
+        self._answer(line, self._bindings, "bindings [NODE]")
+
+    def do_events(self, line: str) -> None:
+        """Show the last events: events [NODE] [COUNT].
+
+        Example: events mn 5
+        """
+        self._answer(line, self._events, "events [NODE] [COUNT]")
+
+    def _answer(self, line: str, command: Callable[[Sequence[str]], None], usage: str) -> None:
+        """Run a command of ours; whatever is wrong with its words is told and the prompt goes on."""
+        try:
+            command(shlex.split(line))
+        except Mip6LabError as error:
+            print(f"*** {error}")
+        except ValueError as error:
+            print(f"*** {error}; usage: {usage}")
+
+    def _move(self, words: Sequence[str]) -> None:
+        silent = "--no-carrier-loss" in words
+        names = [word for word in words if word != "--no-carrier-loss"]
+        if len(names) != 2:
+            raise ValueError("a node and a link are needed")
+        node, link = self._node(names[0]), self.mn.nameToNode.get(names[1])
+        if not isinstance(link, LabBridge):
+            raise TopologyError(f"no link {names[1]}; links: {', '.join(node.topology.link_specs)}")
+        settings = node.context.settings
+        move(node, link, outage=None if silent else settings.outage, hint=silent)
+
+    def _bindings(self, words: Sequence[str]) -> None:
+        if len(words) > 1:
+            raise ValueError("one node at most")
+        nodes = [self._node(words[0])] if words else self._nodes()
+        for node in nodes:
+            if node.daemon is None:
+                continue
+            entries = node.control("bindings")
+            print(f"{node.name}: {'no bindings' if not entries else ''}")
+            for entry in entries:
+                print("  " + "  ".join(f"{key}={value}" for key, value in entry.items()))
+
+    def _events(self, words: Sequence[str]) -> None:
+        count = int(words[-1]) if words and words[-1].isdigit() else SHOWN_EVENTS
+        names = [word for word in words if not word.isdigit()]
+        if len(names) > 1:
+            raise ValueError("one node at most")
+        records = self._context().collector.records()
+        start = records[0].time if records else 0.0
+        chosen = [record for record in records if not names or record.node == self._node(names[0]).name]
+        for line in list(timeline(chosen, start))[-count:]:
+            print(f"{line.time:9.3f}  {line.node:<5} {line.text}  {line.section}")
+
+    def _nodes(self) -> list[LabNode]:
+        return [node for node in self.mn.hosts if isinstance(node, LabNode)]
+
+    def _node(self, name: str) -> LabNode:
+        for node in self._nodes():
+            if node.name == name:
+                return node
+        raise TopologyError(f"no node {name}; nodes: {', '.join(node.name for node in self._nodes())}")
+
+    def _context(self) -> Context:
+        context: Any = self._nodes()[0].context
+        assert isinstance(context, Context)
+        return context

@@ -1,0 +1,50 @@
+"""Bring a network up and open Mininet's prompt on it, with the lab's own commands added.
+
+What Mininet's prompt knows works: `mn ping cn`, `nodes`, `net`, `xterm mn`. The lab adds `move`, `bindings` and
+`events`; `help` lists all. Leave by `exit` or Ctrl-D.
+"""
+
+import argparse
+from pathlib import Path
+
+from rich.markup import escape
+
+from lab.cli.common import add_settings, console, give_back, need_root
+from lab.emulation.network import Network
+from lab.emulation.prompt import Prompt
+from lab.emulation.scenario import find_topology
+from lab.emulation.settings import settings_from
+
+EXAMPLES = """examples:
+  mip6lab up two_visited_links
+  mip6lab up my_campus.py --set dad=standard
+  mip6lab up two_visited_links --out results/by-hand    keep captures, logs and journals
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("topology", metavar="TOPOLOGY", help="a name, see `mip6lab list`, or a file of your own")
+    add_settings(parser)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for captures and logs (default: not kept)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Bring the network up, serve the prompt, take everything down."""
+    topology = find_topology(args.topology)
+    settings = settings_from(args.settings)
+    need_root("mip6lab up")
+    out = console()
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+    out.print(f"[dim]{escape(topology.__doc__ or '')}[/]")
+    out.print("[dim]· bringing it up[/]")
+    try:
+        with Network(topology, settings=settings, directory=args.out and args.out.resolve()) as network:
+            network.start()
+            out.print("[dim]· up; try: move mn visited1, mn ping -c 3 cn, bindings, events; exit ends[/]")
+            Prompt(network)
+    finally:
+        if args.out is not None:
+            give_back(args.out)
+    return 0

@@ -128,7 +128,9 @@ class MobileNode:
 
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
-        due = [self._movement.deadline(), self._registration.deadline(), self._announcements.deadline()]
+        due = [self._movement.deadline(), self._announcements.deadline()]
+        if self._movement.settled:
+            due.append(self._registration.deadline())
         if isinstance(self._place, Away) and self._place.care_of.valid_until != float("inf"):
             due.append(self._place.care_of.valid_until)
         return min((instant for instant in due if instant is not None), default=None)
@@ -434,4 +436,6 @@ class MobileNode:
                 effects += [lost, *self._drop(care_of), *self._movement.forget(now)]
             case _:
                 pass
-        return effects + self._registration.advance(now) + self._announcements.advance(now)
+        if self._movement.settled:  # else nobody knows by which router, and from which address, to register
+            effects += self._registration.advance(now)
+        return effects + self._announcements.advance(now)

@@ -101,6 +101,11 @@ class Movement:
         """The interface while it has carrier."""
         return self._link
 
+    @property
+    def settled(self) -> bool:
+        """Whether the link has carrier and is, as far as known, the one of the current router."""
+        return self._link is not None and not self._doubtful
+
     def link_up(self, link: LinkUp, now: Instant) -> list[Effect]:
         """Look for a router: this may be another link than before."""
         self._link = link

@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
         options.hypothesis_seed = str(random.randrange(1 << 32))
     selects = options.keyword or options.markexpr or options.lf or options.collectonly
     if config.args == config.getini("testpaths") and not (selects or options.no_cov or options.cov_source):
-        options.cov_source = ["lab.wire"]
+        options.cov_source = ["lab.wire", "lab.engine"]
         options.cov_branch = True
         options.cov_fail_under = COVERAGE_BAR
         config.pluginmanager.register(CovPlugin(options, config.pluginmanager), "_cov")

@@ -189,7 +189,7 @@ class MobileNode:
 
     def _on_advertisement(self, received: Received, now: Instant) -> list[Effect]:
         router = router_of(received.packet)
-        if router is None:
+        if router is None or self._movement.link is None:  # the latter: read after the link was lost
             return []
         self._refresh_lifetimes(router, now)
         effects, new = self._movement.advertised(router, now)
@@ -312,6 +312,8 @@ class MobileNode:
         lost = Report(event=CareOfAddressLost(address=address, reason="duplicate"))
         interface = self._config.interface
         match self._place:
+            case Away(care_of=care_of) if care_of.address == address and self._movement.link is None:
+                return self._lose(care_of, "duplicate", now)
             case Away(care_of=care_of) if care_of.address == address:
                 return [lost, *self._drop(care_of), *self._arrive_away(care_of.router, care_of.collisions + 1, now)]
             case Settling(router=router) | AtHome(router=router) if address == self._config.home_address:
@@ -320,6 +322,13 @@ class MobileNode:
                 return [lost, RemoveAddress(interface=interface, address=address, prefix_length=64)]
             case _:
                 return []
+
+    def _lose(self, care_of: CareOfAddress, reason: str, now: Instant) -> list[Effect]:
+        """Go on without a care-of address until a router is found again."""
+        self._place = Unattached()
+        self._registration.abandon()
+        lost = Report(event=CareOfAddressLost(address=care_of.address, reason=reason))
+        return [lost, *self._drop(care_of), *self._movement.forget(now)]
 
     def _drop(self, care_of: CareOfAddress) -> list[Effect]:
         interface = self._config.interface
@@ -430,10 +439,7 @@ class MobileNode:
             effects += self._attach(new, now)
         match self._place:
             case Away(care_of=care_of) if care_of.valid_until <= now:
-                self._place = Unattached()
-                self._registration.abandon()
-                lost = Report(event=CareOfAddressLost(address=care_of.address, reason="prefix expired"))
-                effects += [lost, *self._drop(care_of), *self._movement.forget(now)]
+                effects += [StopDad(address=care_of.address), *self._lose(care_of, "prefix expired", now)]
             case _:
                 pass
         if self._movement.settled:  # else nobody knows by which router, and from which address, to register

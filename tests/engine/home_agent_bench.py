@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
-from typing import Any, TypeVar
+from typing import Any
 
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_agent import HomeAgent
-from lab.engine.io import DadSucceeded, DeadlineReached, Effect, Input, LinkUp, Received, Report, Send, StartDad
+from lab.engine.io import DadSucceeded, DeadlineReached, Effect, Input, LinkUp, Received, StartDad
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
 from lab.wire.options import AlternateCareOfAddress
 from lab.wire.packet import Packet, mobility_packet
+from tests.engine.effects import of_kind, sent
 
 AGENT = IPv6Address("2001:db8:1::1")
 HOME = IPv6Address("2001:db8:1::100")
@@ -20,7 +21,6 @@ LINK_LOCAL = IPv6Address("fe80::100")
 MAC = bytes.fromhex("020000000200")
 A, H = BindingUpdateFlag.ACKNOWLEDGE, BindingUpdateFlag.HOME_REGISTRATION
 L = BindingUpdateFlag.LINK_LOCAL_ADDRESS_COMPATIBILITY
-T = TypeVar("T")
 
 
 def update(
@@ -87,21 +87,6 @@ class Bench:
         return {entry["home_address"]: entry["state"] for entry in self.agent.snapshot(self.now)}
 
 
-def of_kind(effects: list[Effect], kind: type[T]) -> list[T]:
-    """Pick effects of one kind."""
-    return [effect for effect in effects if isinstance(effect, kind)]
-
-
-def sent(effects: list[Effect]) -> list[Packet]:
-    """Pick the packets that are sent."""
-    return [effect.packet for effect in of_kind(effects, Send)]
-
-
-def events(effects: list[Effect], kind: type[T]) -> list[T]:
-    """Pick the events of one kind."""
-    return [e.event for e in effects if isinstance(e, Report) and isinstance(e.event, kind)]
-
-
 def acknowledgements(effects: list[Effect]) -> list[tuple[Packet, BindingAcknowledgement]]:
     """Pick the Binding Acknowledgements with their packets."""
     return [(p, p.payload) for p in sent(effects) if isinstance(p.payload, BindingAcknowledgement)]
@@ -111,9 +96,3 @@ def status(effects: list[Effect]) -> int:
     """Give the status of the one acknowledgement."""
     ((_, message),) = acknowledgements(effects)
     return message.status
-
-
-def names(effects: list[Effect]) -> list[str]:
-    """Name the effects in their order, without reports; packets by what they carry."""
-    listed = [e for e in effects if not isinstance(e, Report)]
-    return [type(e.packet.payload if isinstance(e, Send) else e).__name__ for e in listed]

@@ -13,7 +13,8 @@ from lab.events import PacketDropped
 from lab.wire.icmpv6 import EchoRequest
 from lab.wire.mobility import BindingError, CareOfTestInit, UnknownMobilityMessage
 from lab.wire.packet import DestinationOptions, HomeAddressOption, OpaquePayload, Packet, Payload
-from tests.engine.home_agent_bench import AGENT, CARE_OF, HOME, A, H, acknowledgements, events, from_home, sent, update
+from tests.engine.effects import events, sent
+from tests.engine.home_agent_bench import AGENT, CARE_OF, HOME, A, H, acknowledgements, from_home, update
 
 
 def take(received: Received) -> list[Effect]:

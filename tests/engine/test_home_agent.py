@@ -29,6 +29,7 @@ from lab.wire.icmpv6 import EchoRequest, NeighborAdvertisement, ParameterProblem
 from lab.wire.mobility import BindingError, HomeTestInit, UnknownMobilityMessage
 from lab.wire.options import BindingRefreshAdvice
 from lab.wire.packet import DestinationOptions, HomeAddressOption, OpaquePayload, Packet, mobility_packet
+from tests.engine.effects import events, names, of_kind, sent
 from tests.engine.home_agent_bench import (
     AGENT,
     CARE_OF,
@@ -41,11 +42,7 @@ from tests.engine.home_agent_bench import (
     H,
     L,
     acknowledgements,
-    events,
     from_home,
-    names,
-    of_kind,
-    sent,
     status,
     update,
 )

@@ -1,5 +1,6 @@
 """Two visited links: the smallest network in which a handover can be seen."""
 
+from lab.emulation.prompt import Prompt as CLI  # noqa: F401, N814 - the prompt that `mn --custom` shows
 from lab.emulation.scenario import Stage, scenario
 from lab.emulation.topology import Topology
 from lab.events import BindingAcknowledged, BindingDeregistered, BindingRegistered, ReturnedHome

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lab.emulation.leftovers import run_directory
+from lab.emulation.leftovers import forget_run, run_directory
 from lab.emulation.namespace import Namespace
 from lab.emulation.settings import Settings
 from lab.events import Event, Record
@@ -139,6 +139,7 @@ class Context:
         self.logs.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
-        """Let everything go."""
+        """Let everything go, and forget this run."""
         self.journals.close()
         self.links.close()
+        forget_run()

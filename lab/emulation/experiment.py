@@ -47,7 +47,8 @@ def run(
         stage = Stage(network)
         began = time.monotonic()
         try:
-            _wait_at_home(stage)
+            for node in network.hosts:
+                node.wait_settled()
             scenario.body(stage)
         except Mip6LabError as failure:
             error = str(failure)
@@ -96,17 +97,6 @@ def versions() -> dict[str, str]:
             continue
         found[tool] = (answer.stdout or answer.stderr).strip().partition("\n")[0]
     return found
-
-
-def _wait_at_home(stage: Stage) -> None:
-    """Wait until every mobile node uses its home address on its home link."""
-    deadline = time.monotonic() + 15
-    mobile = [node for node in stage.network.hosts if node.spec.home_agent is not None]
-    while time.monotonic() < deadline:
-        if all(node.control("bindings")[0]["place"] == "athome" for node in mobile):
-            return
-        time.sleep(0.02)
-    raise Mip6LabError("the mobile node did not settle at home within 15 s; does its home agent advertise?")
 
 
 def _verify(captures: list[Path]) -> tuple[list[Check], str | None]:

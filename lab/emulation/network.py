@@ -131,7 +131,6 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         for node in self.hosts:
             node.terminate()
         self.context.close()
-        leftovers.forget_run()
 
     def __getitem__(self, name: str) -> Any:
         return self.bridge(name) if name in self.topology.link_specs else self.node(name)

@@ -1,5 +1,6 @@
 """Nodes, links and bridges as Mininet knows them, made by netlink in namespaces of our own without a fork."""
 
+import atexit
 import contextlib
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from lab.emulation.context import Context
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
 from lab.emulation.process import check_alive, end
+from lab.emulation.settings import Settings
 from lab.emulation.topology import Kind, LinkSpec, NodeSpec, Plug, Topology
 from lab.errors import MissingError, ScenarioError
 from lab.plane import sysctl
@@ -24,6 +26,7 @@ from lab.templating import render
 
 LOOPBACK = 1
 READY_WITHIN = 20.0
+SETTLED_WITHIN = 15.0
 
 
 class _LazyShell:
@@ -278,6 +281,17 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 raise ScenarioError(f"{self.name} does not answer after {READY_WITHIN} s; see {self._log(self.name)}")
             time.sleep(0.01)
 
+    def wait_settled(self) -> None:
+        """Wait until a mobile node is at home or registered; raises `ScenarioError`."""
+        if self.daemon is None or self.spec.home_agent is None:
+            return
+        deadline = time.monotonic() + SETTLED_WITHIN
+        while not _is_settled(self.control("bindings")[0]):
+            check_alive(self.daemon, self.name, self._log(self.name))
+            if time.monotonic() > deadline:
+                raise ScenarioError(f"{self.name} found no place in {SETTLED_WITHIN:g} s; do the routers advertise?")
+            time.sleep(0.02)
+
     def stop_daemon(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the daemon: in order, or with SIGKILL as a crash would."""
         end([self.daemon], how)
@@ -313,14 +327,17 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         return Path(self.context.logs / f"{name}.log")
 
 
+def _is_settled(entry: dict[str, Any]) -> bool:
+    return "athome" in entry["place"] or "registered" in entry["state"]
+
+
 def context_of(topology: Topology) -> Context:
     """Give the context of a topology; one that was brought up by plain Mininet gets its own."""
     context = getattr(topology, "context", None)
     if context is None:
-        from lab.emulation.settings import Settings  # noqa: PLC0415 - only plain Mininet comes here
-
         context = Context(Settings())
         topology.context = context
+        atexit.register(context.close)
     return context
 
 

@@ -20,6 +20,21 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
 
     prompt = "mip6lab> "
 
+    def __init__(self, mininet: Any, *args: Any, **kwargs: Any) -> None:
+        self.mn = mininet
+        self._wait_settled()
+        super().__init__(mininet, *args, **kwargs)
+
+    def _wait_settled(self) -> None:
+        """Wait for the daemons and their mobile nodes: what is asked first should work."""
+        try:
+            for node in self._nodes():
+                node.wait_ready()
+            for node in self._nodes():
+                node.wait_settled()
+        except Mip6LabError as error:
+            print(f"*** {error}")
+
     def do_move(self, line: str) -> None:
         """Move a mobile node to a link: move NODE LINK [--no-carrier-loss].
 

@@ -125,7 +125,7 @@ PIP = "pip -m pip --disable-pip-version-check --no-input install -q"
 
 def pips(checkout: Checkout) -> list[str]:
     return [
-        f"{PIP} --require-hashes -r {checkout.root}/requirements.lock",
+        f"{PIP} --no-deps --require-hashes -r {checkout.root}/requirements.lock",
         f"{PIP} --no-deps --no-build-isolation -e {checkout.root}",
     ]
 

@@ -53,6 +53,19 @@ class _Tunnel:
     remote: IPv6Address
     outlet: socket.socket
 
+    def send(self, packet: bytes) -> None:
+        """Send a packet through; raises OSError."""
+        try:
+            self.outlet.send(packet)
+        except OSError:  # perhaps an ICMP error about an earlier packet, which is told once
+            self.outlet.send(packet)
+
+    def mtu(self) -> int:
+        """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1)."""
+        self.outlet.connect((str(self.remote), 0))  # a socket knows the path MTU of when it was connected
+        path_mtu = self.outlet.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)
+        return max(path_mtu - HEADER_OCTETS, MINIMUM_MTU)
+
 
 class UserPlane:
     """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source)."""
@@ -172,7 +185,7 @@ class UserPlane:
                 self._counters["no-tunnel"] += 1
                 continue
             try:
-                tunnel.outlet.send(packet)
+                tunnel.send(packet)
                 self._counters["tunnelled"] += 1
             except OSError as error:
                 self._counters[f"not-sent-{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
@@ -209,11 +222,10 @@ class UserPlane:
 
     def _report_too_big(self, packet: bytes, tunnel: _Tunnel) -> None:
         """Tell the sender of a packet what fits its tunnel (RFC 2473 §7.1)."""
-        path_mtu = tunnel.outlet.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)
         report = Packet(
             source=tunnel.local if packet[_DESTINATION] in self._towards else tunnel.remote,
             destination=IPv6Address(packet[_SOURCE]),
-            payload=PacketTooBig(mtu=max(path_mtu - HEADER_OCTETS, MINIMUM_MTU), invoking=packet[:INVOKING_OCTETS]),
+            payload=PacketTooBig(mtu=tunnel.mtu(), invoking=packet[:INVOKING_OCTETS]),
         )
         self._tun.write(build(report))
         self._counters["too-big"] += 1

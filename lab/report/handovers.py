@@ -42,8 +42,8 @@ class Handover:
 def handovers(records: Sequence[Record], arrivals: Sequence[Arrival]) -> list[Handover]:
     """Find the largest gap between arrivals after each move and split it at the mobile node's events."""
     moves = [(record.time, record.event) for record in records if isinstance(record.event, MoveBegan)]
-    ends = [time for time, _ in moves[1:]] + [float("inf")]
-    return [_handover(move, began, end, records, arrivals) for (began, move), end in zip(moves, ends, strict=True)]
+    ends = [*[time for time, _ in moves[1:]], float("inf")]
+    return [_handover(move, began, end, records, arrivals) for (began, move), end in zip(moves, ends, strict=False)]
 
 
 def _handover(

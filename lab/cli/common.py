@@ -1,9 +1,11 @@
 """What several commands share: options, root, and telling the user what goes on."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -37,12 +39,17 @@ def need_root(what: str) -> None:
     raise MissingError(f"{what} makes network namespaces and needs root: use sudo, or lab/bootstrap mip6lab …")
 
 
-def give_back(directory: Path) -> None:
-    """Leave what root made under sudo to the user who called it."""
-    user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
-    if user and group:
-        for path in (directory, *directory.rglob("*")):
-            os.chown(path, int(user), int(group))
+@contextlib.contextmanager
+def made_for_user(directory: Path) -> Iterator[None]:
+    """Leave what root makes in a folder under sudo, and the folders made above it, to the user who called sudo."""
+    made = [above for above in directory.parents if not above.exists()]
+    try:
+        yield
+    finally:
+        user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
+        if user and group and directory.exists():
+            for path in (*made, directory, *directory.rglob("*")):
+                os.chown(path, int(user), int(group))
 
 
 def console(*, quiet: bool = False) -> Console:

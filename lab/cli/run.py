@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lab.cli.common import RESULTS, add_settings, console, need_root
+from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, need_root
 from lab.emulation.experiment import run as run_experiment
-from lab.emulation.scenario import Scenario, find_scenario
+from lab.emulation.scenario import Scenario, find_scenarios
 from lab.emulation.settings import Settings, settings_from
 from lab.events import Record
 from lab.report.model import Result
@@ -23,14 +23,19 @@ EXAMPLES = """examples:
   mip6lab run handover --set dad=standard          see what ordinary Duplicate Address Detection costs
   mip6lab run handover --set outage=0.5 --repeat 3
   mip6lab run handover --json > result.json
+  mip6lab run my_lab.py                            all scenarios of a file of your own
 """
-
-MARKS = {Verdict.PASSED: "[green]✓[/]", Verdict.FAILED: "[bold red]✗[/]", Verdict.NOT_APPLICABLE: "[dim]–[/]"}
+SCENARIO_HELP = "a name, see `mip6lab list`, or FILE.py or FILE.py:NAME for scenarios of your own"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("scenarios", nargs="+", metavar="SCENARIO", help="names, see `mip6lab list`")
+    parser.add_argument(
+        "scenarios",
+        nargs="+",
+        metavar="SCENARIO",
+        help="names, see `mip6lab list`; FILE.py or FILE.py:NAME for your own",
+    )
     add_settings(parser)
     parser.add_argument("--plane", choices=["auto", "user"], default="auto", help="data plane (default: the best here)")
     parser.add_argument("--seed", type=int, default=1, help="recorded with the result (default: 1)")
@@ -41,15 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the scenarios; 0 only if all their checks hold."""
-    scenarios = [find_scenario(name) for name in args.scenarios]
+    scenarios = [scenario for name in args.scenarios for scenario in find_scenarios(name)]
     settings = dataclasses.replace(settings_from(args.settings), plane=args.plane)
     need_root("mip6lab run")
     out = console(quiet=args.json)
     results = []
     for scenario in scenarios:
         for number in range(1, args.repeat + 1):
-            directory = _directory(args, scenario, number)
-            results.append(_play(scenario, settings, args.seed, directory, out))
+            directory = _directory(args, scenario, number, several=len(scenarios) > 1)
+            with made_for_user(directory):
+                results.append(_play(scenario, settings, args.seed, directory, out))
     if args.json:
         if len(results) == 1:
             sys.stdout.write(results[0].to_json())
@@ -58,9 +64,9 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(result.ok for result in results) else 1
 
 
-def _directory(args: argparse.Namespace, scenario: Scenario, number: int) -> Path:
+def _directory(args: argparse.Namespace, scenario: Scenario, number: int, *, several: bool) -> Path:
     base: Path = args.out or RESULTS
-    if args.out is None or len(args.scenarios) > 1:
+    if args.out is None or several:
         base = base / scenario.name
     return base.resolve() if args.repeat == 1 else (base / f"{number:03d}").resolve()
 

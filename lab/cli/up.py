@@ -5,11 +5,12 @@ What Mininet's prompt knows works: `mn ping cn`, `nodes`, `net`, `xterm mn`. The
 """
 
 import argparse
+import contextlib
 from pathlib import Path
 
 from rich.markup import escape
 
-from lab.cli.common import add_settings, console, give_back, need_root
+from lab.cli.common import add_settings, console, made_for_user, need_root
 from lab.emulation.network import Network
 from lab.emulation.prompt import Prompt
 from lab.emulation.scenario import find_topology
@@ -35,16 +36,14 @@ def run(args: argparse.Namespace) -> int:
     settings = settings_from(args.settings)
     need_root("mip6lab up")
     out = console()
-    if args.out is not None:
-        args.out.mkdir(parents=True, exist_ok=True)
     out.print(f"[dim]{escape(topology.__doc__ or '')}[/]")
     out.print("[dim]· bringing it up[/]")
-    try:
-        with Network(topology, settings=settings, directory=args.out and args.out.resolve()) as network:
+    directory = None if args.out is None else args.out.resolve()
+    with made_for_user(directory) if directory else contextlib.nullcontext():
+        if directory:
+            directory.mkdir(parents=True, exist_ok=True)
+        with Network(topology, settings=settings, directory=directory) as network:
             network.start()
             out.print("[dim]· up; try: move mn visited1, mn ping -c 3 cn, bindings, events; exit ends[/]")
             Prompt(network)
-    finally:
-        if args.out is not None:
-            give_back(args.out)
     return 0

@@ -1,11 +1,11 @@
 """One run of a scenario from bring-up to its result folder."""
 
 import dataclasses
-import os
 import platform
 import shutil
 import subprocess
 import time
+import traceback
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -52,6 +52,8 @@ def run(
             scenario.body(stage)
         except Mip6LabError as failure:
             error = str(failure)
+        except Exception as failure:  # a mistake in the scenario; what was captured until then is of use
+            error = _mistake(failure)
         duration = time.monotonic() - began
         for stream in stage.streams:
             stream.stop()
@@ -82,7 +84,6 @@ def run(
     result = dataclasses.replace(result, ok=error is None and not result.failed())
     (directory / "result.json").write_text(result.to_json(), encoding="utf-8")
     html.write(directory, result, records)
-    _hand_over(directory)
     return result
 
 
@@ -97,6 +98,12 @@ def versions() -> dict[str, str]:
             continue
         found[tool] = (answer.stdout or answer.stderr).strip().partition("\n")[0]
     return found
+
+
+def _mistake(failure: Exception) -> str:
+    """Say what went wrong in a scenario, and in which line."""
+    *_, last = traceback.extract_tb(failure.__traceback__)
+    return f"{type(failure).__name__}: {failure} ({Path(last.filename).name}, line {last.lineno})"
 
 
 def _verify(captures: list[Path]) -> tuple[list[Check], str | None]:
@@ -125,11 +132,3 @@ def _empty(directory: Path) -> None:
         shutil.rmtree(directory / name, ignore_errors=True)
     for name in ("result.json", "events.jsonl", "report.html"):
         (directory / name).unlink(missing_ok=True)
-
-
-def _hand_over(directory: Path) -> None:
-    """Give the folder to the user who called sudo."""
-    user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
-    if user and group:
-        for path in (directory.parent, directory, *directory.rglob("*")):
-            os.chown(path, int(user), int(group))

@@ -21,8 +21,7 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
         raise TopologyError(f"{node.name} is a {node.spec.kind}; only mobile nodes move")
     plug, context = node.spec.plugs[0], node.context
     netlink, peer = context.links.netlink, plug.peer_index
-    before = getattr(node, "link_name", plug.link.name)
-    context.collector.report(MoveBegan(mobile_node=node.name, from_link=before, to_link=to.name, outage=outage))
+    context.collector.report(MoveBegan(mobile_node=node.name, from_link=node.link_name, to_link=to.name, outage=outage))
     if outage is None:
         netlink.set_link(peer, master=to.index)
     else:

@@ -143,6 +143,8 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
     def __init__(self, name: str, *, spec: NodeSpec, topology: Topology, **params: Any) -> None:
         self.spec = spec
         self.topology = topology
+        self.link_name = spec.plugs[0].link.name
+        """Where its first interface is plugged in; moving a mobile node changes it."""
         self.context: Context = context_of(topology)
         self._services: list[subprocess.Popen[bytes]] = []
         self.daemon: subprocess.Popen[bytes] | None = None

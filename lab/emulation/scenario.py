@@ -65,21 +65,34 @@ def scenario(topology: type[Topology]) -> Callable[[Body], Body]:
 def library(*files: Path) -> Library:
     """Read the files of the folder `topologies`, or those that are named."""
     found = Library()
-    _declared.clear()
     for path in files or sorted(shared("topologies").glob("*.py")):
+        _declared.clear()
         try:
             module = _load(path)
         except Exception as error:  # a user's file may fail in any way; the others are still of use
             found.broken[path] = f"{type(error).__name__}: {error}"
             continue
         found.topologies |= getattr(module, "topos", {})
-    found.scenarios = dict(_declared)
+        # Those of a file that it imports are not its own.
+        found.scenarios |= {name: it for name, it in _declared.items() if it.body.__module__ == module.__name__}
     return found
 
 
-def find_scenario(name: str) -> Scenario:
-    """Find a scenario by name; raises `ScenarioError` that lists the known ones."""
-    found = library()
+def find_scenarios(name: str) -> list[Scenario]:
+    """Find scenarios by name, or those of a file: NAME, FILE.py or FILE.py:NAME; raises `ScenarioError`."""
+    file, colon, wanted = name.partition(":")
+    if not file.endswith(".py"):
+        return [_pick(library(), name)]
+    found = library(Path(file))
+    if colon:
+        return [_pick(found, wanted)]
+    if not found.scenarios:
+        reason = next(iter(found.broken.values()), "no function in it is marked with @scenario")
+        raise ScenarioError(f"{file} has no scenario: {reason}")
+    return [*found.scenarios.values()]
+
+
+def _pick(found: Library, name: str) -> Scenario:
     if name not in found.scenarios:
         broken = "".join(f"\n  {path}: {reason}" for path, reason in found.broken.items())
         raise ScenarioError(f"no scenario {name}; known: {', '.join(sorted(found.scenarios)) or 'none'}{broken}")
@@ -103,6 +116,9 @@ def find_topology(name: str) -> type[Topology]:
 
 
 def _load(path: Path) -> Any:
+    above = str(shared("topologies").parent)
+    if above not in sys.path:  # so that a file may say `from topologies.two_visited_links import …`
+        sys.path.append(above)
     spec = importlib.util.spec_from_file_location(f"topologies.{path.stem}", path)
     if spec is None or spec.loader is None:
         raise TopologyError(f"{path} cannot be read as Python")

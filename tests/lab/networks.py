@@ -1,0 +1,123 @@
+"""A network to look at from all sides: two visited links, and a neighbour on the home link."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from ipaddress import IPv6Address
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from lab.emulation.network import Network
+from lab.emulation.node import LabNode
+from lab.emulation.topology import Topology
+from lab.events import BindingAcknowledged, Event, Record, ReturnedHome
+
+ROOT = Path(__file__).parents[2]
+HOME = IPv6Address("2001:db8:1::100")
+AGENT = IPv6Address("2001:db8:1::1")
+WITHIN = 10.0
+
+
+class Neighbourhood(Topology):
+    """Like TwoVisitedLinks, with a neighbour on the home link and another on the first visited one."""
+
+    def declare(self) -> None:
+        """Declare links, then nodes."""
+        home = self.link("home", "2001:db8:1::/64")
+        visited1 = self.link("visited1", "2001:db8:a1::/64")
+        visited2 = self.link("visited2", "2001:db8:a2::/64")
+        backbone = self.link("backbone", "2001:db8:f::/64")
+        cn_core = self.link("cn-core", "2001:db8:c::/64")
+        self.router("core", on=[cn_core, backbone])
+        self.home_agent("ha", home=home, on=[backbone])
+        self.access_router("ar1", serves=visited1, on=[backbone])
+        self.access_router("ar2", serves=visited2, on=[backbone])
+        self.correspondent("cn", on=[cn_core])
+        self.host("neighbour", on=[home])
+        self.host("stranger", on=[visited1])
+        self.mobile_node("mn", home=home, home_agent="ha")
+
+
+class Here:
+    """A running network and the questions that tests ask of it."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+
+    def __getitem__(self, name: str) -> LabNode:
+        return self.network.node(name)
+
+    def visit(self, link: str) -> IPv6Address:
+        """Take the mobile node to a foreign link, or leave it there; give its care-of address once it is registered."""
+        if self["mn"].link_name == link:
+            return IPv6Address(self["mn"].control("bindings")[0]["care_of_address"])
+        began = self._mark()
+        self.network.move("mn", link)
+        event = self.wait(BindingAcknowledged, node="mn", since=began).event
+        assert isinstance(event, BindingAcknowledged)
+        return event.care_of_address
+
+    def return_home(self) -> None:
+        """Take the mobile node home, or leave it there."""
+        if self["mn"].link_name == "home":
+            return
+        began = self._mark()
+        self.network.move("mn", "home")
+        self.wait(ReturnedHome, node="mn", since=began)
+
+    def wait(self, kind: type[Event], *, node: str, since: float = 0.0) -> Record:
+        """Wait for an event."""
+        record = self.network.context.collector.wait(
+            lambda record: record.node == node and isinstance(record.event, kind), since=since, within=WITHIN
+        )
+        assert record is not None, f"{node} did not report {kind.__name__}"
+        return record
+
+    def run(self, name: str, *command: str) -> str:
+        """Run a command on a node; give what it printed."""
+        return run_in(self[name], *command).stdout
+
+    def counters(self, name: str) -> dict[str, int]:
+        """Count packets by what the data plane of a node did with them."""
+        counters: dict[str, int] = self[name].control("counters")["plane"]
+        return counters
+
+    def _mark(self) -> float:
+        records = self.network.context.collector.records()
+        return records[-1].time + 1e-6 if records else 0.0
+
+
+def run_in(node: LabNode, *command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a node's namespace."""
+    return node.namespace.run(
+        lambda: subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, cwd=ROOT)
+    )
+
+
+def python_in(node: LabNode, source: str) -> None:
+    """Run Python in a node's namespace; raises AssertionError with what it complained of."""
+    done = run_in(node, sys.executable, "-c", source)
+    assert done.returncode == 0, done.stderr
+
+
+def state_of(node: LabNode) -> dict[str, Any]:
+    """Describe a namespace: links, addresses, routes, rules, proxies, packet filters."""
+    described: dict[str, Any] = {
+        what: [
+            {key: value for key, value in entry.items() if key not in ("stats64", "valid_life_time")}
+            for entry in json.loads(run_in(node, "ip", "-j", "-6", *what.split()).stdout or "[]")
+        ]
+        for what in ("address", "route show table all", "rule", "neighbour show proxy")
+    }
+    described["nft"] = run_in(node, "nft", "list", "ruleset").stdout
+    return described
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait until something holds; raises AssertionError."""
+    deadline = monotonic() + WITHIN
+    while not holds():
+        assert monotonic() < deadline, f"not within {WITHIN} s: {what}"
+        sleep(0.01)

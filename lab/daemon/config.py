@@ -2,8 +2,9 @@
 
 import dataclasses
 import difflib
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from lab.constants import LIFETIME_UNIT, MAX_DELETE_BCE_TIMEOUT, MAX_LIFETIME
+from lab.constants import LIFETIME_UNIT, MAX_BINDACK_TIMEOUT, MAX_DELETE_BCE_TIMEOUT, MAX_LIFETIME
 from lab.engine.config import CorrespondentConfig, HomeAgentConfig, MobileNodeConfig
 from lab.errors import ConfigError
+from lab.wire.addresses import is_unicast_routable
+
+LONGEST_INTERFACE_NAME = 15
+LARGEST_SEQUENCE = 0xFFFF
 
 
 class Role(StrEnum):
@@ -75,21 +80,28 @@ def parse(text: str, source: str) -> NodeConfig:
     """Read TOML text; `source` is named in errors."""
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # an endless number or nesting is not TOML's fault, but is no use
         raise ConfigError(f"{source}: not TOML: {error}") from error
     _refuse_unknown(data, NodeConfig, source, "")
     for name, kind in _TABLES.items():
         if isinstance(data.get(name), Mapping):
             _refuse_unknown(data[name], kind, source, f"{name}.")
     try:
-        config = _ADAPTER.validate_python(data)
+        # As JSON, since there no number passes for an address nor a string for a number.
+        config = _ADAPTER.validate_json(json.dumps(data, default=_date), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         given = "" if first["type"] == "missing" else f" (given: {first['input']!r})"
         raise ConfigError(f"{source}: {key}: {first['msg']}{given}") from error
-    _check(config, source)
+    for key, reason in _faults(config):
+        raise ConfigError(f"{source}: {key}: {reason}")
     return config
+
+
+def _date(value: object) -> dict[str, str]:
+    """Stand for a date of TOML, which is no value of any key."""
+    return {"date": str(value)}
 
 
 def _refuse_unknown(data: Mapping[str, Any], kind: type, source: str, prefix: str) -> None:
@@ -101,18 +113,68 @@ def _refuse_unknown(data: Mapping[str, Any], kind: type, source: str, prefix: st
             raise ConfigError(f"{source}: {prefix}{key}: unknown key{hint}")
 
 
-def _check(config: NodeConfig, source: str) -> None:
-    """Refuse what is well-formed but cannot be meant."""
+def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
+    """Find what is well-formed but cannot be meant: keys and reasons."""
     tables = {name for name in _TABLES if getattr(config, name) is not None}
+    if not config.name:
+        yield "name", "a node needs a name"
     if tables != {config.role.table}:
-        raise ConfigError(f"{source}: role: {config.role} needs the table [{config.role.table}] and no other role's")
-    if (node := config.mobile_node) is not None:
-        if node.lifetime % LIFETIME_UNIT or not LIFETIME_UNIT <= node.lifetime <= MAX_LIFETIME:
-            raise ConfigError(f"{source}: mobile_node.lifetime: not a multiple of 4 from 4 to {MAX_LIFETIME} seconds")
-        if node.home_address not in node.home_prefix:
-            raise ConfigError(f"{source}: mobile_node.home_address: not in home_prefix {node.home_prefix}")
-    if (agent := config.home_agent) is not None:
-        if not agent.home_prefixes:
-            raise ConfigError(f"{source}: home_agent.home_prefixes: at least one is needed")
-        if not 0 < agent.delete_timeout <= MAX_DELETE_BCE_TIMEOUT:
-            raise ConfigError(f"{source}: home_agent.delete_timeout: more than 0, at most {MAX_DELETE_BCE_TIMEOUT}")
+        yield "role", f"{config.role} needs the table [{config.role.table}] and no other role's"
+    if config.control is not None and not config.control.name:
+        yield "control", f"{str(config.control)!r} is not the path of a socket"
+    if not config.journal:
+        yield "journal", "the path of a file, or - for standard output"
+    for interface in config.interfaces:
+        if not _names_interface(interface):
+            yield f"{config.role.table}.interface", f"{interface!r} is not the name of an interface"
+    if config.mobile_node is not None:
+        yield from _faults_of_mobile_node(config.mobile_node)
+    if config.home_agent is not None:
+        yield from _faults_of_home_agent(config.home_agent)
+
+
+def _faults_of_mobile_node(node: MobileNodeConfig) -> Iterator[tuple[str, str]]:
+    for key in ("home_address", "home_agent"):
+        if not is_unicast_routable(getattr(node, key)):
+            yield f"mobile_node.{key}", f"{getattr(node, key)} is not a unicast routable address"
+    if node.home_prefix.prefixlen != 64:
+        yield "mobile_node.home_prefix", f"a prefix of 64 bits is needed, {node.home_prefix} has another length"
+    if node.home_address not in node.home_prefix:
+        yield "mobile_node.home_address", f"not in home_prefix {node.home_prefix}"
+    if not _is_lifetime(node.lifetime):
+        yield "mobile_node.lifetime", _LIFETIME
+    if not 0 < node.first_bindack_timeout <= MAX_BINDACK_TIMEOUT:
+        yield "mobile_node.first_bindack_timeout", f"more than 0, at most {MAX_BINDACK_TIMEOUT} seconds"
+    if not 0 <= node.initial_sequence <= LARGEST_SEQUENCE:
+        yield "mobile_node.initial_sequence", f"from 0 to {LARGEST_SEQUENCE}"
+
+
+def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
+    if not is_unicast_routable(agent.address):
+        yield "home_agent.address", f"{agent.address} is not a unicast routable address"
+    if not agent.home_prefixes:
+        yield "home_agent.home_prefixes", "at least one is needed"
+    for address in agent.allowed or ():
+        if not any(address in prefix for prefix in agent.home_prefixes):
+            yield "home_agent.allowed", f"{address} is in none of the home_prefixes"
+    if agent.max_binding_lifetime < LIFETIME_UNIT:
+        yield "home_agent.max_binding_lifetime", f"at least {LIFETIME_UNIT} seconds"
+    if agent.refresh_advice is not None and not _is_lifetime(agent.refresh_advice):
+        yield "home_agent.refresh_advice", _LIFETIME
+    if agent.max_bindings is not None and agent.max_bindings < 0:
+        yield "home_agent.max_bindings", "not less than 0"
+    if not 0 < agent.delete_timeout <= MAX_DELETE_BCE_TIMEOUT:
+        yield "home_agent.delete_timeout", f"more than 0, at most {MAX_DELETE_BCE_TIMEOUT}"
+
+
+_LIFETIME = f"not a multiple of {LIFETIME_UNIT} from {LIFETIME_UNIT} to {MAX_LIFETIME} seconds"
+
+
+def _is_lifetime(seconds: int) -> bool:
+    return LIFETIME_UNIT <= seconds <= MAX_LIFETIME and seconds % LIFETIME_UNIT == 0
+
+
+def _names_interface(name: str) -> bool:
+    """Tell whether the kernel would have such an interface: its name is also that of a file."""
+    fits = 1 <= len(name.encode()) <= LONGEST_INTERFACE_NAME
+    return fits and name not in (".", "..") and not any(letter in "/:" or letter.isspace() for letter in name)

@@ -43,8 +43,7 @@ def tun() -> None:
 
 def raw_sockets() -> None:
     """Open what sends whole packets."""
-    with Netlink() as netlink:
-        Sender(netlink).close()
+    Sender().close()
 
 
 def mobility_filter() -> None:

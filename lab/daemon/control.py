@@ -1,8 +1,8 @@
 """The control socket: one JSON line in, one out, versioned."""
 
 import asyncio
-import contextlib
 import json
+import logging
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +13,8 @@ from lab.errors import ConfigError, Mip6LabError
 VERSION = 1
 LONGEST_LINE = 65536
 Command = Callable[[Mapping[str, Any]], Any]
+
+_log = logging.getLogger(__name__)
 
 
 class CommandError(Mip6LabError):
@@ -26,45 +28,52 @@ class Control:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
-        """Listen; a socket file that nobody listens on any more is replaced."""
-        if self._path.exists():
+        """Listen; a socket file that nobody listens on any more is replaced. Raises `ConfigError`."""
+        if self._path.is_socket():
             if _is_served(self._path):
                 raise ConfigError(f"control: {self._path} is in use by a running node")
             self._path.unlink()
-        self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
-        self._path.chmod(0o600)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
+            self._path.chmod(0o600)
+        except OSError as error:
+            raise ConfigError(f"control: cannot listen on {self._path}: {error.strerror or error}") from error
 
     async def close(self) -> None:
-        """Listen no more and remove the socket file."""
+        """Listen no more, let all clients go, and remove the socket file."""
         if self._server is not None:
             self._server.close()
+            for client in self._clients:
+                client.close()
             self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while True:
-                try:
-                    line = await reader.readline()
-                except ValueError:
-                    writer.write(_reply(error=f"a command has at most {LONGEST_LINE} octets"))
-                    await writer.drain()
-                    break
-                if not line:
-                    break
+        self._clients.add(writer)
+        try:
+            while line := await _read_line(reader):
                 writer.write(self._answer(line))
                 await writer.drain()
-        writer.close()
+        except _LineTooLongError:
+            writer.write(_reply(error=f"a command has at most {LONGEST_LINE} octets"))
+        except ConnectionError:
+            pass
+        finally:
+            self._clients.discard(writer)
+            writer.close()
 
     def _answer(self, line: bytes) -> bytes:
         try:
             request = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _reply(error=f"not a JSON line: {error}")
-        if not isinstance(request, dict) or request.get("v") != VERSION:
+        if not isinstance(request, dict) or not request.keys() >= {"v", "command"}:
             return _reply(error=f'a command is an object with "v": {VERSION} and "command"')
-        name = request.get("command")
+        if request["v"] != VERSION:
+            return _reply(error=f"version {request['v']!r} is not spoken here; this node speaks version {VERSION}")
+        name = request["command"]
         command = self._commands.get(name) if isinstance(name, str) else None
         if command is None:
             return _reply(error=f"unknown command {name!r}; known: {', '.join(sorted(self._commands))}")
@@ -72,6 +81,23 @@ class Control:
             return _reply(result=command(request))
         except Mip6LabError as error:
             return _reply(error=str(error))
+        except Exception as error:  # a fault of ours must not end the service
+            _log.exception("while answering %r", name)
+            return _reply(error=f"internal error: {error!r}")
+
+
+class _LineTooLongError(Exception):
+    """More octets without a line end than are read."""
+
+
+async def _read_line(reader: asyncio.StreamReader) -> bytes:
+    """Read a line; empty at the end, and so is what was left unfinished."""
+    try:
+        return await reader.readuntil(b"\n")
+    except asyncio.IncompleteReadError:
+        return b""
+    except asyncio.LimitOverrunError as error:
+        raise _LineTooLongError from error
 
 
 def ask(path: Path, command: str, *, within: float = 5.0, **arguments: Any) -> Any:
@@ -85,13 +111,16 @@ def ask(path: Path, command: str, *, within: float = 5.0, **arguments: Any) -> A
             line = client.makefile("rb").readline()
     except OSError as error:
         raise CommandError(f"{path}: {error}") from error
+    if not line.endswith(b"\n"):
+        raise CommandError(f"{path}: the node closed the connection")
     try:
         answer = json.loads(line)
-    except ValueError as error:
-        raise CommandError(f"{path}: the node closed the connection") from error
-    if not answer["ok"]:
-        raise CommandError(answer["error"])
-    return answer["result"]
+        if answer["ok"]:
+            return answer["result"]
+        reason = str(answer["error"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise CommandError(f"{path}: what answers there is no node: {line[:80]!r}") from error
+    raise CommandError(reason)
 
 
 def _reply(*, result: Any = None, error: str | None = None) -> bytes:

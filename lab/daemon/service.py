@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import time
@@ -59,7 +60,7 @@ class Service:
         self._closing.callback(self._plane.close)
         if config.mobile_node is not None:
             self._plane.own_home_address(config.mobile_node.home_address)
-        sender = Sender(netlink)
+        sender = Sender()
         self._closing.callback(sender.close)
         self._mobility = MobilityReceiver(netlink)
         self._closing.callback(self._mobility.close)
@@ -186,4 +187,7 @@ def _prepare(config: NodeConfig) -> None:
 
 async def serve(config: NodeConfig) -> None:
     """Run a node to its end."""
-    await Service(config).run()
+    service = Service(config)
+    gc.collect()
+    gc.freeze()  # what is loaded stays; no collection amid a handover needs to look at all of it
+    await service.run()

@@ -64,22 +64,21 @@ _MOBILITY = (
 class Sender:
     """Sends whole packets, and is a member of multicast groups."""
 
-    def __init__(self, netlink: Netlink) -> None:
-        self._netlink = netlink
+    def __init__(self) -> None:
         self._socket = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
 
     def send(self, packet: Packet, interface: str | None) -> None:
         """Send a packet; raises OSError where the kernel does not."""
-        index = 0 if interface is None else self._netlink.link(interface).index
+        index = 0 if interface is None else socket.if_nametoindex(interface)
         # The source is told beside the packet so that the rules for it choose the route (§11.3.1).
         told = struct.pack("=16sI", packet.source.packed, index)
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
         self._socket.sendmsg([build(packet)], ancillary, 0, (str(packet.destination), 0, 0, index))
 
     def join(self, interface: str, group: IPv6Address) -> None:
-        """Receive what is sent to a group."""
+        """Receive what is sent to a group; raises OSError."""
         self._membership(socket.IPV6_JOIN_GROUP, interface, group)
 
     def leave(self, interface: str, group: IPv6Address) -> None:
@@ -91,7 +90,7 @@ class Sender:
         self._socket.close()
 
     def _membership(self, option: int, interface: str, group: IPv6Address) -> None:
-        request = group.packed + struct.pack("=I", self._netlink.link(interface).index)
+        request = group.packed + struct.pack("=I", socket.if_nametoindex(interface))
         self._socket.setsockopt(socket.IPPROTO_IPV6, option, request)
 
 

@@ -26,8 +26,9 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
         netlink.set_link(peer, master=to.index)
     else:
         netlink.set_link(peer, up=False)
+        back = time.monotonic() + max(outage, SHORTEST_OUTAGE)
         netlink.set_link(peer, master=to.index)
-        time.sleep(max(outage, SHORTEST_OUTAGE))
+        time.sleep(max(back - time.monotonic(), 0.0))
         netlink.set_link(peer, up=True)
     node.link_name = to.name
     if hint:

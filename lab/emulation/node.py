@@ -17,7 +17,7 @@ from lab.daemon.control import CommandError, ask
 from lab.emulation.context import Context
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
-from lab.emulation.process import check_alive, end
+from lab.emulation.process import check_alive, end, hasten
 from lab.emulation.settings import Settings
 from lab.emulation.topology import Kind, LinkSpec, NodeSpec, Plug, Topology
 from lab.errors import MissingError, ScenarioError
@@ -321,9 +321,11 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         with self._log(name).open("wb") as log:
             options.setdefault("stdout", log)
             try:
-                return self.namespace.spawn(command, stderr=log, **options)
+                process = self.namespace.spawn(command, stderr=log, **options)
             except FileNotFoundError as error:
                 raise MissingError(f"{command[0]} is missing") from error
+        hasten(process)
+        return process
 
     def _log(self, name: str) -> Path:
         return Path(self.context.logs / f"{name}.log")

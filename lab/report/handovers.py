@@ -72,15 +72,18 @@ def _handover(
 
 
 def _largest_gap(received: Sequence[float], began: float, end: float) -> tuple[float, float]:
-    """Give the ends of the largest gap that reaches into the time of a move; an empty one if there is none."""
-    gaps = [
-        (after - before, before, after)
+    """Give the ends of the gap that takes most of the time of a move; an empty one if there is none.
+
+    The gap of the next move begins with the last packet before it, so only the share within the time counts.
+    """
+    shares = [
+        (min(after, end) - max(before, began), before, after)
         for before, after in itertools.pairwise(received)
         if after >= began and before < end
     ]
-    if not gaps:
+    if not shares:
         return began, began
-    _, before, after = max(gaps)
+    _, before, after = max(shares)
     return before, after
 
 

@@ -9,7 +9,8 @@ Its result is plain data, fit for JSON:
                "ours_us": {"median": 8.0, "min": 7.9, "max": 8.4},
                "ratio": 75.0}]}
 
-Times are microseconds of a single call. `ratio` is how many times faster ours is: the median over the rounds.
+Times are microseconds of a single call. `ratio` is how many times faster ours is: the median over the rounds. Where
+ours is a sum, `parts_us` has the medians of its parts by row and part.
 """
 
 import os
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 Work = Callable[[], object]
 
@@ -47,6 +48,7 @@ class Benchmark(TypedDict):
 
     name: str
     rows: list[Row]
+    parts_us: NotRequired[dict[str, dict[str, float]]]
 
 
 class Machine(TypedDict):

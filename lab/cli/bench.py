@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
         results.append(importlib.import_module(f"lab.bench.{name}").measure(args.quick))
     print(describe(here, quick=args.quick))
     print(table(results))
+    print(parts(results), end="")
     if args.json:
         figures = {"machine": here, "quick": args.quick, "benchmarks": results}
         args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -66,6 +67,16 @@ def table(results: Sequence[Benchmark]) -> str:
     lines = ["| benchmark | what | baseline | its time | mip6lab's time | ratio |", "|---|---|---|---:|---:|---:|"]
     lines += [_line(result["name"], row) for result in results for row in result["rows"]]
     return "\n".join(lines)
+
+
+def parts(results: Sequence[Benchmark]) -> str:
+    """Make a Markdown list of what each sum is made of."""
+    lines = []
+    for result in results:
+        for what, shares in result.get("parts_us", {}).items():
+            shown = " + ".join(f"{part.replace('_', ' ')} {_time(share)}" for part, share in shares.items())
+            lines.append(f"- {result['name']}, {what}: {shown} (medians)\n")
+    return "\n" + "".join(lines) if lines else ""
 
 
 def _line(name: str, row: Row) -> str:

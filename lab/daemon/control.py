@@ -28,7 +28,7 @@ class Control:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
-        self._clients: set[asyncio.StreamWriter] = set()
+        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
         """Listen; a socket file that nobody listens on any more is replaced. Raises `ConfigError`."""
@@ -46,12 +46,15 @@ class Control:
         """Listen no more, let all clients go, and remove the socket file."""
         if self._server is not None:
             self._server.close()
-            for client in self._clients:
-                client.close()
             self._path.unlink(missing_ok=True)
+            for writer in self._clients.values():
+                writer.transport.abort()  # also one that does not read what it was told
+            await asyncio.gather(*self._clients)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients[task] = writer
         try:
             while line := await _read_line(reader):
                 writer.write(self._answer(line))
@@ -61,7 +64,7 @@ class Control:
         except ConnectionError:
             pass
         finally:
-            self._clients.discard(writer)
+            del self._clients[task]
             writer.close()
 
     def _answer(self, line: bytes) -> bytes:
@@ -91,11 +94,11 @@ class _LineTooLongError(Exception):
 
 
 async def _read_line(reader: asyncio.StreamReader) -> bytes:
-    """Read a line; empty at the end, and so is what was left unfinished."""
+    """Read a line, the last one also without its line end; empty if there is none."""
     try:
         return await reader.readuntil(b"\n")
-    except asyncio.IncompleteReadError:
-        return b""
+    except asyncio.IncompleteReadError as error:
+        return error.partial
     except asyncio.LimitOverrunError as error:
         raise _LineTooLongError from error
 

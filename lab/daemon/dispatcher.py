@@ -34,6 +34,9 @@ from lab.wire.summary import name, summary
 
 _log = logging.getLogger(__name__)
 
+FAULT_PAUSE = 1.0
+"""Seconds after a fault of ours in which no timer ends: a fault at a deadline would otherwise repeat at once."""
+
 
 class Outlet(Protocol):
     """What a node sends by."""
@@ -70,6 +73,7 @@ class Dispatcher:
         self._dad = DuplicateAddressDetection()
         self._queue: deque[Input] = deque()
         self._busy = False
+        self._quiet_until: Instant = float("-inf")
         self.drops: Counter[str] = Counter()
 
     def feed(self, happened: Input) -> None:
@@ -88,7 +92,8 @@ class Dispatcher:
     def deadline(self) -> Instant | None:
         """When the next input must come even if nothing happens."""
         due = (self._engine.deadline(), self._dad.deadline())
-        return min((instant for instant in due if instant is not None), default=None)
+        first = min((instant for instant in due if instant is not None), default=None)
+        return None if first is None else max(first, self._quiet_until)
 
     def _process(self, happened: Input) -> None:
         now = self._clock()
@@ -105,6 +110,7 @@ class Dispatcher:
             self._carry_out(self._engine.handle(happened, now), now)
         except Exception:  # a fault of ours must not end the service of everybody else
             _log.exception("while handling %r", happened)
+            self._quiet_until = now + FAULT_PAUSE
             self._write(PacketDropped(reason="internal-error", detail=type(happened).__name__))
 
     def _carry_out(self, effects: Sequence[Answer], now: Instant) -> None:
@@ -134,7 +140,7 @@ class Dispatcher:
         try:
             self._outlet.send(packet, interface)
         except OSError as error:
-            detail = f"{name(packet.payload)}: {error.strerror}"
+            detail = f"{name(packet.payload)}: {error.strerror or error}"
             dropped = PacketDropped(
                 reason="not-sent", source=packet.source, destination=packet.destination, detail=detail
             )
@@ -164,7 +170,7 @@ class Dispatcher:
     def _membership(self, change: Callable[[str, IPv6Address], None], interface: str, group: IPv6Address) -> None:
         try:
             change(interface, group)
-        except (OSError, PlaneError) as error:
+        except OSError as error:
             _log.debug("multicast group %s on %s: %s", group, interface, error)
 
     def _write(self, event: Event) -> None:

@@ -351,10 +351,12 @@ class Netlink:
 
 
 def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Split what one receive brought into (type, sequence, whole message)."""
+    """Split what one receive brought into (type, sequence, whole message); a message that was cut off is left out."""
     offset = 0
     while offset + HEADER.size <= len(octets):
         length, kind, _, sequence, _ = HEADER.unpack_from(octets, offset)
+        if not HEADER.size <= length <= len(octets) - offset:
+            return
         yield kind, sequence, octets[offset : offset + length]
         offset += (length + 3) & ~3
 

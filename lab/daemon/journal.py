@@ -1,10 +1,11 @@
 """The journal: every event as one JSON line, in the clock of the captures."""
 
+import io
 import logging
+import os
 import sys
 import time
 from pathlib import Path
-from typing import TextIO
 
 from lab.events import Event, Record
 
@@ -16,20 +17,20 @@ class Journal:
 
     def __init__(self, node: str, where: str) -> None:
         self._node = node
-        self._stream: TextIO | None = sys.stdout if where == "-" else _append(Path(where))
+        self._file: io.FileIO | None = _standard_output() if where == "-" else io.FileIO(Path(where), "a")
 
     def write(self, event: Event) -> None:
-        """Write an event with the time of now."""
-        if self._stream is None:
+        """Write an event with the time of now, at once."""
+        if self._file is None:
             return
-        record = Record(time=time.time(), node=self._node, event=event)
+        octets = (Record(time=time.time(), node=self._node, event=event).to_json() + "\n").encode()
         try:
-            self._stream.write(record.to_json() + "\n")
-            self._stream.flush()
-        except (BrokenPipeError, OSError) as error:
+            while octets:
+                octets = octets[os.write(self._file.fileno(), octets) :]
+        except OSError as error:
             _log.warning("the journal cannot be written any more: %s", error)
-            self._stream = None
+            self._file = None
 
 
-def _append(path: Path) -> TextIO:
-    return path.open("a", encoding="utf-8")
+def _standard_output() -> io.FileIO:
+    return io.FileIO(sys.stdout.fileno(), "w", closefd=False)

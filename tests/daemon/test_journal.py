@@ -1,0 +1,83 @@
+"""The journal: one whole line for each event, at once; nothing that happens to it ends the node."""
+
+import json
+import os
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+
+from lab.daemon.journal import Journal
+from lab.events import NodeStarted, NodeStopped, PacketDropped, Record
+
+STARTED = NodeStarted(role="home-agent", plane="user")
+
+
+def read(path: Path) -> list[Record]:
+    return [Record.from_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_event_is_in_the_file_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "ha.jsonl"
+    journal = Journal("ha", str(path))
+    journal.write(STARTED)
+    assert [record.event for record in read(path)] == [STARTED]
+    journal.write(NodeStopped(reason="SIGTERM"))
+    assert [record.event for record in read(path)] == [STARTED, NodeStopped(reason="SIGTERM")]
+    assert {record.node for record in read(path)} == {"ha"}
+
+
+def test_a_restart_appends(tmp_path: Path) -> None:
+    path = tmp_path / "ha.jsonl"
+    for _ in range(2):
+        Journal("ha", str(path)).write(STARTED)
+    assert len(read(path)) == 2
+
+
+def test_times_do_not_run_backwards(tmp_path: Path) -> None:
+    path = tmp_path / "ha.jsonl"
+    journal = Journal("ha", str(path))
+    for _ in range(100):
+        journal.write(STARTED)
+    times = [record.time for record in read(path)]
+    assert times == sorted(times)
+
+
+def test_a_hyphen_is_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    Journal("ha", "-").write(STARTED)
+    assert Record.from_json(capfd.readouterr().out).event == STARTED
+
+
+def test_whatever_text_an_event_carries_stays_on_one_line_of_ascii(tmp_path: Path) -> None:
+    path = tmp_path / "ha.jsonl"
+    event = PacketDropped(reason="a\nb", source=IPv6Address("::1"), detail='"}\u2028\x00ñ\ud800')
+    Journal("ha", str(path)).write(event)
+    (line,) = path.read_bytes().splitlines()
+    assert line.isascii()
+    assert json.loads(line)["detail"] == event.detail
+    assert Record.from_json(line.decode()).event == event
+
+
+def test_a_full_disk_is_told_once_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    journal = Journal("ha", "/dev/full")
+    journal.write(STARTED)
+    journal.write(STARTED)
+    assert [record.message for record in caplog.records] == [
+        "the journal cannot be written any more: [Errno 28] No space left on device"
+    ]
+
+
+def test_a_reader_that_left_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    journal = Journal("ha", str(pipe))
+    journal.write(STARTED)
+    os.close(reader)
+    journal.write(STARTED)
+    assert "Broken pipe" in caplog.text
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="missing"):
+        Journal("ha", str(tmp_path / "missing" / "ha.jsonl"))

@@ -52,7 +52,7 @@ class NodeStopped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSent(Event):
-    """A mobility message or an ICMPv6 message of RFC 6275 left this node."""
+    """A mobility message left this node."""
 
     SECTION = "6.1"
     message: str
@@ -63,7 +63,7 @@ class MessageSent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageReceived(Event):
-    """A mobility message or an ICMPv6 message of RFC 6275 reached this node."""
+    """A mobility message reached this node."""
 
     SECTION = "6.1"
     message: str
@@ -114,7 +114,7 @@ class DadFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingRegistered(Event):
-    """The home agent (or correspondent) accepted a binding; `lifetime` granted, in seconds."""
+    """The home agent accepted a binding; `lifetime` granted, in seconds."""
 
     SECTION = "10.3.1"
     home_address: IPv6Address
@@ -146,7 +146,7 @@ class BindingDeregistered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingRemoved(Event):
-    """Nothing is left of a binding; `reason` is deregistered, expired or administrator."""
+    """Nothing is left of a binding; `reason` is deregistered, expired or refused (by the data plane)."""
 
     SECTION = "10.3.2"
     home_address: IPv6Address

@@ -19,7 +19,7 @@ from lab.emulation.settings import settings_from
 EXAMPLES = """examples:
   mip6lab up two_visited_links
   mip6lab up my_campus.py --set dad=standard
-  mip6lab up two_visited_links --out results/by-hand    keep captures, logs and journals
+  mip6lab up two_visited_links --out results/by-hand    keep captures and logs
 """
 
 

@@ -169,6 +169,18 @@ class ProxyStopped(Event):
     address: IPv6Address
 
 
+# Correspondent node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRefreshRequested(Event):
+    """A binding that is in use nears its end; `attempt` counts the Binding Refresh Requests for it."""
+
+    SECTION = "9.5.5"
+    home_address: IPv6Address
+    attempt: int
+
+
 # Mobile node
 
 
@@ -286,6 +298,37 @@ class ReturnedHome(Event):
 
     SECTION = "11.5.5"
     home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeygenTokenReceived(Event):
+    """A Home Test or Care-of Test answered our init; `kind` is home or care-of."""
+
+    SECTION = "11.6.2"
+    peer: IPv6Address
+    home_address: IPv6Address
+    kind: str
+    nonce_index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteOptimisationStarted(Event):
+    """Packets to a peer go straight from the care-of address."""
+
+    SECTION = "11.3.1"
+    peer: IPv6Address
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteOptimisationEnded(Event):
+    """Packets to a peer go through the home agent, or from home, again; `reason` says why."""
+
+    SECTION = "11.3.1"
+    peer: IPv6Address
+    home_address: IPv6Address
+    reason: str
 
 
 # The lab itself (its records carry the node name "lab")

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from lab.engine.duplicate_address_detection import Answer, DuplicateAddressDetection
 from lab.engine.io import (
+    AskUse,
     DadFailed,
     DadSucceeded,
     DeadlineReached,
@@ -23,6 +24,7 @@ from lab.engine.io import (
     Send,
     StartDad,
     StopDad,
+    Used,
 )
 from lab.errors import PlaneError
 from lab.events import EffectRefused, Event, MessageReceived, MessageSent, PacketDropped
@@ -128,6 +130,9 @@ class Dispatcher:
                     self._membership(self._outlet.join, interface, group)
                 case LeaveGroup(interface=interface, group=group):
                     self._membership(self._outlet.leave, interface, group)
+                case AskUse(home_address=home_address, peer=peer):
+                    used = self._plane.used(home_address, peer)
+                    self._queue.append(Used(home_address=home_address, peer=peer, used=used))
                 case plane_effect:
                     try:
                         self._plane.apply(plane_effect)

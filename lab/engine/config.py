@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
 
-from lab.constants import INITIAL_BINDACK_TIMEOUT_FIRST_REG, MAX_DELETE_BCE_TIMEOUT
+from lab.constants import INITIAL_BINDACK_TIMEOUT_FIRST_REG, MAX_DELETE_BCE_TIMEOUT, MAX_RR_BINDING_LIFETIME
 
 
 class DadMode(StrEnum):
@@ -37,6 +37,15 @@ class CorrespondentConfig:
     """A correspondent node."""
 
     address: IPv6Address | None = None
+    route_optimisation: bool = True
+    """Off: test inits go unanswered and Binding Updates are ignored (§8.2)."""
+    refused: tuple[IPv6Network, ...] = ()
+    """Home addresses that are refused with status 129."""
+    max_bindings: int | None = None
+    """Beyond it, status 130, or with `evict` the binding that ends first makes room (§9.6)."""
+    evict: bool = False
+    max_binding_lifetime: int = int(MAX_RR_BINDING_LIFETIME)
+    """Granted at most, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +61,13 @@ class MobileNodeConfig:
     dad: DadMode = DadMode.OPTIMISTIC
     first_bindack_timeout: float = INITIAL_BINDACK_TIMEOUT_FIRST_REG
     initial_sequence: int = 0
+    route_optimisation: bool = True
+    """Whether direct paths are tried with peers that no list names (§11.6.1)."""
+    optimised: tuple[IPv6Network, ...] = ()
+    """Peers with which direct paths are always tried."""
+    not_optimised: tuple[IPv6Network, ...] = ()
+    """Peers with which they never are; a longer prefix in either list counts more."""
+    binding_lifetime: int = int(MAX_RR_BINDING_LIFETIME)
+    """Asked of correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+    correspondent: CorrespondentConfig = CorrespondentConfig()
+    """What it offers as a correspondent of other mobile nodes."""

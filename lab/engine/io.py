@@ -86,6 +86,26 @@ class DadFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeerHeard:
+    """Mobile node: packets between a home address and a peer go through the bi-directional tunnel (§11.3.3).
+
+    Told once for a peer, and again after `ListenFor`.
+    """
+
+    home_address: IPv6Address
+    peer: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """The answer to `AskUse`: whether packets took the direct path since the last answer, or since it exists."""
+
+    home_address: IPv6Address
+    peer: IPv6Address | None
+    used: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineReached:
     """The instant that `deadline()` named has come."""
 
@@ -134,6 +154,18 @@ class LeaveGroup:
 
     interface: str
     group: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskUse:
+    """Ask whether a binding is in use; answered by `Used`.
+
+    With a `peer`, the mobile node asks for its route optimisation with that peer (`InstallRouteOptimisation`);
+    without one, a correspondent asks for a binding of its cache (`InstallBinding`).
+    """
+
+    home_address: IPv6Address
+    peer: IPv6Address | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +274,52 @@ class RemoveReverseTunnel:
     home_address: IPv6Address
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallBinding:
+    """Correspondent: send packets for the home address straight to the care-of address (§9.3.2).
+
+    A Home Address option is taken from there alone (§9.3.1). A binding of this home address is changed.
+    """
+
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveBinding:
+    """Undo an `InstallBinding`; nothing happens where there is none."""
+
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallRouteOptimisation:
+    """Mobile node: send packets from the home address to a peer straight from the care-of address (§11.3.1).
+
+    They carry a Home Address option. Mobility messages are not touched. An earlier one of this pair is changed.
+    """
+
+    home_address: IPv6Address
+    peer: IPv6Address
+    care_of_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveRouteOptimisation:
+    """Undo an `InstallRouteOptimisation`: packets take the tunnel; nothing happens where there is none."""
+
+    home_address: IPv6Address
+    peer: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenFor:
+    """Mobile node: tell by `PeerHeard` when packets of this peer next go through the tunnel."""
+
+    home_address: IPv6Address
+    peer: IPv6Address
+
+
 PlaneEffect: TypeAlias = (
     AddAddress
     | RemoveAddress
@@ -253,9 +331,14 @@ PlaneEffect: TypeAlias = (
     | RemoveTunnel
     | InstallReverseTunnel
     | RemoveReverseTunnel
+    | InstallBinding
+    | RemoveBinding
+    | InstallRouteOptimisation
+    | RemoveRouteOptimisation
+    | ListenFor
 )
 
-Effect: TypeAlias = Send | StartDad | StopDad | JoinGroup | LeaveGroup | Report | PlaneEffect
+Effect: TypeAlias = Send | StartDad | StopDad | JoinGroup | LeaveGroup | AskUse | Report | PlaneEffect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +350,18 @@ class Refused:
 
 
 Input: TypeAlias = (
-    Started | Received | Malformed | LinkUp | LinkDown | LinkHint | DadSucceeded | DadFailed | DeadlineReached | Refused
+    Started
+    | Received
+    | Malformed
+    | LinkUp
+    | LinkDown
+    | LinkHint
+    | DadSucceeded
+    | DadFailed
+    | PeerHeard
+    | Used
+    | DeadlineReached
+    | Refused
 )
 
 

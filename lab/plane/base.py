@@ -1,6 +1,7 @@
 """What every data plane offers to the runtime."""
 
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from typing import Protocol
 
 from lab.engine.io import Instant, PlaneEffect
@@ -13,6 +14,10 @@ class Plane(Protocol):
 
     def apply(self, effect: PlaneEffect) -> None:
         """Carry out one effect; it is in force on return. Raises `PlaneError` when it cannot be."""
+        ...
+
+    def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
+        """Tell whether a direct path carried packets since this was last asked; see `lab.engine.io.AskUse`."""
         ...
 
     def counters(self) -> dict[str, int]:

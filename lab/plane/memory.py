@@ -1,14 +1,21 @@
 """A plane that only remembers: for tests, and to see what a plane would be asked to do."""
 
+from ipaddress import IPv6Address
+
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
     ForgetRouter,
+    InstallBinding,
     InstallReverseTunnel,
+    InstallRouteOptimisation,
     InstallTunnel,
+    ListenFor,
     PlaneEffect,
     RemoveAddress,
+    RemoveBinding,
     RemoveReverseTunnel,
+    RemoveRouteOptimisation,
     RemoveTunnel,
     StopDefending,
     UseRouter,
@@ -29,6 +36,10 @@ class MemoryPlane:
         self.defended: set[object] = set()
         self.tunnels: dict[object, InstallTunnel] = {}
         self.reverse_tunnels: dict[object, InstallReverseTunnel] = {}
+        self.bindings: dict[object, InstallBinding] = {}
+        self.direct: dict[object, InstallRouteOptimisation] = {}
+        self.in_use: set[object] = set()
+        """What `used` says yes to, once: home addresses of bindings, pairs of home address and peer."""
 
     def apply(self, effect: PlaneEffect) -> None:
         """Remember one effect; raises `PlaneError` for those to be refused."""
@@ -56,6 +67,23 @@ class MemoryPlane:
                 self.reverse_tunnels[home_address] = effect
             case RemoveReverseTunnel(home_address=home_address):
                 self.reverse_tunnels.pop(home_address, None)
+            case InstallBinding(home_address=home_address):
+                self.bindings[home_address] = effect
+            case RemoveBinding(home_address=home_address):
+                self.bindings.pop(home_address, None)
+            case InstallRouteOptimisation(home_address=home_address, peer=peer):
+                self.direct[home_address, peer] = effect
+            case RemoveRouteOptimisation(home_address=home_address, peer=peer):
+                self.direct.pop((home_address, peer), None)
+            case ListenFor():
+                pass  # it hears nobody
+
+    def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
+        """Tell what the test put into `in_use`."""
+        key: object = home_address if peer is None else (home_address, peer)
+        found = key in self.in_use
+        self.in_use.discard(key)
+        return found
 
     def counters(self) -> dict[str, int]:
         """Nothing passes through memory."""

@@ -112,6 +112,10 @@ class UserPlane:
             case RemoveReverseTunnel(home_address=home_address):
                 self._remove_reverse(home_address)
 
+    def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
+        """Tell whether a direct path carried packets since this was last asked."""
+        return False
+
     def counters(self) -> dict[str, int]:
         """Packets by what became of them."""
         return dict(self._counters)

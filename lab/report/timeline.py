@@ -72,6 +72,14 @@ def sentence(event: Event) -> str:
             return f"registration accepted (status {status}, {lifetime} s left)"
         case events.BindingRefused(status=status):
             return f"registration refused: status {status}"
+        case events.BindingRefreshRequested(home_address=home, attempt=attempt):
+            return f"asks {home} to refresh its binding (request {attempt})"
+        case events.KeygenTokenReceived(peer=peer, kind=kind, nonce_index=index):
+            return f"{kind} keygen token of {peer}, nonce index {index}"
+        case events.RouteOptimisationStarted(peer=peer):
+            return f"direct path to {peer}"
+        case events.RouteOptimisationEnded(peer=peer, reason=reason):
+            return f"direct path to {peer} ends: {reason}"
         case events.ReturnedHome(home_address=home):
             return f"home again: {home} is used on the home link and announced"
         case events.PacketDropped(reason=reason, detail=detail):

@@ -21,6 +21,7 @@ from lab.verify.session import Session
 from lab.wire.layout import layout
 from lab.wire.mobility import FIXED_OCTETS
 from tests.docs.markdown import ROOT, SPAN, code, document, name, run
+from tests.engine.home_agent_bench import HOME, Bench, update
 from tests.known_ids import unknown
 from tests.unit.test_floors import FLOORS, rooms
 
@@ -57,6 +58,14 @@ def members(union: Any) -> list[type]:
     return [
         kind for option in get_args(union) for kind in (members(option) if isinstance(option, UnionType) else [option])
     ]
+
+
+def test_the_way_of_a_packet() -> None:
+    """The engine answers as the diagram says."""
+    bench = Bench()
+    answers = [bench.take(update()), bench.take(io.DadSucceeded(address=HOME))]
+    drawn = re.findall(r"E-->>D: (.+)", DOCUMENT.block("mermaid", "The way of a packet"))
+    assert drawn == [", ".join(type(effect).__name__ for effect in effects) for effects in answers]
 
 
 @pytest.mark.parametrize(("heading", "protocol"), [("Engines", io.Engine), ("Planes", base.Plane)])

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
@@ -34,6 +35,8 @@ WORDS: dict[object, str] = {
     str: "string",
     int: "integer",
     float: "number",
+    bool: "boolean",
+    CorrespondentConfig: "table",
     Path: "path",
     IPv6Address: "address",
     IPv6Network: "prefix",
@@ -121,16 +124,27 @@ def type_in_words(kind: Any) -> str:
 def default_in_words(field: "dataclasses.Field[Any]") -> str:
     if field.default is dataclasses.MISSING:
         return "required"
-    return "none" if field.default is None else shown(field.default)
+    match field.default:
+        case None:
+            return "none"
+        case bool():
+            return str(field.default).lower()
+        case ():
+            return "[]"
+        case CorrespondentConfig():
+            return "as there"
+        case default:
+            return shown(default)
 
 
 def test_every_role_has_a_whole_example() -> None:
     """Read it, and see that it names every key that the role has."""
-    configs = [parse(block.text, block.heading) for block in DOCUMENT.blocks if block.language == "toml"]
-    assert sorted(config.role for config in configs) == sorted(Role)
-    for config in configs:
-        table = getattr(config, config.role.table)
-        assert all(getattr(table, field.name) is not None for field in dataclasses.fields(table)), config.role
+    examples = [block for block in DOCUMENT.blocks if block.language == "toml"]
+    assert sorted(parse(example.text, example.heading).role for example in examples) == sorted(Role)
+    for example in examples:
+        role = example.heading.strip("[]")
+        known = {field.name for field in dataclasses.fields(getattr(parse(example.text, role), role))}
+        assert {*tomllib.loads(example.text)[role]} == known
 
 
 # The control socket

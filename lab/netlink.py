@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pyroute2.netlink import nlmsg
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
@@ -30,18 +30,30 @@ NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-RTM_NEWROUTE, RTM_DELROUTE = 24, 25
-RTM_NEWNEIGH, RTM_DELNEIGH = 28, 29
-RTM_NEWRULE, RTM_DELRULE = 32, 33
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_NODAD = 0x02
-NTF_PROXY, NUD_PERMANENT = 0x08, 0x80
+NTF_PROXY, NUD_STALE = 0x08, 0x04
 RTPROT_STATIC, RTN_UNICAST, FR_ACT_TO_TBL = 4, 1, 1
 MAIN_TABLE = 254
+REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE})
+GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
+"""How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
 
 HEADER = struct.Struct("=LHHLL")
 BATCH_OCTETS = 16384
 """Requests sent at once; their acknowledgements must fit the receive buffer."""
+
+
+class _Request(NamedTuple):
+    """One message to the kernel."""
+
+    octets: bytes
+    what: str
+    tolerated: frozenset[int] = frozenset()
+    """Refusals that mean that all is well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +72,17 @@ class Netlink:
     """A conversation with the kernel, in the network namespace of the thread that opens it.
 
     Every request raises `PlaneError` with the kernel's reason; inside `with netlink.batch():` requests are
-    collected and sent together when the block ends, and the first refusal is raised then.
+    collected and sent together when the block ends, and the first refusal is raised then. Removing what is not
+    there is no error. Routes, rules, addresses and proxies bear the mark of a `protocol`, if one is given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: int | None = None) -> None:
+        self._protocol = protocol
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self._socket.bind((0, 0))
         self._sequence = 0
-        self._batch: list[tuple[bytes, str]] | None = None
+        self._batch: list[_Request] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +100,7 @@ class Netlink:
         if self._batch is not None:
             yield  # an outer block sends them
             return
-        collected: list[tuple[bytes, str]] = []
+        collected: list[_Request] = []
         self._batch = collected
         try:
             yield
@@ -97,7 +111,7 @@ class Netlink:
     def link(self, name: str) -> Link:
         """Look one interface up by its name."""
         request = self._encode(ifinfmsg, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
-        for message in self._exchange([(request, f"find link {name}")], ifinfmsg):
+        for message in self._exchange([_Request(request, f"find link {name}")], ifinfmsg):
             return _describe(message)
         raise PlaneError(f"find link {name}: no answer from the kernel")
 
@@ -198,7 +212,7 @@ class Netlink:
         if mtu is not None:
             attributes.append(("RTA_METRICS", {"attrs": [("RTAX_MTU", mtu)]}))
         what = f"route to {destination}" + (f" by {via}" if via else "")
-        fields = _route_fields(destination, table)
+        fields = self._route_fields(destination, table)
         self._request(rtmsg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
     def remove_route(
@@ -211,7 +225,7 @@ class Netlink:
     ) -> None:
         """Remove a route."""
         attributes = _route_attributes(destination, interface, table, metric)
-        fields = _route_fields(destination, table)
+        fields = self._route_fields(destination, table)
         self._request(rtmsg, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
 
     def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
@@ -231,18 +245,37 @@ class Netlink:
         self._neighbor(RTM_DELNEIGH, interface, address, {"flags": NTF_PROXY}, [])
 
     def set_neighbor(self, interface: int, address: IPv6Address, link_layer_address: bytes) -> None:
-        """Tell the kernel a neighbour's link-layer address for good."""
+        """Tell the kernel a neighbour's link-layer address, for it to use and to verify (RFC 4861 §6.3.4)."""
         told = [("NDA_LLADDR", _mac(link_layer_address))]
-        self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_PERMANENT}, told)
+        self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_STALE}, told)
 
-    def remove_neighbor(self, interface: int, address: IPv6Address) -> None:
-        """Forget a neighbour."""
-        self._neighbor(RTM_DELNEIGH, interface, address, {}, [])
+    def sweep(self) -> None:
+        """Remove the routes, rules, addresses and proxies that bear the mark, whoever made them."""
+        family = {"family": socket.AF_INET6}
+        for route in self._dump(rtmsg, RTM_GETROUTE, family):
+            if route["proto"] == self._protocol:
+                self.remove_route(
+                    IPv6Network(f"{route.get_attr('RTA_DST') or '::'}/{route['dst_len']}"),
+                    interface=route.get_attr("RTA_OIF"),
+                    table=route.get_attr("RTA_TABLE"),
+                    metric=route.get_attr("RTA_PRIORITY"),
+                )
+        for rule in self._dump(fibmsg, RTM_GETRULE, family):
+            if rule.get_attr("FRA_PROTOCOL") == self._protocol:
+                source = IPv6Network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}")
+                self.remove_rule(source, table=rule.get_attr("FRA_TABLE"), priority=rule.get_attr("FRA_PRIORITY"))
+        for entry in self._dump(ifaddrmsg, RTM_GETADDR, family):
+            if entry.get_attr("IFA_PROTO") == self._protocol:
+                self.remove_address(entry["index"], IPv6Address(entry.get_attr("IFA_ADDRESS")), entry["prefixlen"])
+        for neighbor in self._dump(ndmsg, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
+            if neighbor.get_attr("NDA_PROTOCOL") == self._protocol:
+                self.remove_proxy(neighbor["ifindex"], IPv6Address(neighbor.get_attr("NDA_DST")))
 
     def _address(self, kind: int, flags: int, index: int, address: IPv6Address, prefix_length: int) -> None:
         fields = {"family": socket.AF_INET6, "prefixlen": prefix_length, "index": index, "flags": IFA_F_NODAD}
         what = f"address {address}/{prefix_length} on link {index}"
-        self._request(ifaddrmsg, kind, flags, fields, [("IFA_ADDRESS", str(address))], what)
+        attributes = [("IFA_ADDRESS", str(address)), *self._mark("IFA_PROTO")]
+        self._request(ifaddrmsg, kind, flags, fields, attributes, what)
 
     def _rule(self, kind: int, flags: int, source: IPv6Network, table: int, priority: int) -> None:
         fields = {
@@ -251,16 +284,23 @@ class Netlink:
             "table": table if table < 256 else 0,
             "action": FR_ACT_TO_TBL,
         }
-        attributes = [("FRA_SRC", str(source.network_address)), ("FRA_TABLE", table), ("FRA_PRIORITY", priority)]
-        self._request(fibmsg, kind, flags, fields, attributes, f"rule from {source} to table {table}")
+        attributes = [
+            ("FRA_SRC", str(source.network_address)),
+            ("FRA_TABLE", table),
+            ("FRA_PRIORITY", priority),
+            *self._mark("FRA_PROTOCOL"),
+        ]
+        what = f"rule from {source} to table {table}"
+        self._request(fibmsg, kind, flags, fields, attributes, what)
 
     def _neighbor(
         self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
     ) -> None:
         fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
         flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
+        attributes = [("NDA_DST", str(address)), *self._mark("NDA_PROTOCOL"), *attributes]
         what = f"neighbour {address} on link {interface}"
-        self._request(ndmsg, kind, flags, fields, [("NDA_DST", str(address)), *attributes], what)
+        self._request(ndmsg, kind, flags, fields, attributes, what)
 
     def _create(
         self, message: type[nlmsg], kind: int, fields: dict[str, Any], attributes: list[tuple[str, Any]], what: str
@@ -277,10 +317,23 @@ class Netlink:
         what: str,
     ) -> None:
         octets = self._encode(message, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
+        request = _Request(octets, what, GONE if kind in REMOVALS else frozenset())
         if self._batch is None:
-            self._send([(octets, what)])
+            self._send([request])
         else:
-            self._batch.append((octets, what))
+            self._batch.append(request)
+
+    def _route_fields(self, destination: IPv6Network, table: int) -> dict[str, Any]:
+        return {
+            "family": socket.AF_INET6,
+            "dst_len": destination.prefixlen,
+            "table": table if table < 256 else 0,
+            "proto": RTPROT_STATIC if self._protocol is None else self._protocol,
+            "type": RTN_UNICAST,
+        }
+
+    def _mark(self, attribute: str) -> list[tuple[str, Any]]:
+        return [] if self._protocol is None else [(attribute, self._protocol)]
 
     def _encode(
         self,
@@ -301,22 +354,22 @@ class Netlink:
         request.encode()
         return bytes(request.data)
 
-    def _send(self, requests: list[tuple[bytes, str]]) -> None:
-        portion: list[tuple[bytes, str]] = []
+    def _send(self, requests: list[_Request]) -> None:
+        portion: list[_Request] = []
         size = 0
         for request in requests:
-            if size + len(request[0]) > BATCH_OCTETS:
+            if size + len(request.octets) > BATCH_OCTETS:
                 self._exchange(portion, None)
                 portion, size = [], 0
             portion.append(request)
-            size += len(request[0])
+            size += len(request.octets)
         if portion:
             self._exchange(portion, None)
 
-    def _exchange(self, requests: list[tuple[bytes, str]], message: type[nlmsg] | None) -> list[nlmsg]:
+    def _exchange(self, requests: list[_Request], message: type[nlmsg] | None) -> list[nlmsg]:
         """Send requests in one call and wait for every acknowledgement; raise the first refusal."""
-        waiting = {HEADER.unpack_from(octets)[3]: what for octets, what in requests}
-        self._socket.send(b"".join(octets for octets, _ in requests))
+        waiting = {HEADER.unpack_from(request.octets)[3]: request for request in requests}
+        self._socket.send(b"".join(request.octets for request in requests))
         answers: list[nlmsg] = []
         refusal: PlaneError | None = None
         while waiting:
@@ -324,10 +377,10 @@ class Netlink:
                 if sequence not in waiting:
                     continue
                 if kind == NLMSG_ERROR:
-                    what = waiting.pop(sequence)
+                    request = waiting.pop(sequence)
                     code = -struct.unpack_from("=l", body, HEADER.size)[0]
-                    if code and refusal is None:
-                        refusal = PlaneError(f"{what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
+                    if code and code not in request.tolerated and refusal is None:
+                        refusal = PlaneError(f"{request.what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
                 elif message is not None:
                     answers.append(_decode(message, body))
         if refusal is not None:
@@ -391,16 +444,6 @@ def _link_attributes(name: str, namespace: int | None, address: bytes | None) ->
     if address is not None:
         attributes.append(("IFLA_ADDRESS", _mac(address)))
     return attributes
-
-
-def _route_fields(destination: IPv6Network, table: int) -> dict[str, Any]:
-    return {
-        "family": socket.AF_INET6,
-        "dst_len": destination.prefixlen,
-        "table": table if table < 256 else 0,
-        "proto": RTPROT_STATIC,
-        "type": RTN_UNICAST,
-    }
 
 
 def _route_attributes(

@@ -6,8 +6,10 @@ Each source address that must leave by a router of its own has a rule and a tabl
 
 import contextlib
 import itertools
+import socket
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
+from pathlib import Path
 
 from lab.engine.io import AddAddress, DefendAddress, ForgetRouter, RemoveAddress, StopDefending, UseRouter
 from lab.errors import PlaneError
@@ -15,6 +17,8 @@ from lab.netlink import Netlink
 from lab.plane import sysctl
 
 ANYWHERE = IPv6Network("::/0")
+PROTOCOL = 62
+"""Marks what is ours in the kernel's tables, as `ip route show proto 62` tells; see /etc/iproute2/rt_protos."""
 TUNNEL_METRIC, ROUTER_METRIC = 100, 200
 RULE_PRIORITY = 1000
 FIRST_TABLE = 6275
@@ -37,29 +41,34 @@ class Host:
 
     def __init__(self, netlink: Netlink) -> None:
         self._netlink = netlink
-        self._indexes: dict[str, int] = {}
         self._sources: dict[IPv6Address, _Source] = {}
-        self._addresses: set[AddAddress] = set()
-        self._defended: set[DefendAddress] = set()
+        self._addresses: dict[AddAddress, int] = {}
+        self._defended: dict[DefendAddress, int] = {}
+        """With the index that the interface had: what is undone is what was done."""
+        self._sysctls: dict[Path, str] = {}
+        """How they were."""
         self._tables = itertools.count(FIRST_TABLE)
 
-    def index(self, interface: str) -> int:
-        """Look an interface up, once."""
-        if interface not in self._indexes:
-            self._indexes[interface] = self._netlink.link(interface).index
-        return self._indexes[interface]
+    @staticmethod
+    def index(interface: str) -> int:
+        """Look an interface up: one that was unplugged comes back as another. Raises `PlaneError`."""
+        try:
+            return socket.if_nametoindex(interface)
+        except OSError as error:
+            raise PlaneError(f"find link {interface}: {error.strerror}") from error
 
     def add_address(self, effect: AddAddress) -> None:
         """Configure an address that is usable at once."""
-        self._netlink.add_address(self.index(effect.interface), effect.address, effect.prefix_length)
-        self._addresses.add(effect)
+        index = self.index(effect.interface)
+        self._netlink.add_address(index, effect.address, effect.prefix_length)
+        self._addresses[effect] = index
 
     def remove_address(self, effect: RemoveAddress) -> None:
         """Take an address away; one that is not there is no error."""
         added = AddAddress(interface=effect.interface, address=effect.address, prefix_length=effect.prefix_length)
-        if added in self._addresses:
-            self._addresses.discard(added)
-            self._netlink.remove_address(self.index(effect.interface), effect.address, effect.prefix_length)
+        index = self._addresses.pop(added, None)
+        if index is not None:
+            self._netlink.remove_address(index, effect.address, effect.prefix_length)
 
     def use_router(self, effect: UseRouter) -> None:
         """Route what leaves from a source by a router."""
@@ -82,8 +91,7 @@ class Host:
         source = self._sources.get(effect.source)
         if source is None:
             return
-        index = self.index(effect.interface)
-        for route in [route for route in source.routes if route[1] == index]:
+        for route in [route for route in source.routes if route[2] == ROUTER_METRIC]:
             self._remove_route(source, route)
         if source.default is not None:
             self._netlink.remove_route(ANYWHERE, interface=source.default, metric=ROUTER_METRIC)
@@ -105,17 +113,18 @@ class Host:
 
     def defend(self, effect: DefendAddress) -> None:
         """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
-        sysctl.set_interface(effect.interface, proxy_ndp=1)
-        sysctl.set_neighbor(effect.interface, proxy_delay=0)
-        self._netlink.add_proxy(self.index(effect.interface), effect.address)
-        self._defended.add(effect)
+        index = self.index(effect.interface)
+        self._sysctls = sysctl.set_interface(effect.interface, proxy_ndp=1) | self._sysctls
+        self._sysctls = sysctl.set_neighbor(effect.interface, proxy_delay=0) | self._sysctls
+        self._netlink.add_proxy(index, effect.address)
+        self._defended[effect] = index
 
     def stop_defending(self, effect: StopDefending) -> None:
         """Undo `defend`; an address that is not defended is no error."""
         defended = DefendAddress(interface=effect.interface, address=effect.address)
-        if defended in self._defended:
-            self._defended.discard(defended)
-            self._netlink.remove_proxy(self.index(effect.interface), effect.address)
+        index = self._defended.pop(defended, None)
+        if index is not None:
+            self._netlink.remove_proxy(index, effect.address)
 
     def close(self) -> None:
         """Undo everything that is left, as far as it can still be undone."""
@@ -137,6 +146,8 @@ class Host:
             removal = RemoveAddress(interface=added.interface, address=added.address, prefix_length=added.prefix_length)
             with contextlib.suppress(PlaneError):
                 self.remove_address(removal)
+        sysctl.restore(self._sysctls)
+        self._sysctls.clear()
 
     def _source(self, address: IPv6Address) -> _Source:
         if address not in self._sources:

@@ -1,6 +1,5 @@
 """A TUN device: whole IPv6 packets between the kernel and this process."""
 
-import contextlib
 import fcntl
 import os
 import struct
@@ -16,10 +15,12 @@ class Tun:
     """A TUN device that exists as long as this object is open."""
 
     def __init__(self, name: str) -> None:
+        self._descriptor = -1
         try:
             self._descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             fcntl.ioctl(self._descriptor, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI))
         except OSError as error:
+            self.close()
             raise PlaneError(f"make TUN device {name}: {error.strerror} (is the tun module there? root?)") from error
 
     def fileno(self) -> int:
@@ -42,6 +43,7 @@ class Tun:
         return True
 
     def close(self) -> None:
-        """Remove the device."""
-        with contextlib.suppress(OSError):
+        """Remove the device; may be called twice."""
+        if self._descriptor >= 0:
             os.close(self._descriptor)
+            self._descriptor = -1

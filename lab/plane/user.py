@@ -4,10 +4,11 @@ It needs no more of the kernel than TUN, and is the readable reference for the o
 by fixed offsets alone: they are the payload of others.
 """
 
+import contextlib
 import errno
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
@@ -28,7 +29,7 @@ from lab.errors import PlaneError
 from lab.netlink import Netlink
 from lab.plane import packet_filter, sysctl
 from lab.plane.base import Watch
-from lab.plane.host import ANYWHERE, TUNNEL_METRIC, Host
+from lab.plane.host import ANYWHERE, PROTOCOL, TUNNEL_METRIC, Host
 from lab.plane.tun import Tun
 from lab.wire.icmpv6 import PacketTooBig
 from lab.wire.packet import HEADER_OCTETS, IPV6, Packet, build
@@ -74,9 +75,10 @@ class UserPlane:
 
     def __init__(self, watch: Watch, deliver: Callable[[bytes], None]) -> None:
         self._deliver = deliver
-        self._netlink = Netlink()
-        self._host = Host(self._netlink)
         self._tun = Tun(DEVICE)
+        self._netlink = Netlink(PROTOCOL)
+        self._netlink.sweep()  # what a crash left: whoever has the device is the only node here
+        self._host = Host(self._netlink)
         self._inlet = _raw_tunnel_socket()
         self._index = self._host.index(DEVICE)
         self._towards: dict[bytes, _Tunnel] = {}
@@ -134,14 +136,11 @@ class UserPlane:
     # A home agent's tunnels, §10.4.2 and §10.4.5
 
     def _install(self, effect: InstallTunnel) -> None:
-        tunnel = _open(effect.home_agent_address, effect.care_of_address)
-        key = effect.home_address.packed
-        earlier = self._towards.get(key)
-        if earlier is None:
-            self._netlink.add_route(IPv6Network(effect.home_address), interface=self._index, metric=TUNNEL_METRIC)
-        self._towards[key] = tunnel
-        if earlier is not None:
-            earlier.outlet.close()
+        home_address = effect.home_address
+        with _opened(effect.home_agent_address, effect.care_of_address) as tunnel:
+            if home_address.packed not in self._towards:
+                self._netlink.add_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
+        _exchange(self._towards, home_address, tunnel)
 
     def _remove(self, home_address: IPv6Address) -> None:
         tunnel = self._towards.pop(home_address.packed, None)
@@ -153,21 +152,22 @@ class UserPlane:
 
     def _install_reverse(self, effect: InstallReverseTunnel) -> None:
         home_address = effect.home_address
-        tunnel = _open(effect.care_of_address, effect.home_agent_address)
-        earlier = self._from.get(home_address.packed)
-        self._from[home_address.packed] = tunnel
-        if earlier is not None:
-            earlier.outlet.close()
-            return
-        self.own_home_address(home_address)
-        self._host.route_source(home_address, self._index)
-        self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+        with _opened(effect.care_of_address, effect.home_agent_address) as tunnel:
+            if home_address.packed not in self._from:
+                self.own_home_address(home_address)
+                self._host.route_source(home_address, self._index)
+                try:
+                    self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+                except PlaneError:
+                    self._host.unroute_source(home_address, self._index)
+                    raise
+        _exchange(self._from, home_address, tunnel)
 
     def own_home_address(self, home_address: IPv6Address) -> None:
         """Keep a home address on the tunnel device for good, so that sockets hold on to it wherever the node is."""
         if home_address not in self._home_addresses:
-            self._home_addresses.add(home_address)
             self._host.add_address(AddAddress(interface=DEVICE, address=home_address, prefix_length=128))
+            self._home_addresses.add(home_address)
 
     def _remove_reverse(self, home_address: IPv6Address) -> None:
         tunnel = self._from.pop(home_address.packed, None)
@@ -233,6 +233,25 @@ class UserPlane:
         )
         self._tun.write(build(report))
         self._counters["too-big"] += 1
+
+
+@contextlib.contextmanager
+def _opened(local: IPv6Address, remote: IPv6Address) -> Iterator[_Tunnel]:
+    """Open a tunnel, and close it again if the block cannot lead packets into it."""
+    tunnel = _open(local, remote)
+    try:
+        yield tunnel
+    except PlaneError:
+        tunnel.outlet.close()
+        raise
+
+
+def _exchange(tunnels: dict[bytes, _Tunnel], home_address: IPv6Address, tunnel: _Tunnel) -> None:
+    """Use a tunnel from now on, in place of an earlier one."""
+    earlier = tunnels.get(home_address.packed)
+    tunnels[home_address.packed] = tunnel
+    if earlier is not None:
+        earlier.outlet.close()
 
 
 def _open(local: IPv6Address, remote: IPv6Address) -> _Tunnel:

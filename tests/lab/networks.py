@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from lab.emulation.namespace import Namespace
 from lab.emulation.network import Network
 from lab.emulation.node import LabNode
 from lab.emulation.topology import Topology
@@ -77,7 +78,7 @@ class Here:
 
     def run(self, name: str, *command: str) -> str:
         """Run a command on a node; give what it printed."""
-        return run_in(self[name], *command).stdout
+        return run_in(self[name].namespace, *command).stdout
 
     def counters(self, name: str) -> dict[str, int]:
         """Count packets by what the data plane of a node did with them."""
@@ -89,29 +90,29 @@ class Here:
         return records[-1].time + 1e-6 if records else 0.0
 
 
-def run_in(node: LabNode, *command: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a node's namespace."""
-    return node.namespace.run(
+def run_in(namespace: Namespace, *command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a namespace."""
+    return namespace.run(
         lambda: subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, cwd=ROOT)
     )
 
 
 def python_in(node: LabNode, source: str) -> None:
     """Run Python in a node's namespace; raises AssertionError with what it complained of."""
-    done = run_in(node, sys.executable, "-c", source)
+    done = run_in(node.namespace, sys.executable, "-c", source)
     assert done.returncode == 0, done.stderr
 
 
-def state_of(node: LabNode) -> dict[str, Any]:
+def state_of(namespace: Namespace) -> dict[str, Any]:
     """Describe a namespace: links, addresses, routes, rules, proxies, packet filters."""
     described: dict[str, Any] = {
         what: [
             {key: value for key, value in entry.items() if key not in ("stats64", "valid_life_time")}
-            for entry in json.loads(run_in(node, "ip", "-j", "-6", *what.split()).stdout or "[]")
+            for entry in json.loads(run_in(namespace, "ip", "-j", "-6", *what.split()).stdout or "[]")
         ]
         for what in ("address", "route show table all", "rule", "neighbour show proxy")
     }
-    described["nft"] = run_in(node, "nft", "list", "ruleset").stdout
+    described["nft"] = run_in(namespace, "nft", "list", "ruleset").stdout
     return described
 
 

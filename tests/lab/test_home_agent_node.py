@@ -133,16 +133,16 @@ def test_a_daemon_that_ends_leaves_its_host_as_it_was(here: Here) -> None:
     here.return_home()
     for name in ("ha", "mn"):
         here[name].stop_daemon()
-    before = {name: state_of(here[name]) for name in ("ha", "mn")}
+    before = {name: state_of(here[name].namespace) for name in ("ha", "mn")}
     for name in ("ha", "mn"):
         here[name].start_daemon()
         here[name].wait_ready()
     here["mn"].wait_settled()
     here.visit("visited1")
-    assert state_of(here["ha"]) != before["ha"]
+    assert state_of(here["ha"].namespace) != before["ha"]
     for name in ("mn", "ha"):
         here[name].stop_daemon()
-    assert {name: state_of(here[name]) for name in ("ha", "mn")} == before
+    assert {name: state_of(here[name].namespace) for name in ("ha", "mn")} == before
     for name in ("ha", "mn"):
         here[name].start_daemon()
         here[name].wait_ready()

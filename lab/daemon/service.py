@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
 from typing import Any
 
+from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role
 from lab.daemon.control import CommandError, Control
 from lab.daemon.dispatcher import Dispatcher
@@ -29,6 +31,8 @@ from lab.wire.packet import parse
 
 _log = logging.getLogger(__name__)
 
+SEED_OCTETS = 32
+
 
 def engine_for(config: NodeConfig) -> Engine:
     """Make the engine of a node's role."""
@@ -38,7 +42,7 @@ def engine_for(config: NodeConfig) -> Engine:
         case Role.MOBILE_NODE if config.mobile_node is not None:
             return MobileNode(config.mobile_node)
         case Role.CORRESPONDENT if config.correspondent is not None:
-            return Correspondent(config.correspondent)
+            return Correspondent(config.correspondent, Secrets(os.urandom(SEED_OCTETS)))
         case _:
             raise ConfigError(f"role {config.role} has no table")
 

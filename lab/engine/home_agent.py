@@ -5,16 +5,9 @@ from typing import Any
 
 from lab.constants import LIFETIME_UNIT, Status
 from lab.engine.announcements import Announcements
-from lab.engine.binding_cache import (
-    BindingCache,
-    Deregistered,
-    Probing,
-    Registered,
-    Registration,
-    State,
-    last_sequence,
-)
+from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
+from lab.engine.home_binding import Deregistered, Probing, Registered, Registration, State, last_sequence
 from lab.engine.io import (
     DadFailed,
     DadSucceeded,
@@ -71,7 +64,7 @@ class HomeAgent:
 
     def __init__(self, config: HomeAgentConfig) -> None:
         self._config = config
-        self._cache = BindingCache()
+        self._cache: BindingCache[State] = BindingCache()
         self._announcements = Announcements()
         self._errors = ErrorLimit()
         self._link: LinkUp | None = None

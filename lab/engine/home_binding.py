@@ -1,0 +1,60 @@
+"""The states of a binding at a home agent (RFC 6275 §9.1, §10.3)."""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from typing import TypeAlias
+
+from lab.engine.io import Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What an acceptable Binding Update asked for, and how to answer it."""
+
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    sequence: int
+    lifetime: int
+    link_local: IPv6Address | None
+    """The link-local address to be defended too (L bit, §10.3.1)."""
+    source: IPv6Address
+    """Where the acknowledgement goes, §9.5.4."""
+    home_agent_address: IPv6Address
+
+    @property
+    def defended(self) -> tuple[IPv6Address, ...]:
+        """The addresses that the home agent answers for on the home link."""
+        return (self.home_address,) if self.link_local is None else (self.home_address, self.link_local)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probing:
+    """A first registration waits for Duplicate Address Detection (§10.3.1)."""
+
+    registration: Registration
+    untested: frozenset[IPv6Address]
+    deadline: None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A binding in force until its deadline."""
+
+    registration: Registration
+    deadline: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deregistered:
+    """Nothing is served any more; the sequence number alone is kept until the deadline (§10.3.2)."""
+
+    sequence: int
+    deadline: Instant
+
+
+State: TypeAlias = Probing | Registered | Deregistered
+
+
+def last_sequence(state: State) -> int:
+    """Give the sequence number that a later Binding Update must exceed, §9.5.1."""
+    return state.sequence if isinstance(state, Deregistered) else state.registration.sequence

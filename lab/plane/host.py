@@ -7,6 +7,7 @@ Each source address that must leave by a router of its own has a rule and a tabl
 import contextlib
 import itertools
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
@@ -55,7 +56,7 @@ class Host:
         try:
             return socket.if_nametoindex(interface)
         except OSError as error:
-            raise PlaneError(f"find link {interface}: {error.strerror}") from error
+            raise PlaneError(f"find link {interface}: {error}") from error
 
     def add_address(self, effect: AddAddress) -> None:
         """Configure an address that is usable at once."""
@@ -73,18 +74,18 @@ class Host:
     def use_router(self, effect: UseRouter) -> None:
         """Route what leaves from a source by a router."""
         index = self.index(effect.interface)
-        source = self._source(effect.source)
         if effect.link_layer_address is not None:
             self._netlink.set_neighbor(index, effect.router, effect.link_layer_address)
-        if effect.default:
-            self._netlink.add_route(ANYWHERE, via=effect.router, interface=index, metric=ROUTER_METRIC)
-            source.default = index
-            return
-        destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
-        self._netlink.add_route(
-            destination, via=effect.router, interface=index, table=source.table, metric=ROUTER_METRIC
-        )
-        source.routes.add((destination, index, ROUTER_METRIC))
+        with self._source(effect.source) as source:
+            if effect.default:
+                self._netlink.add_route(ANYWHERE, via=effect.router, interface=index, metric=ROUTER_METRIC)
+                source.default = index
+                return
+            destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
+            self._netlink.add_route(
+                destination, via=effect.router, interface=index, table=source.table, metric=ROUTER_METRIC
+            )
+            source.routes.add((destination, index, ROUTER_METRIC))
 
     def forget_router(self, effect: ForgetRouter) -> None:
         """Undo `use_router` of a source; the routes into a tunnel stay."""
@@ -100,9 +101,9 @@ class Host:
 
     def route_source(self, address: IPv6Address, index: int) -> None:
         """Route what leaves from a source into a tunnel device."""
-        source = self._source(address)
-        self._netlink.add_route(ANYWHERE, interface=index, table=source.table, metric=TUNNEL_METRIC)
-        source.routes.add((ANYWHERE, index, TUNNEL_METRIC))
+        with self._source(address) as source:
+            self._netlink.add_route(ANYWHERE, interface=index, table=source.table, metric=TUNNEL_METRIC)
+            source.routes.add((ANYWHERE, index, TUNNEL_METRIC))
 
     def unroute_source(self, address: IPv6Address, index: int) -> None:
         """Undo `route_source`."""
@@ -149,12 +150,17 @@ class Host:
         sysctl.restore(self._sysctls)
         self._sysctls.clear()
 
-    def _source(self, address: IPv6Address) -> _Source:
+    @contextlib.contextmanager
+    def _source(self, address: IPv6Address) -> Iterator[_Source]:
+        """Give a source address its table for the block, and for as long as routes are in it."""
         if address not in self._sources:
             source = _Source(table=next(self._tables))
             self._netlink.add_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
             self._sources[address] = source
-        return self._sources[address]
+        try:
+            yield self._sources[address]
+        finally:
+            self._release(address, self._sources[address])
 
     def _release(self, address: IPv6Address, source: _Source) -> None:
         """Give up the rule of a source without routes."""

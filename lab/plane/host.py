@@ -24,6 +24,10 @@ TUNNEL_METRIC, ROUTER_METRIC = 100, 200
 RULE_PRIORITY = 1000
 FIRST_TABLE = 6275
 """Tables from here on are ours."""
+DIRECT_TABLE, DIRECT_PRIORITY = 6274, 900
+MARK = 6275
+"""What this node has dealt with already bears it, so that it is not led into the tunnel device again."""
+SO_MARK = 36
 
 
 @dataclass(slots=True)
@@ -49,6 +53,7 @@ class Host:
         self._sysctls: dict[Path, str] = {}
         """How they were."""
         self._tables = itertools.count(FIRST_TABLE)
+        self._diverted: dict[IPv6Address, int] = {}
 
     @staticmethod
     def index(interface: str) -> int:
@@ -112,6 +117,22 @@ class Host:
             self._remove_route(source, (ANYWHERE, index, TUNNEL_METRIC))
             self._release(address, source)
 
+    def divert(self, address: IPv6Address, index: int) -> None:
+        """Lead what is sent to an address into a tunnel device, but for packets with the mark."""
+        if not self._diverted:
+            self._netlink.add_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
+        self._diverted[address] = index
+        self._netlink.add_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
+
+    def undivert(self, address: IPv6Address) -> None:
+        """Undo `divert`; an address that is not diverted is no error."""
+        index = self._diverted.pop(address, None)
+        if index is None:
+            return
+        self._netlink.remove_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
+        if not self._diverted:
+            self._netlink.remove_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
+
     def defend(self, effect: DefendAddress) -> None:
         """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
         index = self.index(effect.interface)
@@ -140,6 +161,9 @@ class Host:
                 source.default = None
             with contextlib.suppress(PlaneError):
                 self._release(address, source)
+        for diverted in [*self._diverted]:
+            with contextlib.suppress(PlaneError):
+                self.undivert(diverted)
         for defended in [*self._defended]:
             with contextlib.suppress(PlaneError):
                 self.stop_defending(StopDefending(interface=defended.interface, address=defended.address))

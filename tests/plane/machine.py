@@ -41,6 +41,7 @@ class Machine:
                 end.netlink.add_address(index, address, 64)
         self.watched: dict[int, Callable[[], None]] = {}
         self.delivered: list[bytes] = []
+        self.heard: list[tuple[IPv6Address, IPv6Address]] = []
         self.planes: list[UserPlane] = []
         self._sockets: list[socket.socket] = []
 
@@ -50,7 +51,9 @@ class Machine:
         def watch(descriptor: int, callback: Callable[[], None]) -> None:
             self.watched[descriptor] = callback
 
-        plane = self.run(lambda: UserPlane(watch, self.delivered.append))
+        plane = self.run(
+            lambda: UserPlane(watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer)))
+        )
         self.planes.append(plane)
         return plane
 

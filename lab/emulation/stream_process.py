@@ -1,6 +1,6 @@
 """One end of a stream of numbered UDP packets; a script of its own so that it starts fast and runs undisturbed.
 
-`send DESTINATION PORT SECONDS FILE` or `receive ADDRESS PORT FILE`: prints `ready`, works until SIGTERM, then
+`send DESTINATION PORT SECONDS OCTETS FILE` or `receive ADDRESS PORT FILE`: prints `ready`, works until SIGTERM, then
 writes its log, one line per packet: `sequence sent` or `sequence sent received`, in seconds since the epoch.
 """
 
@@ -28,8 +28,9 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     _ending = True
 
 
-def send(destination: str, port: int, every: float, path: str) -> None:
-    """Send a numbered packet every so many seconds, by an absolute schedule."""
+def send(destination: str, port: int, every: float, size: int, path: str) -> None:
+    """Send a numbered packet of so many octets every so many seconds, by an absolute schedule."""
+    padding = bytes(max(size - _PAYLOAD.size, 0))
     outlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     log: list[tuple[int, float]] = []
     print("ready", flush=True)
@@ -42,7 +43,7 @@ def send(destination: str, port: int, every: float, path: str) -> None:
         now = time.time()
         log.append((sequence, now))
         with contextlib.suppress(OSError):  # no route for the moment: lost, like any other packet
-            outlet.sendto(_PAYLOAD.pack(sequence, now), (destination, port))
+            outlet.sendto(_PAYLOAD.pack(sequence, now) + padding, (destination, port))
     with open(path, "w", encoding="ascii") as file:
         file.writelines(f"{sequence} {sent:.6f}\n" for sequence, sent in log)
 
@@ -81,6 +82,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.argv[1] == "send":
-        send(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5])
+        send(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), sys.argv[6])
     else:
         receive(sys.argv[2], int(sys.argv[3]), sys.argv[4])

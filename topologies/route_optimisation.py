@@ -14,7 +14,8 @@ from lab.events import (
 )
 from topologies.two_visited_links import TwoVisitedLinks
 
-TRANSFER = 100_000_000
+TRANSFER, RATE = 100_000_000, 12_000_000
+"""Octets, and octets a second: slow enough to be under way in every move."""
 SIZE = 1400
 """Octets of a packet that fits each way there is, if path MTUs are counted right."""
 
@@ -149,14 +150,16 @@ def binding_refresh(stage: Stage) -> None:
 def tcp_transfer(stage: Stage) -> None:
     """A TCP transfer of 100 MB survives every move, and packets of 1400 octets do as well."""
     down = stage.stream("cn", "mn", every=0.02, size=SIZE)
-    transfer = stage.transfer("cn", "mn", octets=TRANSFER)
+    transfer = stage.transfer("cn", "mn", octets=TRANSFER, rate=RATE)
     stage.wait(0.5)
     for link in ("visited1", "visited2"):
         go(stage, link, "cn")
         stage.wait(1.0)
     return_home(stage, "cn")
+    stage.check("transfer-under-way", transfer.running, detail="the transfer outlasts the moves")
     stage.say("The transfer goes on to its end")
     summary = transfer.wait(within=120.0)
+    stage.wait(1.5)
     detail = f"{summary.octets} octets in {summary.seconds:.1f} s, {'intact' if summary.intact else 'damaged'}"
     stage.check("transfer", summary.intact and summary.octets == TRANSFER, "9.3.1-b", "9.3.2-a", detail=detail)
     stage.check_survival(down, "9.3.2-a", "10.4.2-c")

@@ -12,7 +12,7 @@ from typing import Any
 from lab.emulation.network import Network
 from lab.emulation.settings import Settings
 from lab.emulation.topology import Topology
-from lab.emulation.traffic import Stream, Transfer
+from lab.emulation.traffic import PORT, Stream, Transfer
 from lab.errors import ScenarioError, TopologyError
 from lab.events import Event, Record, ScenarioStep
 from lab.report import streams
@@ -169,13 +169,20 @@ class Stage:
     def stream(self, source: str, destination: str, *, every: float = 0.01, size: int = 0) -> Stream:
         """Send numbered packets, of at least `size` octets, from one node to another until the scenario ends."""
         name = f"{source}-{destination}" + (f"-{len(self.streams)}" if self.streams else "")
-        stream = Stream(self.network.node(source), self.network.node(destination), every=every, name=name, size=size)
+        stream = Stream(
+            self.network.node(source),
+            self.network.node(destination),
+            every=every,
+            name=name,
+            size=size,
+            port=PORT + len(self.streams),
+        )
         self.streams.append(stream)
         return stream
 
-    def transfer(self, source: str, destination: str, *, octets: int) -> Transfer:
-        """Send octets by TCP from one node to another, while the scenario goes on."""
-        return Transfer(self.network.node(source), self.network.node(destination), octets=octets)
+    def transfer(self, source: str, destination: str, *, octets: int, rate: int) -> Transfer:
+        """Send octets by TCP from one node to another, at most `rate` a second, while the scenario goes on."""
+        return Transfer(self.network.node(source), self.network.node(destination), octets=octets, rate=rate)
 
     def move(self, mobile_node: str, to: str, **how: Any) -> None:
         """Take a mobile node to another link."""

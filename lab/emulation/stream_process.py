@@ -20,6 +20,9 @@ _IPV6_FREEBIND = 78
 _SILENCE = 0.2
 """Seconds without a packet after which a receiver that is told to end is sure that all arrived."""
 
+_AT_MOST = 2.0
+"""Seconds after which it ends even so."""
+
 _ending = False
 
 
@@ -56,13 +59,18 @@ def receive(address: str, port: int, path: str) -> None:
     inlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
     inlet.bind((address, port))
     log: list[tuple[int, float, float]] = []
+    ended = float("inf")
     print("ready", flush=True)
     while True:
         readable, _, _ = select.select([inlet], [], [], _SILENCE)
+        if _ending and ended == float("inf"):
+            ended = time.monotonic()
         if not readable:
             if _ending:
                 break
             continue
+        if time.monotonic() - ended > _AT_MOST:
+            break
         try:
             octets, ancillary, _, _ = inlet.recvmsg(2048, 64)
         except OSError as error:

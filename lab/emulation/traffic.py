@@ -31,7 +31,9 @@ class StreamSummary:
 class Stream:
     """UDP packets from one node to the address of another, stamped at both ends."""
 
-    def __init__(self, source: LabNode, destination: LabNode, *, every: float, name: str, size: int = 0) -> None:
+    def __init__(
+        self, source: LabNode, destination: LabNode, *, every: float, name: str, size: int = 0, port: int = PORT
+    ) -> None:
         self.name, self.every = name, every
         self.summary: StreamSummary | None = None
         self._context = source.context
@@ -40,9 +42,9 @@ class Stream:
         self._logs = {end: source.context.run / f"{name}.{end}" for end in ("send", "receive")}
         address, script = str(destination.spec.address), stream_process.__file__
         python = [sys.executable, "-I", "-S", script]
-        receive = [*python, "receive", address, str(PORT), str(self._logs["receive"])]
+        receive = [*python, "receive", address, str(port), str(self._logs["receive"])]
         self._receiver = self._start(destination, receive, "receive")
-        send = [*python, "send", address, str(PORT), str(every), str(size), str(self._logs["send"])]
+        send = [*python, "send", address, str(port), str(every), str(size), str(self._logs["send"])]
         self._sender = self._start(source, send, "send")
         started = StreamStarted(stream=name, source=source.name, destination=destination.name, every=every)
         self._context.collector.report(started)
@@ -90,16 +92,22 @@ class TransferSummary:
 class Transfer:
     """Octets by TCP from one node to the address of another, in one connection."""
 
-    def __init__(self, source: LabNode, destination: LabNode, *, octets: int) -> None:
+    def __init__(self, source: LabNode, destination: LabNode, *, octets: int, rate: int) -> None:
         self._what = f"the transfer from {source.name} to {destination.name}"
         address = str(destination.spec.address)
         name = f"{source.name}-{destination.name}.tcp"
         self._logs = {end: source.context.run / f"{name}.{end}" for end in ("send", "receive")}
-        command = [sys.executable, "-I", "-S", transfer_process.__file__]
-        self._processes = [
-            _start(node, [*command, end, address, str(PORT), str(octets), str(log)], f"an end of {self._what}", log)
-            for node, (end, log) in zip((destination, source), reversed(self._logs.items()), strict=True)
-        ]
+        script = [sys.executable, "-I", "-S", transfer_process.__file__]
+        self._processes = []
+        for node, which, more in ((destination, "receive", ()), (source, "send", (str(rate),))):
+            log = self._logs[which]
+            command = [*script, which, address, str(PORT), str(octets), str(log), *more]
+            self._processes.append(_start(node, command, f"the {which} end of {self._what}", log))
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return any(process.poll() is None for process in self._processes)
 
     def wait(self, *, within: float) -> TransferSummary:
         """Wait for its end; raises `ScenarioError` if that does not come in so many seconds."""

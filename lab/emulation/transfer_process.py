@@ -1,6 +1,6 @@
 """One end of a TCP transfer; a script of its own like `stream_process`.
 
-`send DESTINATION PORT OCTETS FILE` or `receive ADDRESS PORT OCTETS FILE`: prints `ready`, transfers, then writes
+`send DESTINATION PORT OCTETS FILE RATE` or `receive ADDRESS PORT OCTETS FILE`, the rate in octets per second: prints `ready`, transfers, then writes
 one line to its log: octets, SHA-256 and seconds.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 _BLOCK = 1 << 16
 _IPV6_FREEBIND = 78
+_SO_MAX_PACING_RATE = 47
 _CONNECT_WITHIN = 10.0
 
 
@@ -25,12 +26,13 @@ def blocks(octets: int) -> Iterator[bytes]:
         yield block
 
 
-def send(destination: str, port: int, octets: int, path: str) -> None:
-    """Connect and send."""
+def send(destination: str, port: int, octets: int, path: str, rate: int) -> None:
+    """Connect and send, at most so many octets a second."""
     print("ready", flush=True)
     digest = hashlib.sha256()
     with socket.create_connection((destination, port), timeout=_CONNECT_WITHIN) as connection:
         connection.settimeout(None)
+        connection.setsockopt(socket.SOL_SOCKET, _SO_MAX_PACING_RATE, rate)
         began = time.monotonic()
         for block in blocks(octets):
             digest.update(block)
@@ -63,5 +65,7 @@ def _write(path: str, octets: int, digest: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    work = send if sys.argv[1] == "send" else receive
-    work(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])
+    if sys.argv[1] == "send":
+        send(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5], int(sys.argv[6]))
+    else:
+        receive(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5])

@@ -1,6 +1,7 @@
 """One end of a TCP transfer; a script of its own like `stream_process`.
 
-`send DESTINATION PORT OCTETS FILE RATE` or `receive ADDRESS PORT OCTETS FILE`, the rate in octets per second: prints `ready`, transfers, then writes
+`send DESTINATION PORT OCTETS FILE RATE` (octets per second) or `receive ADDRESS PORT OCTETS FILE`: prints `ready`,
+transfers, then writes
 one line to its log: octets, SHA-256 and seconds.
 """
 

@@ -1,8 +1,7 @@
 """One end of a TCP transfer; a script of its own like `stream_process`.
 
 `send DESTINATION PORT OCTETS FILE RATE` (octets per second) or `receive ADDRESS PORT OCTETS FILE`: prints `ready`,
-transfers, then writes
-one line to its log: octets, SHA-256 and seconds.
+transfers, then writes one line to its log: octets, SHA-256 and seconds.
 """
 
 import hashlib

@@ -192,8 +192,10 @@ class UserPlane:
             if home_address.packed not in self._towards:
                 self._netlink.add_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
         _exchange(self._towards, home_address, tunnel)
+        self._paths.serve(home_address, effect.care_of_address)
 
     def _remove(self, home_address: IPv6Address) -> None:
+        self._paths.end_service(home_address)
         tunnel = self._towards.pop(home_address.packed, None)
         if tunnel is not None:
             tunnel.outlet.close()

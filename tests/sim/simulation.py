@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 
+from lab.auth.secrets import Secrets
 from lab.engine.config import HomeAgentConfig, MobileNodeConfig
 from lab.engine.duplicate_address_detection import Answer, DuplicateAddressDetection
 from lab.engine.home_agent import HomeAgent
@@ -100,7 +101,7 @@ class Simulation:
             home_agent=AGENT,
             lifetime=lifetime,
         )
-        self.agent, self.mobile = Node(HomeAgent(agent)), Node(MobileNode(mobile))
+        self.agent, self.mobile = Node(HomeAgent(agent, Secrets(b"seed"))), Node(MobileNode(mobile))
         for node, mac, name in ((self.agent, ROUTER_MACS["home"], "ha-eth0"), (self.mobile, MOBILE_MAC, "mn-eth0")):
             self.feed(node, Started())
             self.feed(node, _link_up(name, mac))

@@ -40,7 +40,7 @@ def engine_for(config: NodeConfig) -> Engine:
         case Role.HOME_AGENT if config.home_agent is not None:
             return HomeAgent(config.home_agent)
         case Role.MOBILE_NODE if config.mobile_node is not None:
-            return MobileNode(config.mobile_node)
+            return MobileNode(config.mobile_node, Secrets(os.urandom(SEED_OCTETS)))
         case Role.CORRESPONDENT if config.correspondent is not None:
             return Correspondent(config.correspondent, Secrets(os.urandom(SEED_OCTETS)))
         case _:

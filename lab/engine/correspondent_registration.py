@@ -522,7 +522,7 @@ class CorrespondentRegistration:
         granted = min(acknowledgement.lifetime, update.lifetime)
         # §11.7.3: what passed since the Binding Update left is already gone from the lifetime
         remaining = max(granted - (now - update.sent), 0.0)
-        self._may_exist_until = now + remaining
+        self._may_exist_until = now + granted  # the peer counts from when it accepted
         event = BindingAcknowledged(
             peer=self._peer,
             home_address=self._home_address,

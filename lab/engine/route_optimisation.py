@@ -73,7 +73,9 @@ class RouteOptimisation:
     def refused(self, peer: IPv6Address, now: Instant) -> list[Effect]:
         """Do without the direct path to a peer: the plane could not install it."""
         entry = self._entries.get(peer)
-        return [] if entry is None else entry.stop(EndReason.NOT_INSTALLED, now)
+        effects = [] if entry is None else entry.stop(EndReason.NOT_INSTALLED, now)
+        self._forget_what_is_over()
+        return effects
 
     # Where the mobile node is
 

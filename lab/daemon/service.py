@@ -20,9 +20,9 @@ from lab.daemon.links import LinkEvents
 from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
 from lab.engine.correspondent import Correspondent
 from lab.engine.home_agent import HomeAgent
-from lab.engine.io import DeadlineReached, Engine, Instant, LinkHint, Malformed, PeerHeard, Received, Started
+from lab.engine.io import DeadlineReached, Engine, Instant, LinkHint, LinkUp, Malformed, PeerHeard, Received, Started
 from lab.engine.mobile_node import MobileNode
-from lab.errors import ConfigError, WireError
+from lab.errors import ConfigError, PlaneError, WireError
 from lab.events import NodeStarted, NodeStopped, PacketDropped
 from lab.netlink import Netlink
 from lab.plane import sysctl
@@ -127,7 +127,15 @@ class Service:
         if addresses_changed:
             self._mobility.forget_addresses()
         for change in changes:
+            if isinstance(change, LinkUp) and self._links.was_taken_down(change.interface):
+                self._restore(change.interface)
             self._dispatcher.feed(change)
+
+    def _restore(self, interface: str) -> None:
+        try:
+            self._plane.restore(interface)
+        except PlaneError as error:
+            _log.warning("after %s was taken down: %s", interface, error)
 
     def _on_mobility(self) -> None:
         while (received := self._mobility.receive()) is not None:

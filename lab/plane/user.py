@@ -146,6 +146,10 @@ class UserPlane:
             case ListenFor(home_address=home_address, peer=peer):
                 self._paths.listen(home_address, peer)
 
+    def restore(self, interface: str) -> None:
+        """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""
+        self._host.restore(interface)
+
     def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
         """Tell whether a direct path carried packets since this was last asked."""
         return self._paths.used(home_address, peer)

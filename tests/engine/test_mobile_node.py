@@ -211,7 +211,7 @@ def test_a_home_address_without_binding_is_answered() -> None:
 @pytest.mark.parametrize(
     ("packet", "reason"),
     [
-        (received(CareOfTest(nonce_index=1, cookie=bytes(8), keygen_token=bytes(8))), "unsupported-message"),
+        (received(CareOfTest(nonce_index=1, cookie=bytes(8), keygen_token=bytes(8))), "unexpected-care-of-test"),
         (received(OpaquePayload(next_header=17, data=bytes(8))), "unsupported-packet"),
         (
             received(

@@ -277,7 +277,7 @@ class UserPlane:
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
-        if packet[_NEXT_HEADER] != _MOBILITY_HEADER and self._paths.hear(home_address, peer):
+        if packet[_NEXT_HEADER] not in _WITH_MOBILITY and self._paths.hear(home_address, peer):
             self._heard(IPv6Address(home_address), IPv6Address(peer))
 
     def _count_failure(self, error: OSError) -> None:

@@ -227,7 +227,7 @@ def test_a_home_address_without_binding_is_answered() -> None:
                 ),
                 interface=INTERFACE,
             ),
-            "unsupported-message",
+            "not-for-home-address",
         ),
     ],
 )

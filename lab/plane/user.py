@@ -261,7 +261,7 @@ class UserPlane:
         except OSError as error:
             self._count_failure(error)
             if error.errno == errno.EMSGSIZE:
-                mtu = _path_mtu(remote) - (len(straight) - len(packet))
+                mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote) - (len(straight) - len(packet))
                 self._report_too_big(packet, remote, mtu)
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: _Tunnel) -> None:
@@ -368,8 +368,10 @@ def _raw_socket(protocol: int) -> socket.socket:
         raise PlaneError(f"open a raw socket: {error.strerror} (root is needed)") from error
 
 
-def _path_mtu(remote: IPv6Address) -> int:
+def _path_mtu(source: IPv6Address, remote: IPv6Address) -> int:
+    """Ask the kernel for the path MTU from an address, since that chooses the route (§11.3.1)."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
+        probe.bind((str(source), 0))
         probe.connect((str(remote), 9))
         return probe.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)

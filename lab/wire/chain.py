@@ -10,10 +10,14 @@ HEADER_OCTETS = 40
 ADDED_OCTETS = 24
 """What a Home Address option with its header adds to a packet, and a type 2 routing header as well."""
 HOP_BY_HOP, ROUTING, FRAGMENT, ESP, AH, DESTINATION_OPTIONS = 0, 43, 44, 50, 51, 60
+_EXTENSIONS = (HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS)
 _NEXT_HEADER_AT, _LENGTH_AT = 6, slice(4, 6)
 _SOURCE, _DESTINATION = slice(8, 24), slice(24, 40)
+_LARGEST_PAYLOAD = 0xFFFF
 _HOME_ADDRESS_OPTION, _OPTION_OCTETS = 0xC9, 18
 _PAD_N = bytes((1, _OPTION_OCTETS - 2)) + bytes(_OPTION_OCTETS - 2)
+_PADDINGS = (b"\1\2\0\0", bytes(4))
+"""What may stand before a Home Address option that is alone in its header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +28,32 @@ class Chain:
     """The kind of what follows the extension headers; FRAGMENT where that is a fragment."""
     at: int
     """Where that begins; beyond the octets if they are cut."""
+    whole: bool = True
+    """Whether all extension headers are there."""
     home_address: bytes | None = None
     home_address_header: int = 0
     """Where the Destination Options header with the Home Address option begins."""
     home_address_option: int = 0
+    home_address_alone: bool = False
+    """Whether that header holds nothing else."""
     routed_home_address: bytes | None = None
     routing_header: int = 0
     """Where the type 2 routing header begins."""
+    repeated: bool = False
+    """Whether there is more than one Home Address option, or type 2 routing header (RFC 6275 §6.3)."""
+
+    @property
+    def added(self) -> list[int]:
+        """Where headers of ADDED_OCTETS begin that hold nothing but what RFC 6275 put into the packet."""
+        of_option = [self.home_address_header] if self.home_address_alone else []
+        of_routing = [] if self.routed_home_address is None else [self.routing_header]
+        return sorted(of_option + of_routing)
+
+    @property
+    def end(self) -> int:
+        """Where what RFC 6275 put into the packet ends."""
+        option = 0 if self.home_address is None else self.home_address_option + _OPTION_OCTETS
+        return max(option, *(at + ADDED_OCTETS for at in self.added), 0)
 
 
 def walk(octets: bytes) -> Chain | None:
@@ -41,21 +64,29 @@ def walk(octets: bytes) -> Chain | None:
     home: bytes | None = None
     routed: bytes | None = None
     home_header = home_option = routing_header = 0
-    while kind in (HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS) and at + 2 <= end:
+    alone = repeated = False
+    while kind in _EXTENSIONS and at + 2 <= end:
         after = at + (octets[at + 1] + 1) * 8
         if kind == ROUTING and after == at + ADDED_OCTETS <= end and octets[at + 2 : at + 4] == b"\2\1":
+            repeated |= routed is not None
             routed, routing_header = octets[at + 8 : at + 24], at
         elif kind == DESTINATION_OPTIONS and (found := _find_home_address(octets, at + 2, min(after, end))):
-            home, home_header, home_option = octets[found + 2 : found + _OPTION_OCTETS], at, found
+            behind = found + _OPTION_OCTETS
+            repeated |= home is not None or _find_home_address(octets, behind, min(after, end)) != 0
+            home, home_header, home_option = octets[found + 2 : behind], at, found
+            alone = after == behind == at + ADDED_OCTETS and octets[at + 2 : found] in _PADDINGS
         kind, at = octets[at], after
     return Chain(
         next_header=kind,
         at=at,
+        whole=at <= end and kind not in _EXTENSIONS,
         home_address=home,
         home_address_header=home_header,
         home_address_option=home_option,
+        home_address_alone=alone,
         routed_home_address=routed,
         routing_header=routing_header,
+        repeated=repeated,
     )
 
 
@@ -69,22 +100,21 @@ def destination(octets: bytes) -> bytes:
     return octets[_DESTINATION]
 
 
+def has_room(octets: bytes) -> bool:
+    """Tell whether a packet can be made longer by both headers."""
+    return int.from_bytes(octets[_LENGTH_AT], "big") + 2 * ADDED_OCTETS <= _LARGEST_PAYLOAD
+
+
 def restore(octets: bytes, chain: Chain) -> bytes:
     """Give the packet as upper layers mean it: between home addresses, without the headers that name them."""
     packet = bytearray(octets)
     if chain.home_address is not None:
         packet[_SOURCE] = chain.home_address
-        alone = packet[chain.home_address_header + 1] == ADDED_OCTETS // 8 - 1
-        if not alone:  # other options stay, at their places
+        if not chain.home_address_alone:  # other options stay, at their places
             packet[chain.home_address_option : chain.home_address_option + _OPTION_OCTETS] = _PAD_N
     if chain.routed_home_address is not None:
         packet[_DESTINATION] = chain.routed_home_address
-    cuts = []
-    if chain.home_address is not None and alone:
-        cuts.append(chain.home_address_header)
-    if chain.routed_home_address is not None:
-        cuts.append(chain.routing_header)
-    for at in sorted(cuts, reverse=True):
+    for at in reversed(chain.added):
         _cut(packet, at)
     return bytes(packet)
 

@@ -37,12 +37,15 @@ from lab.plane.base import Watch
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
+from lab.wire.chain import ADDED_OCTETS
 from lab.wire.icmpv6 import PacketTooBig
 from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, IPV6, ROUTING, Packet, build
 
 DEVICE = "mip0"
 TUNNEL_MTU = 1460
 """An Ethernet's 1500 octets less the outer header."""
+TWO_HEADERS_MTU = TUNNEL_MTU + HEADER_OCTETS - 2 * ADDED_OCTETS
+"""The same less a Home Address option and a type 2 routing header: between mobile nodes."""
 MINIMUM_MTU = 1280
 PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
@@ -134,7 +137,8 @@ class UserPlane:
             case RemoveReverseTunnel(home_address=home_address):
                 self._remove_reverse(home_address)
             case InstallBinding(home_address=home_address, care_of_address=care_of_address):
-                self._host.divert(home_address, self._index)
+                mtu = TWO_HEADERS_MTU if self._home_addresses else TUNNEL_MTU
+                self._host.divert(home_address, self._index, mtu)
                 self._paths.bind(home_address, care_of_address)
             case RemoveBinding(home_address=home_address):
                 self._paths.unbind(home_address)

@@ -38,6 +38,7 @@ IFA_F_NODAD = 0x02
 NTF_PROXY, NUD_STALE = 0x08, 0x04
 RTPROT_STATIC, RTN_UNICAST, FR_ACT_TO_TBL = 4, 1, 1
 MAIN_TABLE = 254
+FIB_RULE_INVERT = 0x2
 REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
@@ -236,6 +237,14 @@ class Netlink:
         """Undo `add_rule`."""
         self._rule(RTM_DELRULE, 0, source, table, priority)
 
+    def add_unmarked_rule(self, mark: int, *, table: int, priority: int) -> None:
+        """Look up what does not bear a mark in a table of its own."""
+        self._unmarked_rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, mark, table, priority)
+
+    def remove_unmarked_rule(self, mark: int, *, table: int, priority: int) -> None:
+        """Undo `add_unmarked_rule`."""
+        self._unmarked_rule(RTM_DELRULE, 0, mark, table, priority)
+
     def add_proxy(self, interface: int, address: IPv6Address) -> None:
         """Answer Neighbor Solicitations for an address of somebody else (RFC 4861 §7.2.8)."""
         self._neighbor(RTM_NEWNEIGH, interface, address, {"flags": NTF_PROXY}, [])
@@ -262,8 +271,12 @@ class Netlink:
                 )
         for rule in self._dump(fibmsg, RTM_GETRULE, family):
             if rule.get_attr("FRA_PROTOCOL") == self._protocol:
-                source = IPv6Network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}")
-                self.remove_rule(source, table=rule.get_attr("FRA_TABLE"), priority=rule.get_attr("FRA_PRIORITY"))
+                table, priority = rule.get_attr("FRA_TABLE"), rule.get_attr("FRA_PRIORITY")
+                if mark := rule.get_attr("FRA_FWMARK"):
+                    self.remove_unmarked_rule(mark, table=table, priority=priority)
+                else:
+                    source = IPv6Network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}")
+                    self.remove_rule(source, table=table, priority=priority)
         for entry in self._dump(ifaddrmsg, RTM_GETADDR, family):
             if entry.get_attr("IFA_PROTO") == self._protocol:
                 self.remove_address(entry["index"], IPv6Address(entry.get_attr("IFA_ADDRESS")), entry["prefixlen"])
@@ -278,20 +291,30 @@ class Netlink:
         self._request(ifaddrmsg, kind, flags, fields, attributes, what)
 
     def _rule(self, kind: int, flags: int, source: IPv6Network, table: int, priority: int) -> None:
-        fields = {
+        selector = [("FRA_SRC", str(source.network_address))]
+        self._any_rule(kind, flags, {"src_len": source.prefixlen}, selector, table, priority, f"rule from {source}")
+
+    def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
+        selector = [("FRA_FWMARK", mark)]
+        self._any_rule(kind, flags, {"flags": FIB_RULE_INVERT}, selector, table, priority, f"rule without mark {mark}")
+
+    def _any_rule(
+        self,
+        kind: int,
+        flags: int,
+        fields: dict[str, Any],
+        selector: list[tuple[str, Any]],
+        table: int,
+        priority: int,
+        what: str,
+    ) -> None:
+        fields = fields | {
             "family": socket.AF_INET6,
-            "src_len": source.prefixlen,
             "table": table if table < 256 else 0,
             "action": FR_ACT_TO_TBL,
         }
-        attributes = [
-            ("FRA_SRC", str(source.network_address)),
-            ("FRA_TABLE", table),
-            ("FRA_PRIORITY", priority),
-            *self._mark("FRA_PROTOCOL"),
-        ]
-        what = f"rule from {source} to table {table}"
-        self._request(fibmsg, kind, flags, fields, attributes, what)
+        attributes = [*selector, ("FRA_TABLE", table), ("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
+        self._request(fibmsg, kind, flags, fields, attributes, f"{what} to table {table}")
 
     def _neighbor(
         self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]

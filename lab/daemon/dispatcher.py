@@ -113,13 +113,13 @@ class Dispatcher:
         except Exception:  # a fault of ours must not end the service of everybody else
             _log.exception("while handling %r", happened)
             self._quiet_until = now + FAULT_PAUSE
-            self._write(PacketDropped(reason="internal-error", detail=type(happened).__name__))
+            self.report(PacketDropped(reason="internal-error", detail=type(happened).__name__))
 
     def _carry_out(self, effects: Sequence[Answer], now: Instant) -> None:
         for effect in effects:
             match effect:
                 case Report(event=event):
-                    self._write(event)
+                    self.report(event)
                 case Send(packet=packet, interface=interface):
                     self._send(packet, interface)
                 case StartDad() | StopDad():
@@ -137,7 +137,7 @@ class Dispatcher:
                     try:
                         self._plane.apply(plane_effect)
                     except PlaneError as error:
-                        self._write(EffectRefused(effect=type(plane_effect).__name__, reason=str(error)))
+                        self.report(EffectRefused(effect=type(plane_effect).__name__, reason=str(error)))
                         self._queue.appendleft(Refused(effect=plane_effect, reason=str(error)))
                         return  # so no acknowledgement precedes its route
 
@@ -149,10 +149,10 @@ class Dispatcher:
             dropped = PacketDropped(
                 reason="not-sent", source=packet.source, destination=packet.destination, detail=detail
             )
-            self._write(dropped)
+            self.report(dropped)
             return
         if isinstance(packet.payload, MobilityMessage):
-            self._write(
+            self.report(
                 MessageSent(
                     message=name(packet.payload),
                     source=packet.source,
@@ -163,7 +163,7 @@ class Dispatcher:
 
     def _note_received(self, packet: Packet) -> None:
         if isinstance(packet.payload, MobilityMessage):
-            self._write(
+            self.report(
                 MessageReceived(
                     message=name(packet.payload),
                     source=packet.source,
@@ -178,7 +178,8 @@ class Dispatcher:
         except OSError as error:
             _log.debug("multicast group %s on %s: %s", group, interface, error)
 
-    def _write(self, event: Event) -> None:
+    def report(self, event: Event) -> None:
+        """Write an event into the journal; drops are counted by their reasons."""
         if isinstance(event, PacketDropped):
             self.drops[event.reason] += 1
             event = dataclasses.replace(event, count=self.drops[event.reason])

@@ -20,7 +20,7 @@ from lab.daemon.links import LinkEvents
 from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
 from lab.engine.correspondent import Correspondent
 from lab.engine.home_agent import HomeAgent
-from lab.engine.io import DeadlineReached, Engine, Instant, LinkHint, Malformed, Received, Started
+from lab.engine.io import DeadlineReached, Engine, Instant, LinkHint, Malformed, PeerHeard, Received, Started
 from lab.engine.mobile_node import MobileNode
 from lab.errors import ConfigError, WireError
 from lab.events import NodeStarted, NodeStopped, PacketDropped
@@ -60,7 +60,7 @@ class Service:
         self._journal = Journal(config.name, config.journal)
         _prepare(config)
         netlink = self._closing.enter_context(Netlink())
-        self._plane = UserPlane(self._watch, self._on_tunnelled)
+        self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard)
         self._closing.callback(self._plane.close)
         if config.mobile_node is not None:
             self._plane.own_home_address(config.mobile_node.home_address)
@@ -131,10 +131,16 @@ class Service:
 
     def _on_mobility(self) -> None:
         while (received := self._mobility.receive()) is not None:
-            self._take(*received, tunnelled=False)
+            octets, interface = received
+            if not self._plane.take(octets):
+                self._take(octets, interface, tunnelled=False)
 
     def _on_tunnelled(self, octets: bytes) -> None:
         self._take(octets, DEVICE, tunnelled=True)
+
+    def _on_heard(self, home_address: IPv6Address, peer: IPv6Address) -> None:
+        # Not while the plane is at work on a packet of that very peer.
+        self._loop.call_soon(self._dispatcher.feed, PeerHeard(home_address=home_address, peer=peer))
 
     def _take(self, octets: bytes, interface: str, *, tunnelled: bool) -> None:
         try:
@@ -152,7 +158,7 @@ class Service:
             try:
                 received = self._icmpv6.receive()
             except WireError as error:
-                self._journal.write(PacketDropped(reason=error.reason, detail=error.detail))
+                self._dispatcher.report(PacketDropped(reason=error.reason, detail=error.detail))
                 continue
             except OSError as error:  # the interface went away between the packet and its name
                 _log.debug("ICMPv6: %s", error)
@@ -160,6 +166,7 @@ class Service:
             if received is None:
                 return
             packet, interface = received
+            self._plane.explain(packet)
             self._dispatcher.feed(Received(packet=packet, interface=interface))
 
     def _commands(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:

@@ -12,6 +12,7 @@ from ipaddress import IPv6Address
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
 from lab.netlink import Netlink
 from lab.plane import packet_filter
+from lab.plane.host import MARK, SO_MARK
 from lab.plane.packet_filter import Instruction
 from lab.wire import icmpv6
 from lab.wire.packet import (
@@ -68,6 +69,7 @@ class Sender:
         self._socket = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)  # a Home Test goes by the home agent (§9.4.3)
 
     def send(self, packet: Packet, interface: str | None) -> None:
         """Send a packet; raises OSError where the kernel does not."""

@@ -53,6 +53,8 @@ _declared: dict[str, Scenario] = {}
 
 def scenario(topology: type[Topology]) -> Callable[[Body], Body]:
     """Declare a function to be a scenario on a topology; its name, with hyphens, is the scenario's."""
+    if not _is_topology(topology):
+        raise ScenarioError(f"@scenario({topology!r}): name a topology, as in @scenario(TwoVisitedLinks)")
 
     def declare(body: Body) -> Body:
         name = body.__name__.replace("_", "-")
@@ -69,13 +71,29 @@ def library(*files: Path) -> Library:
         _declared.clear()
         try:
             module = _load(path)
-        except Exception as error:  # a user's file may fail in any way; the others are still of use
+            topologies = _topologies(module)
+        except (Exception, SystemExit) as error:  # a user's file may fail in any way; the others are still of use
             found.broken[path] = f"{type(error).__name__}: {error}"
             continue
-        found.topologies |= getattr(module, "topos", {})
+        found.topologies |= topologies
         # Those of a file that it imports are not its own.
         found.scenarios |= {name: it for name, it in _declared.items() if it.body.__module__ == module.__name__}
     return found
+
+
+def _topologies(module: Any) -> dict[str, type[Topology]]:
+    """Give the `topos` of a file, as plain Mininet looks for them too."""
+    topologies = getattr(module, "topos", {})
+    if not isinstance(topologies, dict):
+        raise TopologyError(f"topos is a table of names and topologies, not {topologies!r}")
+    for name, topology in topologies.items():
+        if not _is_topology(topology):
+            raise TopologyError(f"topos: {name!r} is no class that is made from Topology")
+    return topologies
+
+
+def _is_topology(candidate: object) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, Topology)
 
 
 def find_scenarios(name: str) -> list[Scenario]:

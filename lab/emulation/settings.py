@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from lab.constants import LIFETIME_UNIT, MAX_LIFETIME
 from lab.engine.config import DadMode
 from lab.errors import ConfigError
 
-SHORTEST_RA_INTERVAL, LONGEST_RA_INTERVAL = 0.05, 1350.0
+SHORTEST_RA_INTERVAL, LONGEST_RA_INTERVAL = 0.05, 1285.0
+"""A MaxRtrAdvInterval of 1.4 times this is at most 1800 seconds (RFC 4861 §6.2.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +78,8 @@ def _convert(key: str, text: str, default: Any) -> Any:
 def _checked(settings: Settings) -> Settings:
     if not SHORTEST_RA_INTERVAL <= settings.ra_interval <= LONGEST_RA_INTERVAL:
         raise ConfigError(f"ra_interval: from {SHORTEST_RA_INTERVAL} to {LONGEST_RA_INTERVAL} seconds (RFC 6275 §7.5)")
-    if settings.lifetime < 4 or settings.lifetime % 4:
-        raise ConfigError("lifetime: a multiple of 4 seconds, at least 4")
+    if settings.lifetime % LIFETIME_UNIT or not LIFETIME_UNIT <= settings.lifetime <= MAX_LIFETIME:
+        raise ConfigError(f"lifetime: a multiple of {LIFETIME_UNIT} seconds, from {LIFETIME_UNIT} to {MAX_LIFETIME}")
     if not 0.002 <= settings.outage <= 60:
         raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
     if settings.plane not in ("user", "auto"):

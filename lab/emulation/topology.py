@@ -1,6 +1,7 @@
 """Declaring a network: links with their prefixes, and nodes by their roles in RFC 6275."""
 
 import heapq
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,9 +11,14 @@ from typing import ClassVar
 from mininet.topo import Topo
 
 from lab.errors import TopologyError
+from lab.wire.addresses import is_unicast_routable
 
 LONGEST_NAME = 10
 """So that `NAME-eth0` is a name for an interface, which has at most 15 letters."""
+LONGEST_INTERFACE_NAME = 15
+_NAME = re.compile(rf"(?!.*-eth\d+$)[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_NAME - 1}}}", re.ASCII)
+_RESERVED = frozenset({"lo", "all", "default", "lab"})
+"""Names that the kernel's interfaces and settings, or the records of the lab, have already."""
 HOME_ADDRESSES_FROM = 0x100
 FIRST_INDEX = 10
 FIRST_PEER_INDEX = 1000
@@ -123,6 +129,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
             raise TopologyError(f"link {name}: {prefix!r} is no IPv6 prefix: {error}") from error
         if network.prefixlen != 64:
             raise TopologyError(f"link {name}: a prefix of 64 bits is needed, {prefix} has {network.prefixlen}")
+        if not is_unicast_routable(network.network_address):
+            raise TopologyError(f"link {name}: {prefix} is no prefix of global addresses")
         for other in self.link_specs.values():
             if network.overlaps(other.prefix):
                 raise TopologyError(f"link {name}: its prefix {prefix} overlaps that of link {other.name}")
@@ -160,13 +168,21 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         node = self._node(name, Kind.MOBILE_NODE, [home])
         node.home, node.home_agent = home, home_agent
         if home_address is None:
-            earlier = sum(other.home == home and other.kind is Kind.MOBILE_NODE for other in self.node_specs.values())
-            node.home_address = home.prefix.network_address + HOME_ADDRESSES_FROM + earlier - 1
+            node.home_address = self._free_address(home, HOME_ADDRESSES_FROM)
         else:
-            node.home_address = IPv6Address(home_address)
-            if node.home_address not in home.prefix:
-                raise TopologyError(f"{name}: the home address {home_address} is not on its home link {home.name}")
+            node.home_address = self._home_address(name, home, home_address)
         return node
+
+    def _home_address(self, name: str, home: LinkSpec, text: str) -> IPv6Address:
+        try:
+            address = IPv6Address(text)
+        except ValueError as error:
+            raise TopologyError(f"{name}: {text!r} is no IPv6 address: {error}") from error
+        if address not in home.prefix:
+            raise TopologyError(f"{name}: the home address {text} is not on its home link {home.name}")
+        if address in self._taken(home):
+            raise TopologyError(f"{name}: the home address {text} is taken")
+        return address
 
     def _node(self, name: str, kind: Kind, on: Sequence[LinkSpec]) -> NodeSpec:
         self._check_name(name)
@@ -176,8 +192,7 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         self.node_specs[name] = node
         number = len(self.node_specs)
         for port, link in enumerate(on):
-            if link.name not in self.link_specs:
-                raise TopologyError(f"{name}: link {link.name} is not of this topology")
+            self._check_plug(node, port, link)
             count = sum(len(other.plugs) for other in self.node_specs.values())
             node.plugs.append(
                 Plug(
@@ -186,26 +201,44 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
                     index=FIRST_INDEX + count,
                     peer_index=FIRST_PEER_INDEX + count,
                     link_layer_address=bytes((0x02, 0, 0, *number.to_bytes(2, "big"), port)),
-                    address=None if kind is Kind.MOBILE_NODE else self._address(link, kind),
+                    address=None if kind is Kind.MOBILE_NODE else self._free_address(link, 1 if kind.forwards else 2),
                 )
             )
         return node
 
-    def _address(self, link: LinkSpec, kind: Kind) -> IPv6Address:
-        """Give the next free address of a link: routers come first, as ::1."""
-        taken = {plug.address for node in self.node_specs.values() for plug in node.plugs}
-        number = 1 if kind.forwards else 2
+    def _free_address(self, link: LinkSpec, number: int) -> IPv6Address:
+        """Give the first free address of a link from a number on: routers come first, as ::1."""
+        taken = self._taken(link)
         while link.prefix.network_address + number in taken:
             number += 1
         return link.prefix.network_address + number
 
+    def _taken(self, link: LinkSpec) -> set[IPv6Address | None]:
+        """Give the addresses that are taken; the first of a link is the anycast address of its routers."""
+        of_plugs = {plug.address for node in self.node_specs.values() for plug in node.plugs}
+        of_mobile_nodes = {node.home_address for node in self.node_specs.values()}
+        return of_plugs | of_mobile_nodes | {link.prefix.network_address}
+
+    def _check_plug(self, node: NodeSpec, port: int, link: object) -> None:
+        if not isinstance(link, LinkSpec) or self.link_specs.get(link.name) is not link:
+            raise TopologyError(f"{node.name}: {link!r} is not a link of this topology, as self.link(…) gives it")
+        if node.plug_on(link) is not None:
+            raise TopologyError(f"{node.name} is on link {link.name} twice")
+        if len(f"{node.name}-eth{port}") > LONGEST_INTERFACE_NAME:
+            raise TopologyError(f"{node.name}: {node.name}-eth{port} is too long for an interface: use a shorter name")
+
     def _check_name(self, name: str) -> None:
-        if not name or len(name) > LONGEST_NAME or not name.replace("-", "").replace("_", "").isalnum():
-            raise TopologyError(f"{name!r} is no name: 1 to {LONGEST_NAME} letters, digits, - and _")
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            allowed = f"1 to {LONGEST_NAME} letters, digits, - and _, the first a letter or digit, not ending in -eth0"
+            raise TopologyError(f"{name!r} is no name: {allowed}")
+        if name in _RESERVED:
+            raise TopologyError(f"the name {name} is reserved")
         if name in self.link_specs or name in self.node_specs:
             raise TopologyError(f"the name {name} is used twice")
 
     def _check(self) -> None:
+        if not self.node_specs:
+            raise TopologyError(f"{type(self).__name__} declares no nodes")
         for node in self.node_specs.values():
             if node.kind is Kind.MOBILE_NODE:
                 agent = self.node_specs.get(node.home_agent or "")

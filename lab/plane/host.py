@@ -7,6 +7,7 @@ Each source address that must leave by a router of its own has a rule and a tabl
 import contextlib
 import itertools
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
@@ -23,6 +24,10 @@ TUNNEL_METRIC, ROUTER_METRIC = 100, 200
 RULE_PRIORITY = 1000
 FIRST_TABLE = 6275
 """Tables from here on are ours."""
+DIRECT_TABLE, DIRECT_PRIORITY = 6274, 900
+MARK = 6275
+"""What this node has dealt with already bears it, so that it is not led into the tunnel device again."""
+SO_MARK = 36
 
 
 @dataclass(slots=True)
@@ -48,6 +53,7 @@ class Host:
         self._sysctls: dict[Path, str] = {}
         """How they were."""
         self._tables = itertools.count(FIRST_TABLE)
+        self._diverted: dict[IPv6Address, int] = {}
 
     @staticmethod
     def index(interface: str) -> int:
@@ -55,7 +61,7 @@ class Host:
         try:
             return socket.if_nametoindex(interface)
         except OSError as error:
-            raise PlaneError(f"find link {interface}: {error.strerror}") from error
+            raise PlaneError(f"find link {interface}: {error}") from error
 
     def add_address(self, effect: AddAddress) -> None:
         """Configure an address that is usable at once."""
@@ -73,18 +79,18 @@ class Host:
     def use_router(self, effect: UseRouter) -> None:
         """Route what leaves from a source by a router."""
         index = self.index(effect.interface)
-        source = self._source(effect.source)
         if effect.link_layer_address is not None:
             self._netlink.set_neighbor(index, effect.router, effect.link_layer_address)
-        if effect.default:
-            self._netlink.add_route(ANYWHERE, via=effect.router, interface=index, metric=ROUTER_METRIC)
-            source.default = index
-            return
-        destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
-        self._netlink.add_route(
-            destination, via=effect.router, interface=index, table=source.table, metric=ROUTER_METRIC
-        )
-        source.routes.add((destination, index, ROUTER_METRIC))
+        with self._source(effect.source) as source:
+            if effect.default:
+                self._netlink.add_route(ANYWHERE, via=effect.router, interface=index, metric=ROUTER_METRIC)
+                source.default = index
+                return
+            destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
+            self._netlink.add_route(
+                destination, via=effect.router, interface=index, table=source.table, metric=ROUTER_METRIC
+            )
+            source.routes.add((destination, index, ROUTER_METRIC))
 
     def forget_router(self, effect: ForgetRouter) -> None:
         """Undo `use_router` of a source; the routes into a tunnel stay."""
@@ -100,9 +106,9 @@ class Host:
 
     def route_source(self, address: IPv6Address, index: int) -> None:
         """Route what leaves from a source into a tunnel device."""
-        source = self._source(address)
-        self._netlink.add_route(ANYWHERE, interface=index, table=source.table, metric=TUNNEL_METRIC)
-        source.routes.add((ANYWHERE, index, TUNNEL_METRIC))
+        with self._source(address) as source:
+            self._netlink.add_route(ANYWHERE, interface=index, table=source.table, metric=TUNNEL_METRIC)
+            source.routes.add((ANYWHERE, index, TUNNEL_METRIC))
 
     def unroute_source(self, address: IPv6Address, index: int) -> None:
         """Undo `route_source`."""
@@ -110,6 +116,22 @@ class Host:
         if source is not None and (ANYWHERE, index, TUNNEL_METRIC) in source.routes:
             self._remove_route(source, (ANYWHERE, index, TUNNEL_METRIC))
             self._release(address, source)
+
+    def divert(self, address: IPv6Address, index: int) -> None:
+        """Lead what is sent to an address into a tunnel device, but for packets with the mark."""
+        if not self._diverted:
+            self._netlink.add_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
+        self._diverted[address] = index
+        self._netlink.add_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
+
+    def undivert(self, address: IPv6Address) -> None:
+        """Undo `divert`; an address that is not diverted is no error."""
+        index = self._diverted.pop(address, None)
+        if index is None:
+            return
+        self._netlink.remove_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
+        if not self._diverted:
+            self._netlink.remove_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
 
     def defend(self, effect: DefendAddress) -> None:
         """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
@@ -139,6 +161,9 @@ class Host:
                 source.default = None
             with contextlib.suppress(PlaneError):
                 self._release(address, source)
+        for diverted in [*self._diverted]:
+            with contextlib.suppress(PlaneError):
+                self.undivert(diverted)
         for defended in [*self._defended]:
             with contextlib.suppress(PlaneError):
                 self.stop_defending(StopDefending(interface=defended.interface, address=defended.address))
@@ -149,12 +174,17 @@ class Host:
         sysctl.restore(self._sysctls)
         self._sysctls.clear()
 
-    def _source(self, address: IPv6Address) -> _Source:
+    @contextlib.contextmanager
+    def _source(self, address: IPv6Address) -> Iterator[_Source]:
+        """Give a source address its table for the block, and for as long as routes are in it."""
         if address not in self._sources:
             source = _Source(table=next(self._tables))
             self._netlink.add_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
             self._sources[address] = source
-        return self._sources[address]
+        try:
+            yield self._sources[address]
+        finally:
+            self._release(address, self._sources[address])
 
     def _release(self, address: IPv6Address, source: _Source) -> None:
         """Give up the rule of a source without routes."""

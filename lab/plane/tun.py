@@ -36,6 +36,8 @@ class Tun:
 
     def write(self, packet: bytes) -> bool:
         """Hand a packet to the kernel as one that arrived here; False if it would not have it."""
+        if not packet or packet[0] >> 4 != 6:
+            return False  # the device would take IPv4 as well
         try:
             os.write(self._descriptor, packet)
         except OSError:

@@ -1,4 +1,4 @@
-"""The `user` plane: bi-directional tunnelling in Python, by a TUN device and raw sockets (RFC 2473).
+"""The `user` plane: tunnels (RFC 2473) and direct paths (RFC 6275) in Python, by a TUN device and raw sockets.
 
 It needs no more of the kernel than TUN, and is the readable reference for the other planes. Packets are looked at
 by fixed offsets alone: they are the payload of others.
@@ -16,11 +16,16 @@ from lab.engine.io import (
     AddAddress,
     DefendAddress,
     ForgetRouter,
+    InstallBinding,
     InstallReverseTunnel,
+    InstallRouteOptimisation,
     InstallTunnel,
+    ListenFor,
     PlaneEffect,
     RemoveAddress,
+    RemoveBinding,
     RemoveReverseTunnel,
+    RemoveRouteOptimisation,
     RemoveTunnel,
     StopDefending,
     UseRouter,
@@ -29,10 +34,11 @@ from lab.errors import PlaneError
 from lab.netlink import Netlink
 from lab.plane import packet_filter, sysctl
 from lab.plane.base import Watch
-from lab.plane.host import ANYWHERE, PROTOCOL, TUNNEL_METRIC, Host
+from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
+from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
 from lab.wire.icmpv6 import PacketTooBig
-from lab.wire.packet import HEADER_OCTETS, IPV6, Packet, build
+from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, IPV6, ROUTING, Packet, build
 
 DEVICE = "mip0"
 TUNNEL_MTU = 1460
@@ -43,6 +49,8 @@ PACKETS_PER_WAKE = 64
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
 _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
 _MOBILITY_HEADER = 135
+_WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
+"""First headers behind which something of RFC 6275 may be."""
 _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_MTU = 23, 2, 24
 
 
@@ -69,17 +77,29 @@ class _Tunnel:
 
 
 class UserPlane:
-    """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source)."""
+    """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source); direct paths.
+
+    `deliver` takes what came out of a tunnel for the engine, `heard` a home address and a peer that use the tunnel.
+    """
 
     name = "user"
 
-    def __init__(self, watch: Watch, deliver: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        deliver: Callable[[bytes], None],
+        heard: Callable[[IPv6Address, IPv6Address], None],
+    ) -> None:
         self._deliver = deliver
+        self._heard = heard
+        self._paths = Paths()
         self._tun = Tun(DEVICE)
         self._netlink = Netlink(PROTOCOL)
         self._netlink.sweep()  # what a crash left: whoever has the device is the only node here
         self._host = Host(self._netlink)
-        self._inlet = _raw_tunnel_socket()
+        self._inlet = _raw_socket(IPV6)
+        self._outlet = _raw_socket(socket.IPPROTO_RAW)
+        self._outlet.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         self._index = self._host.index(DEVICE)
         self._towards: dict[bytes, _Tunnel] = {}
         self._from: dict[bytes, _Tunnel] = {}
@@ -113,10 +133,40 @@ class UserPlane:
                 self._install_reverse(effect)
             case RemoveReverseTunnel(home_address=home_address):
                 self._remove_reverse(home_address)
+            case InstallBinding(home_address=home_address, care_of_address=care_of_address):
+                self._host.divert(home_address, self._index)
+                self._paths.bind(home_address, care_of_address)
+            case RemoveBinding(home_address=home_address):
+                self._paths.unbind(home_address)
+                self._host.undivert(home_address)
+            case InstallRouteOptimisation(home_address=home_address, peer=peer, care_of_address=care_of_address):
+                self._paths.route(home_address, peer, care_of_address)
+            case RemoveRouteOptimisation(home_address=home_address, peer=peer):
+                self._paths.unroute(home_address, peer)
+            case ListenFor(home_address=home_address, peer=peer):
+                self._paths.listen(home_address, peer)
 
     def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
         """Tell whether a direct path carried packets since this was last asked."""
-        return False
+        return self._paths.used(home_address, peer)
+
+    def take(self, packet: bytes) -> bool:
+        """Deal with a packet that arrived with headers of RFC 6275; False leaves it to the engine."""
+        match self._paths.inwards(packet):
+            case Restored(packet=restored):
+                self._count_delivery("direct-in", restored)
+                return True
+            case Dropped(reason=reason):
+                self._counters[reason] += 1
+                return True
+            case Unclaimed():
+                return False
+
+    def explain(self, error: Packet) -> None:
+        """Pass an ICMPv6 error about a packet on a direct path on to the upper layers that sent it."""
+        translated = self._paths.error(error)
+        if translated is not None:
+            self._count_delivery("errors-explained", build(translated))
 
     def counters(self) -> dict[str, int]:
         """Packets by what became of them."""
@@ -130,6 +180,7 @@ class UserPlane:
         self._from.clear()
         self._host.close()
         self._inlet.close()
+        self._outlet.close()
         self._tun.close()
         self._netlink.close()
 
@@ -168,6 +219,7 @@ class UserPlane:
         if home_address not in self._home_addresses:
             self._host.add_address(AddAddress(interface=DEVICE, address=home_address, prefix_length=128))
             self._home_addresses.add(home_address)
+            self._paths.own(home_address)
 
     def _remove_reverse(self, home_address: IPv6Address) -> None:
         tunnel = self._from.pop(home_address.packed, None)
@@ -179,22 +231,54 @@ class UserPlane:
     # Packets
 
     def _carry_out(self) -> None:
-        """Take packets from the kernel into their tunnels."""
+        """Take packets from the kernel onto their direct paths and into their tunnels."""
         for _ in range(PACKETS_PER_WAKE):
             packet = self._tun.read()
             if packet is None:
                 return
+            straight = self._paths.outwards(packet)
             tunnel = self._towards.get(packet[_DESTINATION]) or self._from.get(packet[_SOURCE])
-            if tunnel is None:
+            if straight is not None and (tunnel is None or straight[_SOURCE] != packet[_SOURCE]):
+                self._send_straight(packet, straight)
+            elif tunnel is not None:  # also to a home address whose care-of address is known (§11.3.1)
+                self._send_tunnelled(packet, straight or packet, tunnel)
+            else:
                 self._counters["no-tunnel"] += 1
-                continue
-            try:
-                tunnel.send(packet)
-                self._counters["tunnelled"] += 1
-            except OSError as error:
-                self._counters[f"not-sent-{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
-                if error.errno == errno.EMSGSIZE:
-                    self._report_too_big(packet, tunnel)
+
+    def _send_straight(self, packet: bytes, straight: bytes) -> None:
+        told = straight[_SOURCE] + bytes(4)  # for the rules by source, which choose the route (§11.3.1)
+        ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
+        remote = IPv6Address(straight[_DESTINATION])
+        try:
+            self._outlet.sendmsg([straight], ancillary, 0, (str(remote), 0))
+            self._counters["direct-out"] += 1
+        except OSError as error:
+            self._count_failure(error)
+            if error.errno == errno.EMSGSIZE:
+                mtu = _path_mtu(remote) - (len(straight) - len(packet))
+                self._report_too_big(packet, remote, mtu)
+
+    def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: _Tunnel) -> None:
+        try:
+            tunnel.send(inner)
+            self._counters["tunnelled"] += 1
+        except OSError as error:
+            self._count_failure(error)
+            if error.errno == errno.EMSGSIZE:
+                forward = packet[_DESTINATION] in self._towards
+                reporter = tunnel.local if forward else tunnel.remote
+                self._report_too_big(packet, reporter, tunnel.mtu() - (len(inner) - len(packet)))
+        self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
+
+    def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
+        if packet[_NEXT_HEADER] != _MOBILITY_HEADER and self._paths.hear(home_address, peer):
+            self._heard(IPv6Address(home_address), IPv6Address(peer))
+
+    def _count_failure(self, error: OSError) -> None:
+        self._counters[f"not-sent-{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
+
+    def _count_delivery(self, name: str, packet: bytes) -> None:
+        self._counters[name if self._tun.write(packet) else "not-delivered"] += 1
 
     def _take_in(self) -> None:
         """Take packets out of tunnels, those alone that come from where they must."""
@@ -218,18 +302,22 @@ class UserPlane:
             if outer_source != expected:
                 self._counters["wrong-outer-source"] += 1
                 continue
-            self._counters["detunnelled"] += 1
-            if packet[_NEXT_HEADER] == _MOBILITY_HEADER and packet[_DESTINATION] in self._from:
+            if packet[_DESTINATION] not in self._from:
+                self._count_delivery("detunnelled", packet)
+                continue
+            self._hear(packet, packet[_DESTINATION], packet[_SOURCE])
+            if packet[_NEXT_HEADER] not in _WITH_MOBILITY:
+                self._count_delivery("detunnelled", packet)
+            elif not self.take(packet):
+                self._counters["detunnelled"] += 1
                 self._deliver(packet)
-            elif not self._tun.write(packet):
-                self._counters["not-delivered"] += 1
 
-    def _report_too_big(self, packet: bytes, tunnel: _Tunnel) -> None:
-        """Tell the sender of a packet what fits its tunnel (RFC 2473 §7.1)."""
+    def _report_too_big(self, packet: bytes, reporter: IPv6Address, mtu: int) -> None:
+        """Tell the sender of a packet what fits its way (RFC 2473 §7.1)."""
         report = Packet(
-            source=tunnel.local if packet[_DESTINATION] in self._towards else tunnel.remote,
+            source=reporter,
             destination=IPv6Address(packet[_SOURCE]),
-            payload=PacketTooBig(mtu=tunnel.mtu(), invoking=packet[:INVOKING_OCTETS]),
+            payload=PacketTooBig(mtu=max(mtu, MINIMUM_MTU), invoking=packet[:INVOKING_OCTETS]),
         )
         self._tun.write(build(report))
         self._counters["too-big"] += 1
@@ -255,7 +343,7 @@ def _exchange(tunnels: dict[bytes, _Tunnel], home_address: IPv6Address, tunnel: 
 
 
 def _open(local: IPv6Address, remote: IPv6Address) -> _Tunnel:
-    outlet = _raw_tunnel_socket()
+    outlet = _raw_socket(IPV6)
     try:
         outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
         outlet.bind((str(local), 0))
@@ -267,8 +355,15 @@ def _open(local: IPv6Address, remote: IPv6Address) -> _Tunnel:
     return _Tunnel(local=local, remote=remote, outlet=outlet)
 
 
-def _raw_tunnel_socket() -> socket.socket:
+def _raw_socket(protocol: int) -> socket.socket:
     try:
-        return socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, IPV6)
+        return socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
     except OSError as error:
-        raise PlaneError(f"open a raw socket for tunnels: {error.strerror} (root is needed)") from error
+        raise PlaneError(f"open a raw socket: {error.strerror} (root is needed)") from error
+
+
+def _path_mtu(remote: IPv6Address) -> int:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
+        probe.connect((str(remote), 9))
+        return probe.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)

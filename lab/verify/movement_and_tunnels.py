@@ -1,28 +1,21 @@
 """Rules about movement and bi-directional tunnelling, RFC 6275 §10.4, §11.3 and §11.5."""
 
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Address
 
-from scapy.layers.inet6 import ICMPv6NDOptPrefixInfo
-
+from lab.verify.frame import Frame
 from lab.verify.rules import Findings, rule
-from lab.verify.session import Session
-from lab.verify.trace import MOBILITY
+from lab.verify.session import JUST, Session, prefixes
 
 
 @rule("movement-first", "A care-of address has a prefix that was advertised on its link", "11.5.1-a", "11.5.3-a")
 def movement_first(session: Session, findings: Findings) -> None:
-    """RFC 6275 §11.5.3."""
+    """RFC 6275 §11.5.3; a link whose routers are never heard was not captured where the mobile node was."""
     for update in session.updates:
-        if update.ends or update.frame.link in session.home_links:
+        heard = [frame for frame in session.advertisements if frame.link == update.frame.link]
+        if update.ends or not heard or update.frame.link in session.home_links(update.home_address):
             continue
-        prefixes = [
-            IPv6Network((frame.packet[ICMPv6NDOptPrefixInfo].prefix, 64), strict=False)
-            for frame in session.advertisements
-            if frame.link == update.frame.link
-            and frame.time < update.frame.time
-            and ICMPv6NDOptPrefixInfo in frame.packet
-        ]
-        known = any(update.care_of_address in prefix for prefix in prefixes)
+        earlier = [prefix for frame in heard if frame.time < update.frame.time for prefix in prefixes(frame)]
+        known = any(update.care_of_address in prefix for prefix in earlier)
         findings.judge(update.frame, known, f"{update.care_of_address} has no advertised prefix")
 
 
@@ -33,69 +26,109 @@ def tunnel_current(session: Session, findings: Findings) -> None:
         inner = frame.inner
         if inner is None or frame.source not in session.home_agents:
             continue
-        own = [p for p in session.periods if p.home_address == inner.destination]
-        if not own:
+        if any(period.home_address == inner.destination for period in session.periods):
+            served = _served(session, inner.destination, frame.time)
+            findings.judge(frame, frame.destination in served, f"tunnelled to {frame.destination}")
+
+
+@rule("tunnel-reverse", "The mobile node's tunnel starts at the care-of address that is being registered", "11.3.1-a")
+def tunnel_reverse(session: Session, findings: Findings) -> None:
+    """RFC 6275 §11.3.1."""
+    refused = {id(a.update): a.frame.time for a in session.acknowledgements if a.update is not None and not a.accepts}
+    for frame in session.packets:
+        inner = frame.inner
+        if inner is None or inner.source not in session.home_addresses or frame.destination not in session.home_agents:
             continue
-        allowed: set[IPv6Address | None] = {p.care_of_address for p in own if p.begin <= frame.time < p.end}
-        allowed |= {
-            p.acknowledgement.update.care_of_address
-            for p in own
-            if p.acknowledgement.update and p.acknowledgement.update.frame.time <= frame.time < p.begin
-        }
-        findings.judge(frame, frame.destination in allowed, f"tunnelled to {frame.destination}")
+        if frame.source_mac not in session.mobile_macs:
+            continue  # somebody else's forgery
+        asked = [
+            (update.frame.time, update.care_of_address)
+            for update in session.updates
+            if update.home_address == inner.source
+            and update.frame.time <= frame.time + JUST
+            and refused.get(id(update), frame.time) > frame.time - JUST
+        ]
+        # The last one, and around a move also what was on its way.
+        allowed = [address for time, address in asked if time <= frame.time - JUST][-1:]
+        allowed += [address for time, address in asked if time > frame.time - JUST]
+        findings.judge(frame, frame.source in allowed, f"tunnelled from {frame.source}")
 
 
 @rule(
-    "tunnel-reverse",
-    "The reverse tunnel starts at the care-of address that is being registered",
+    "tunnel-checked",
+    "What comes through the tunnel from any other than the care-of address in force goes no further",
     "10.4.5-a",
-    "11.3.1-a",
+    "5.5-a",
 )
-def tunnel_reverse(session: Session, findings: Findings) -> None:
-    """RFC 6275 §11.3.1."""
-    homes = {update.home_address for update in session.updates}
+def tunnel_checked(session: Session, findings: Findings) -> None:
+    """RFC 6275 §10.4.5."""
     for frame in session.packets:
         inner = frame.inner
-        if inner is None or inner.source not in homes or frame.destination not in session.home_agents:
+        if inner is None or inner.source not in session.home_addresses or frame.destination not in session.home_agents:
             continue
-        asked = [u.care_of_address for u in session.updates if u.home_address == inner.source]
-        findings.judge(frame, frame.source in asked, f"tunnelled from {frame.source}")
+        if frame.source not in _served(session, inner.source, frame.time):
+            onward = [
+                other
+                for other in session.packets
+                if other.same == inner.same and frame.time <= other.time < frame.time + JUST
+            ]
+            for other in onward:
+                findings.judge(other, False, f"came from {frame.source}")
+            if not onward:
+                findings.judge(frame, True, "")
+
+
+def _served(session: Session, home_address: IPv6Address, time: float) -> set[IPv6Address | None]:
+    """Give the care-of addresses that can have been in force: what was acknowledged, and what was about to be."""
+    own = [period for period in session.periods if period.home_address == home_address]
+    coming = [(period, period.acknowledgement.update) for period in own if period.acknowledgement.update is not None]
+    return {period.care_of_address for period in own if period.may_hold(time)} | {
+        update.care_of_address for period, update in coming if update.frame.time <= time < period.begin
+    }
 
 
 @rule("no-bare-home-source", "On a foreign link nothing leaves from the home address outside the tunnel", "11.3.1-a")
 def no_bare_home_source(session: Session, findings: Findings) -> None:
     """RFC 6275 §11.3.1."""
-    homes = {update.home_address for update in session.updates}
+    foreign = {home_address: session.foreign_links(home_address) for home_address in session.home_addresses}
+    visited = {link for links in foreign.values() for link in links}
     for frame in session.packets:
-        if frame.link in session.foreign_links and frame.source_mac in session.mobile_macs:
-            findings.judge(frame, frame.source not in homes, f"source {frame.source}")
+        if frame.link in visited and frame.source_mac in session.mobile_macs:
+            findings.judge(frame, frame.link not in foreign.get(frame.source, ()), f"source {frame.source}")
 
 
 @rule(
     "nothing-intercepted-escapes",
-    "While registered, nothing for the home address reaches the home link",
+    "From the acknowledgement on, nothing for the home address reaches the home link",
     "10.4.2-a",
-    "10.4.1-a",
+    "10.3.1-g",
 )
 def nothing_escapes(session: Session, findings: Findings) -> None:
     """RFC 6275 §10.4.1."""
     for period in session.periods:
-        if period.care_of_address is None:
+        home = session.home_links(period.home_address)
+        if period.care_of_address is None or not home:
             continue
         escaped = [
             frame
             for frame in session.frames
-            if frame.link in session.home_links
-            and period.begin < frame.time < period.end
+            if frame.link in home
+            and period.must_hold(frame.time)
             and frame.destination == period.home_address
-            and frame.upper != MOBILITY
-            and frame.source_mac not in session.mobile_macs
+            and not _intercepted(session, frame)
             and not _deregistering(session, frame.time, period.home_address)
         ]
         for frame in escaped:
             findings.judge(frame, False, "forwarded onto the home link")
-        if not escaped and session.home_links:
+        if not escaped:
             findings.judge(period.acknowledgement.frame, True, "")
+
+
+def _intercepted(session: Session, frame: Frame) -> bool:
+    """Tell whether a home agent is the one that gets it: its neighbours send to the proxy, as they should."""
+    if frame.destination_mac:
+        return frame.destination_mac in session.home_agent_macs
+    return frame.source_mac not in session.home_agent_macs
 
 
 def _deregistering(session: Session, time: float, home_address: IPv6Address) -> bool:

@@ -1,14 +1,18 @@
 """Rules about home registrations, RFC 6275 §9.5, §10.3, §11.7 and §11.8."""
 
-from lab.constants import INITIAL_BINDACK_TIMEOUT, MAX_UPDATE_RATE, Status
+from itertools import pairwise
+
+from lab.constants import INITIAL_BINDACK_TIMEOUT, MAX_BINDACK_TIMEOUT, MAX_UPDATE_RATE, RETRANS_TIMER, Status
 from lab.verify.rules import Findings, rule
-from lab.verify.session import ACKNOWLEDGE, Session, target
+from lab.verify.session import ACKNOWLEDGE, Session, Update, target
 
 ANSWERED_WITHIN = 3.0
 """Seconds: Duplicate Address Detection takes one of them."""
 SLACK = 0.9
 """Timers of a real machine may be early by clock rounding."""
-DAD_WAIT = 1.0
+OPTION_ALIGNMENT = (8, 6)
+TYPE_2_FORM = (2, 1)
+"""Length and segments left of a type 2 routing header, §6.4.1."""
 
 
 @rule("bu-flags", "Home registrations ask for an acknowledgement", "11.7.1-a")
@@ -25,58 +29,73 @@ def flags(session: Session, findings: Findings) -> None:
     "11.7.1-a",
 )
 def home_address(session: Session, findings: Findings) -> None:
-    """RFC 6275 §6.3."""
+    """RFC 6275 §6.3; only from the home address itself, which ends a binding, there is no option."""
     for update in session.updates:
-        if update.alternate is not None and update.alternate != update.home_address:
-            frame = update.frame
-            aligned = frame.home_address is not None and (frame.home_address_option_at - 40) % 8 == 6
-            findings.judge(frame, aligned, "no Home Address option at 8n+6")
+        frame = update.frame
+        if frame.home_address is not None:
+            every, offset = OPTION_ALIGNMENT
+            at = frame.home_address_option_at - 40
+            findings.judge(frame, at % every == offset, f"the Home Address option is at {at}, not at {every}n+{offset}")
+        elif not session.home_links(frame.source) and (session.home_prefixes or update.lifetime):
+            findings.judge(frame, False, f"no Home Address option, and {frame.source} is no home address")
 
 
-@rule("bu-alternate", "The Alternate Care-of Address is the source of the Binding Update", "5.1-d", "6.2.5-a")
+@rule("bu-alternate", "The care-of address is in an Alternate Care-of Address option, and unicast", "5.1-d", "6.1.7-b")
 def alternate(session: Session, findings: Findings) -> None:
-    """RFC 6275 §11.7.1."""
+    """RFC 6275 §11.7.1, §6.1.7; §6.2.5 lets it differ from the source."""
     for update in session.updates:
-        if not update.ends:
-            findings.judge(update.frame, update.alternate == update.frame.source, f"alternate {update.alternate}")
+        if update.ends:
+            continue
+        address = update.alternate
+        wrong = address is None or (
+            address.is_multicast or address.is_link_local or address.is_unspecified or address.is_loopback
+        )
+        findings.judge(update.frame, not wrong, f"alternate {address}")
 
 
 @rule("bu-sequence", "Every Binding Update has a newer sequence number", "11.8-a", "9.5.1-b")
 def sequence(session: Session, findings: Findings) -> None:
     """RFC 6275 §9.5.1: modulo 2**16."""
-    last: dict[object, int] = {}
-    for update in session.updates:
-        before = last.get(update.home_address)
-        if before is not None:
-            newer = 0 < (update.sequence - before) % 0x10000 < 0x8000
-            findings.judge(update.frame, newer, f"{update.sequence} after {before}")
-        last[update.home_address] = update.sequence
+    for updates in session.updates_of_each():
+        for before, update in pairwise(updates):
+            newer = 0 < (update.sequence - before.sequence) % 0x10000 < 0x8000
+            findings.judge(update.frame, newer, f"{update.sequence} after {before.sequence}")
 
 
 @rule("bu-rate", "No more than MAX_UPDATE_RATE Binding Updates in a second", "11.8-b")
 def rate(session: Session, findings: Findings) -> None:
     """RFC 6275 §11.8."""
-    for position, update in enumerate(session.updates):
-        earlier = [
-            other
-            for other in session.updates[:position]
-            if other.home_address == update.home_address and update.frame.time - other.frame.time < SLACK
-        ]
-        findings.judge(update.frame, len(earlier) < MAX_UPDATE_RATE, f"{len(earlier) + 1} within a second")
+    for updates in session.updates_of_each():
+        for position, update in enumerate(updates):
+            recent = [u for u in updates[: position + 1] if update.frame.time - u.frame.time < SLACK]
+            findings.judge(update.frame, len(recent) <= MAX_UPDATE_RATE, f"{len(recent)} within a second")
 
 
-@rule("bu-retransmission", "An unanswered Binding Update is not repeated before its time-out", "11.8-a")
+@rule(
+    "bu-retransmission",
+    "An unanswered Binding Update is repeated after its time-out, which doubles each time",
+    "11.8-a",
+)
 def retransmission(session: Session, findings: Findings) -> None:
     """RFC 6275 §11.8."""
-    for before, update in zip(session.updates, session.updates[1:], strict=False):
-        answered = any(
-            before.frame.time <= a.frame.time <= update.frame.time
-            for a in session.acknowledgements
-            if a.update is before
-        )
-        if before.care_of_address == update.care_of_address and not answered:
+    for updates in session.updates_of_each():
+        timeout = INITIAL_BINDACK_TIMEOUT
+        for before, update in pairwise(updates):
+            if not _repeats(session, before, update):
+                timeout = INITIAL_BINDACK_TIMEOUT
+                continue
             waited = update.frame.time - before.frame.time
-            findings.judge(update.frame, waited >= INITIAL_BINDACK_TIMEOUT * SLACK, f"after {waited:.3f} s")
+            findings.judge(update.frame, waited >= timeout * SLACK, f"after {waited:.3f} s, time-out {timeout} s")
+            timeout = min(2 * timeout, MAX_BINDACK_TIMEOUT)
+
+
+def _repeats(session: Session, before: Update, update: Update) -> bool:
+    """Tell whether an update is the one before again, as no answer came; not after a new arrival on the link."""
+    answers = [a.frame.time for a in session.acknowledgements if a.update is before]
+    arrivals = [f.time for f in session.router_solicitations if f.source_mac == before.frame.source_mac]
+    return (before.care_of_address, before.ends) == (update.care_of_address, update.ends) and not any(
+        before.frame.time <= time <= update.frame.time for time in (*answers, *arrivals)
+    )
 
 
 @rule("ba-answers", "Every home registration is acknowledged", "10.3.1-i", "10.3.2-d")
@@ -84,8 +103,7 @@ def answers(session: Session, findings: Findings) -> None:
     """RFC 6275 §10.3.1; one that a later one overtook, or that came as the capture ended, may go without."""
     for update in session.updates:
         overtaken = any(
-            other.home_address == update.home_address
-            and update.frame.time < other.frame.time < update.frame.time + ANSWERED_WITHIN
+            other.peers == update.peers and update.frame.time < other.frame.time < update.frame.time + ANSWERED_WITHIN
             for other in session.updates
         )
         late = session.last_time - update.frame.time < ANSWERED_WITHIN
@@ -137,24 +155,27 @@ def routing(session: Session, findings: Findings) -> None:
             continue
         away = update.frame.home_address is not None and update.frame.source != update.home_address
         routed = update.home_address if away else None
-        right = frame.destination == update.frame.source and frame.routed_home_address == routed
-        findings.judge(frame, right, f"to {frame.destination}, routing header for {frame.routed_home_address}")
+        if frame.destination != update.frame.source or frame.routed_home_address != routed:
+            findings.judge(frame, False, f"to {frame.destination}, routing header for {frame.routed_home_address}")
+        else:
+            form = frame.routing_header_form
+            findings.judge(frame, form in (None, TYPE_2_FORM), f"length and segments left of the routing header {form}")
 
 
-@rule("dad-before-ba", "Duplicate Address Detection precedes the first acknowledgement", "10.3.1-d", "10.3.1-g")
+@rule("dad-before-ba", "Duplicate Address Detection precedes the first acknowledgement", "10.3.1-d")
 def dad_first(session: Session, findings: Findings) -> None:
     """RFC 6275 §10.3.1."""
     for period in session.periods:
-        update = period.acknowledgement.update
-        if not period.first or update is None or not session.home_links:
+        home = session.home_links(period.home_address)
+        if not period.first or not home:
             continue
         tests = [
             frame
             for frame in session.solicitations
-            if frame.link in session.home_links
+            if frame.link in home
             and frame.source.is_unspecified
             and target(frame) == period.home_address
             and frame.source_mac not in session.mobile_macs
-            and period.begin - ANSWERED_WITHIN < frame.time <= period.begin - DAD_WAIT * SLACK
+            and period.begin - ANSWERED_WITHIN < frame.time <= period.begin - RETRANS_TIMER * SLACK
         ]
         findings.judge(period.acknowledgement.frame, bool(tests), "no solicitation a RetransTimer before it")

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lab.verify.check import Check, Evidence, Verdict
+from lab.verify.frame import Frame
 from lab.verify.session import Session
-from lab.verify.trace import Frame
 
 SHOWN = 8
 """So many frames are named as evidence of each kind."""

@@ -1,17 +1,31 @@
 """What the captures say about registrations: who is who, which binding was in force when."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
+from typing import Any
 
-from scapy.layers.inet6 import MIP6MH_BA, MIP6MH_BU, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, MIP6OptAltCoA
+from scapy.layers.inet6 import ICMPv6NDOptPrefixInfo, MIP6OptAltCoA
 
-from lab.verify.trace import ICMPV6, MOBILITY, Frame, first_sightings
+from lab.constants import ACCEPTED_BELOW, LIFETIME_UNIT, Status
+from lab.verify.frame import (
+    ICMPV6,
+    MOBILITY,
+    NEIGHBOR_ADVERTISEMENT,
+    NEIGHBOR_DISCOVERY,
+    NEIGHBOR_SOLICITATION,
+    ROUTER_ADVERTISEMENT,
+    ROUTER_SOLICITATION,
+    Frame,
+)
+from lab.verify.trace import first_sightings
 
 HOME_REGISTRATION, ACKNOWLEDGE = 0x4000, 0x8000
 BINDING_UPDATE, BINDING_ACKNOWLEDGEMENT = 5, 6
-ACCEPTED_BELOW = 128
+LONGEST_PREFIX = 128
+JUST = 0.1
+"""Seconds in which what belongs together may be seen in either order: captures see packets, not decisions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +45,11 @@ class Update:
     def ends(self) -> bool:
         """It ends a binding (RFC 6275 §6.1.7)."""
         return self.lifetime == 0 or self.care_of_address == self.home_address
+
+    @property
+    def peers(self) -> tuple[IPv6Address, IPv6Address]:
+        """Both sides: sequence numbers, rates and time-outs are counted for each pair."""
+        return self.home_address, self.home_agent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +76,20 @@ class Period:
     care_of_address: IPv6Address | None
     begin: float
     end: float
+    """When the next acknowledgement was seen; infinite for the last."""
+    expires: float
+    """When the granted lifetime ends; infinite at home."""
     acknowledgement: Acknowledgement
     first: bool
     """No binding preceded it."""
+
+    def may_hold(self, time: float) -> bool:
+        """Whether it can have been in force."""
+        return self.begin <= time < self.end and time < self.expires + JUST
+
+    def must_hold(self, time: float) -> bool:
+        """Whether it must have been in force."""
+        return self.begin < time < self.end and time < self.expires - JUST
 
 
 @dataclass(kw_only=True)
@@ -77,65 +107,90 @@ class Session:
     @cached_property
     def mobility(self) -> list[Frame]:
         """Mobility Headers outside tunnels."""
-        return [frame for frame in self.packets if frame.upper == MOBILITY and len(frame.payload) >= 8]
+        return [f for f in self.packets if f.upper == MOBILITY and f.whole and len(f.payload) >= 8]
+
+    @cached_property
+    def mobility_headers(self) -> list[Frame]:
+        """Mobility Headers outside and inside tunnels, also those that are too short."""
+        return [f.innermost for f in self.packets if f.innermost.upper == MOBILITY and f.whole and f.innermost.whole]
 
     @cached_property
     def updates(self) -> list[Update]:
         """Home registrations."""
         return [update for frame in self.mobility if (update := _update(frame)) is not None]
 
+    def updates_of_each(self) -> Iterator[list[Update]]:
+        """Give home registrations by mobile node and home agent."""
+        for peers in sorted({update.peers for update in self.updates}):
+            yield [update for update in self.updates if update.peers == peers]
+
     @cached_property
     def acknowledgements(self) -> list[Acknowledgement]:
         """Acknowledgements that come from home agents."""
-        agents = {update.home_agent for update in self.updates}
         found = []
         for frame in self.mobility:
-            if frame.payload[2] != BINDING_ACKNOWLEDGEMENT or frame.source not in agents:
+            message = frame.message
+            if frame.message_type != BINDING_ACKNOWLEDGEMENT or message is None or frame.source not in self.home_agents:
                 continue
-            message = frame.packet[MIP6MH_BA]
-            addressed = frame.routed_home_address or frame.destination
-            answered = [
-                update
-                for update in self.updates
-                if update.home_address == addressed
-                and update.sequence == message.seq
-                and update.frame.time <= frame.time
-            ]
             found.append(
                 Acknowledgement(
                     frame=frame,
                     status=message.status,
                     sequence=message.seq,
-                    lifetime=message.mhtime * 4,
-                    update=answered[-1] if answered else None,
+                    lifetime=message.mhtime * LIFETIME_UNIT,
+                    update=self._answered(frame, message),
                 )
             )
         return found
 
+    def _answered(self, frame: Frame, message: Any) -> Update | None:
+        """Find the update: of the home address that is told, else, should that be missing, of the care-of address."""
+        earlier = [u for u in self.updates if u.home_agent == frame.source and u.frame.time <= frame.time]
+        addressed = frame.routed_home_address or frame.destination
+        for own in (
+            [update for update in earlier if update.home_address == addressed],
+            [update for update in earlier if update.frame.source == frame.destination],
+        ):
+            same = [update for update in own if update.sequence == message.seq]
+            # §6.1.8: with this status the sequence number is the home agent's own.
+            if not same and message.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
+                same = own
+            if same:
+                return same[-1]
+        return None
+
     @cached_property
     def periods(self) -> list[Period]:
         """Which care-of address was in force when, for each home address."""
-        accepted = [a for a in self.acknowledgements if a.accepts and a.update is not None]
+        accepted = [(a, a.update) for a in self.acknowledgements if a.accepts and a.update is not None]
         found: list[Period] = []
-        for home_address in sorted({a.update.home_address for a in accepted if a.update}):
-            own = [a for a in accepted if a.update and a.update.home_address == home_address]
-            bound = False
-            for position, acknowledgement in enumerate(own):
-                update = acknowledgement.update
-                assert update is not None
-                following = own[position + 1].frame.time if position + 1 < len(own) else float("inf")
+        for home_address in sorted({update.home_address for _, update in accepted}):
+            own = [(a, update) for a, update in accepted if update.home_address == home_address]
+            bound_until = float("-inf")
+            for position, (acknowledgement, update) in enumerate(own):
+                begin = acknowledgement.frame.time
+                expires = float("inf") if update.ends else begin + acknowledgement.lifetime
                 found.append(
                     Period(
                         home_address=home_address,
                         care_of_address=None if update.ends else update.care_of_address,
-                        begin=acknowledgement.frame.time,
-                        end=following,
+                        begin=begin,
+                        end=own[position + 1][0].frame.time if position + 1 < len(own) else float("inf"),
+                        expires=expires,
                         acknowledgement=acknowledgement,
-                        first=not bound and not update.ends,
+                        first=begin >= bound_until and not update.ends,
                     )
                 )
-                bound = not update.ends
+                bound_until = float("-inf") if update.ends else expires
         return found
+
+    def bound(self, home_address: IPv6Address, time: float) -> bool:
+        """Whether a binding of a home address must have been in force."""
+        return any(
+            period.care_of_address is not None and period.must_hold(time)
+            for period in self.periods
+            if period.home_address == home_address
+        )
 
     @cached_property
     def home_agents(self) -> set[IPv6Address]:
@@ -143,54 +198,104 @@ class Session:
         return {update.home_agent for update in self.updates}
 
     @cached_property
+    def home_addresses(self) -> set[IPv6Address]:
+        """Addresses that are registered."""
+        return {update.home_address for update in self.updates}
+
+    @cached_property
     def mobile_macs(self) -> set[bytes]:
-        """Link-layer addresses that home registrations are first seen from."""
-        return {update.frame.source_mac for update in self.updates if update.frame.source_mac}
+        """Link-layer addresses of mobile nodes; none if the captures do not tell.
+
+        Where no router is heard, the mobile node was not either: a router forwarded its packets there.
+        """
+        access = {frame.link for frame in self.advertisements}
+        return {u.frame.source_mac for u in self.updates if u.frame.source_mac and u.frame.link in access}
 
     @cached_property
-    def foreign_links(self) -> set[str]:
-        """Links that registrations from a care-of address came from."""
-        return {update.frame.link for update in self.updates if update.frame.home_address is not None}
+    def home_agent_macs(self) -> set[bytes]:
+        """Link-layer addresses from which home agents advertise themselves."""
+        return {f.source_mac for f in self.advertisements if f.message.H and f.source_mac}
 
     @cached_property
-    def home_links(self) -> set[str]:
-        """Links on which a home prefix is advertised with the H bit."""
-        return {frame.link for frame in self.advertisements if frame.packet[ICMPv6ND_RA].H}
+    def home_prefixes(self) -> set[tuple[str, IPv6Network]]:
+        """Links with the prefixes that are advertised there with the H bit."""
+        return {(f.link, prefix) for f in self.advertisements if f.message.H for prefix in prefixes(f)}
+
+    def home_links(self, home_address: IPv6Address) -> set[str]:
+        """Links on which a home agent advertises the prefix of a home address."""
+        return {link for link, prefix in self.home_prefixes if home_address in prefix}
+
+    def foreign_links(self, home_address: IPv6Address) -> set[str]:
+        """Links from which a home address was registered to be elsewhere."""
+        told = {
+            update.frame.link
+            for update in self.updates
+            if update.home_address == home_address and update.frame.home_address is not None
+        }
+        return told - self.home_links(home_address)
 
     @cached_property
     def advertisements(self) -> list[Frame]:
         """Router Advertisements."""
-        return self._icmpv6(134)
+        return [frame for frame in self._icmpv6(ROUTER_ADVERTISEMENT) if frame.message is not None]
+
+    @cached_property
+    def router_solicitations(self) -> list[Frame]:
+        """Router Solicitations."""
+        return self._icmpv6(ROUTER_SOLICITATION)
 
     @cached_property
     def solicitations(self) -> list[Frame]:
         """Neighbor Solicitations."""
-        return self._icmpv6(135)
+        return [frame for frame in self._icmpv6(NEIGHBOR_SOLICITATION) if frame.message is not None]
 
     @cached_property
     def neighbor_advertisements(self) -> list[Frame]:
         """Neighbor Advertisements."""
-        return self._icmpv6(136)
+        return [frame for frame in self._icmpv6(NEIGHBOR_ADVERTISEMENT) if frame.message is not None]
+
+    @cached_property
+    def neighbor_discovery(self) -> list[Frame]:
+        """Every message of Neighbor Discovery, malformed ones too."""
+        return self._icmpv6(*NEIGHBOR_DISCOVERY)
 
     @property
     def last_time(self) -> float:
         """When the captures end."""
         return self.frames[-1].time if self.frames else 0.0
 
-    def _icmpv6(self, kind: int) -> list[Frame]:
-        return [f for f in self.frames if f.upper == ICMPV6 and len(f.payload) >= 8 and f.payload[0] == kind]
+    def _icmpv6(self, *kinds: int) -> list[Frame]:
+        return [f for f in self.frames if f.upper == ICMPV6 and f.message_type in kinds and f.whole]
 
 
 def target(frame: Frame) -> IPv6Address:
     """Give the target of a Neighbor Solicitation or Advertisement."""
-    layer = ICMPv6ND_NS if frame.payload[0] == 135 else ICMPv6ND_NA
-    return IPv6Address(frame.packet[layer].tgt)
+    return IPv6Address(frame.message.tgt)
+
+
+def prefix_options(advertisement: Frame) -> list[Any]:
+    """Give the Prefix Information options of a Router Advertisement."""
+    return [option for option in options(advertisement) if isinstance(option, ICMPv6NDOptPrefixInfo)]
+
+
+def prefixes(advertisement: Frame) -> list[IPv6Network]:
+    """Give the prefixes of a Router Advertisement."""
+    return [
+        IPv6Network((option.prefix, option.prefixlen), strict=False)
+        for option in prefix_options(advertisement)
+        if option.prefixlen <= LONGEST_PREFIX
+    ]
+
+
+def options(discovery: Frame) -> list[Any]:
+    """Give the options of a message of Neighbor Discovery."""
+    return list(discovery.message.payload.iterpayloads())
 
 
 def _update(frame: Frame) -> Update | None:
-    if frame.payload[2] != BINDING_UPDATE or len(frame.payload) < 12:
+    message = frame.message
+    if frame.message_type != BINDING_UPDATE or message is None:
         return None
-    message = frame.packet[MIP6MH_BU]
     flags = int.from_bytes(frame.payload[8:10], "big")
     if not flags & HOME_REGISTRATION:
         return None
@@ -204,5 +309,5 @@ def _update(frame: Frame) -> Update | None:
         home_agent=frame.destination,
         sequence=message.seq,
         flags=flags,
-        lifetime=message.mhtime * 4,
+        lifetime=message.mhtime * LIFETIME_UNIT,
     )

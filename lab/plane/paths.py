@@ -1,0 +1,164 @@
+"""Direct paths between mobile nodes and correspondents: what is done with their packets, without any socket.
+
+A packet that the kernel sends between home addresses gets the headers of RFC 6275 §9.3.2 and §11.3.1 here; one that
+arrives with them is judged (§6.4, §9.3.1) and restored to what upper layers mean.
+"""
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
+from typing import TypeAlias
+
+from lab.wire.chain import AH, ESP, destination, optimise, restore, source, walk
+from lab.wire.icmpv6 import DestinationUnreachable, PacketTooBig, ParameterProblem, TimeExceeded
+from lab.wire.packet import Packet
+
+MOBILITY_HEADER = 135
+_JUDGED_BY_OTHERS = (ESP, AH)
+"""Upper layers whose security association is proof enough of a home address (§9.3.1)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """A packet for upper layers, between home addresses."""
+
+    packet: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unclaimed:
+    """A packet that the engine must answer for: a mobility message, or a Home Address option without a binding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """A packet that goes no further; the reason is counted."""
+
+    reason: str
+
+
+Arrival: TypeAlias = Restored | Unclaimed | Dropped
+
+
+class Paths:
+    """Bindings of a correspondent, optimised routes of a mobile node, and who uses them."""
+
+    def __init__(self) -> None:
+        self._bindings: dict[bytes, bytes] = {}
+        """Home address to care-of address."""
+        self._routes: dict[tuple[bytes, bytes], bytes] = {}
+        """Home address and peer to care-of address."""
+        self._homes: set[bytes] = set()
+        self._used: set[tuple[bytes, bytes]] = set()
+        """Both ends of what took a direct path, this node's first."""
+        self._heard: set[tuple[bytes, bytes]] = set()
+
+    # What is in force
+
+    def own(self, home_address: IPv6Address) -> None:
+        """Take packets for a home address of this node."""
+        self._homes.add(home_address.packed)
+
+    def bind(self, home_address: IPv6Address, care_of_address: IPv6Address) -> None:
+        """Let packets for a home address go to its care-of address."""
+        self._bindings[home_address.packed] = care_of_address.packed
+
+    def unbind(self, home_address: IPv6Address) -> bool:
+        """Undo `bind`; tell whether there was anything to undo."""
+        return self._bindings.pop(home_address.packed, None) is not None
+
+    @property
+    def bound(self) -> list[IPv6Address]:
+        """The home addresses that are bound."""
+        return [IPv6Address(home) for home in self._bindings]
+
+    def route(self, home_address: IPv6Address, peer: IPv6Address, care_of_address: IPv6Address) -> None:
+        """Let packets from a home address to a peer leave from the care-of address."""
+        self._routes[home_address.packed, peer.packed] = care_of_address.packed
+
+    def unroute(self, home_address: IPv6Address, peer: IPv6Address) -> None:
+        """Undo `route`."""
+        self._routes.pop((home_address.packed, peer.packed), None)
+
+    def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
+        """Tell whether a direct path carried packets since this was last asked (see `lab.engine.io.AskUse`)."""
+        if peer is not None:
+            pairs = {(home_address.packed, peer.packed)} & self._used
+        else:
+            pairs = {pair for pair in self._used if pair[1] == home_address.packed}
+        self._used -= pairs
+        return bool(pairs)
+
+    # Who talks through the tunnel
+
+    def hear(self, home_address: bytes, peer: bytes) -> bool:
+        """Note a packet between a home address and a peer that took the tunnel; tell whether that is news."""
+        pair = (home_address, peer)
+        if home_address not in self._homes or pair in self._heard or pair in self._routes:
+            return False
+        self._heard.add(pair)
+        return True
+
+    def listen(self, home_address: IPv6Address, peer: IPv6Address) -> None:
+        """Let the next packet of a peer be news again."""
+        self._heard.discard((home_address.packed, peer.packed))
+
+    # Packets
+
+    def outwards(self, packet: bytes) -> bytes | None:
+        """Give a packet as it goes straight; None where no direct path is known.
+
+        Mobility messages are never touched: they bring the headers that they need (§6.1.3, §9.4.3).
+        """
+        ends = (source(packet), destination(packet))
+        care_of_source, care_of_destination = self._routes.get(ends), self._bindings.get(ends[1])
+        if care_of_source is None and care_of_destination is None:
+            return None
+        chain = walk(packet)
+        if chain is None or chain.next_header == MOBILITY_HEADER:
+            return None
+        self._used.add(ends)
+        return optimise(packet, care_of_source=care_of_source, care_of_destination=care_of_destination)
+
+    def inwards(self, packet: bytes) -> Arrival:
+        """Judge and restore a packet that arrived with headers of RFC 6275."""
+        chain = walk(packet)
+        if chain is None:
+            return Dropped(reason="truncated")
+        if chain.next_header == MOBILITY_HEADER:
+            return Unclaimed()
+        home, routed = chain.home_address, chain.routed_home_address
+        if home is None and routed is None:
+            return Unclaimed()
+        if routed is not None and routed not in self._homes:
+            return Dropped(reason="foreign-routing-header")  # §6.4: never sent on
+        bound = home is None or self._bindings.get(home) == source(packet)
+        if not bound and chain.next_header not in _JUDGED_BY_OTHERS:
+            return Unclaimed()  # §9.3.1
+        restored = restore(packet, chain)
+        self._used.add((destination(restored), source(restored)))
+        return Restored(packet=restored)
+
+    @staticmethod
+    def error(packet: Packet) -> Packet | None:
+        """Give an ICMPv6 error about a packet on a direct path as upper layers understand it (§9.3.4).
+
+        None for errors about other packets, and about what this node put into the packet itself.
+        """
+        message = packet.payload
+        if not isinstance(message, DestinationUnreachable | PacketTooBig | TimeExceeded | ParameterProblem):
+            return None
+        chain = walk(message.invoking)
+        if chain is None or (chain.home_address is None and chain.routed_home_address is None):
+            return None
+        if chain.next_header == MOBILITY_HEADER:
+            return None  # the engine's own
+        if isinstance(message, ParameterProblem) and message.pointer < chain.at:
+            return None  # about a header that upper layers know nothing of (§11.3.5)
+        invoking = restore(message.invoking, chain)
+        added = len(message.invoking) - len(invoking)
+        translated = replace(message, invoking=invoking)
+        if isinstance(translated, PacketTooBig):
+            translated = replace(translated, mtu=max(translated.mtu - added, 0))
+        elif isinstance(translated, ParameterProblem):
+            translated = replace(translated, pointer=translated.pointer - added)
+        return Packet(source=packet.source, destination=IPv6Address(source(invoking)), payload=translated)

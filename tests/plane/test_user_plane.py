@@ -1,0 +1,268 @@
+"""Packets through the tunnels of the user plane, one at a time: octets, addresses, and what is not let through.
+
+The far end of the wire stands for the whole Internet. `tests/lab` looks at the same from the nodes' side.
+"""
+
+import socket
+from collections.abc import Iterator
+from ipaddress import IPv6Address
+
+import pytest
+
+from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
+from lab.plane.user import INVOKING_OCTETS, MINIMUM_MTU
+from lab.wire.mobility import BindingRefreshRequest
+from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
+from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
+
+pytestmark = pytest.mark.privileged
+
+CN = IPv6Address("2001:db8:c::2")
+EXPERIMENT = 253
+_IPV6_HDRINCL, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO = 36, 23, 2
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    made = Machine()
+    made.plane()
+    made.command("ip", "-6", "route", "add", "default", "via", str(ROUTER), "dev", LINK)
+    yield made
+    made.close()
+
+
+def inner(source: IPv6Address, destination: IPv6Address, octets: int = 8) -> bytes:
+    """Make a packet to be carried."""
+    return build(
+        Packet(
+            source=source, destination=destination, payload=OpaquePayload(next_header=EXPERIMENT, data=bytes(octets))
+        )
+    )
+
+
+def tunnelled(machine: Machine, packet: bytes, outer: IPv6Address = FAR) -> None:
+    """Have a packet arrive in a tunnel."""
+    outlet = machine.socket(machine.far, socket.SOCK_RAW, IPV6)
+    outlet.bind((str(outer), 0))
+    outlet.sendto(packet, (str(OWN), 0))
+
+
+def serve(machine: Machine, home: IPv6Address = HOME, care_of: IPv6Address = FAR) -> None:
+    """Make the machine the home agent of a mobile node."""
+    machine.apply(InstallTunnel(home_agent_address=OWN, home_address=home, care_of_address=care_of))
+
+
+def visit(machine: Machine) -> None:
+    """Make the machine a mobile node away from home, whose home agent is the far end."""
+    machine.apply(InstallReverseTunnel(home_agent_address=FAR, home_address=HOME, care_of_address=OWN))
+
+
+def packets_for(machine: Machine, destination: IPv6Address) -> socket.socket:
+    """Take packets of the experiment's protocol for an address that the far end is given."""
+    machine.far.netlink.add_address(1, destination, 128)
+    inlet = machine.socket(machine.far, socket.SOCK_RAW, EXPERIMENT)
+    inlet.bind((str(destination), 0))
+    return inlet
+
+
+def send_to(machine: Machine, destination: IPv6Address, octets: int = 8) -> None:
+    """Send a packet from the machine itself."""
+    machine.socket(machine.namespace, socket.SOCK_RAW, EXPERIMENT).sendto(bytes(octets), (str(destination), 0))
+
+
+# A home agent
+
+
+@pytest.mark.rfc6275("10.4.2-a")
+def test_a_packet_for_a_home_address_goes_whole_to_the_care_of_address(machine: Machine) -> None:
+    inlet = machine.socket(machine.far, socket.SOCK_RAW, IPV6)
+    inlet.bind((str(FAR_TOO), 0))
+    serve(machine, care_of=FAR_TOO)
+    send_to(machine, HOME, 100)
+    machine.pump(machine.counts("tunnelled"))
+    packet, outer = inlet.recvfrom(2048)
+    assert outer[0] == str(OWN)
+    assert packet[6] == EXPERIMENT
+    assert packet[24:40] == HOME.packed
+    assert packet[40:] == bytes(100)
+
+
+@pytest.mark.rfc6275("10.4.5-a", "15.7-a")
+def test_a_packet_of_a_mobile_node_comes_out_whole(machine: Machine) -> None:
+    inlet = packets_for(machine, CN)
+    machine.command("ip", "-6", "neighbour", "add", str(ROUTER), "lladdr", FAR_MAC.hex(":"), "dev", LINK)
+    serve(machine)
+    tunnelled(machine, inner(HOME, CN, 100))
+    machine.pump(machine.counts("detunnelled"))
+    assert inlet.recvfrom(2048)[:2] == (bytes(100), (str(HOME), 0, 0, 0))
+
+
+@pytest.mark.rfc6275("10.4.5-a", "5.5-a")
+def test_after_a_move_the_new_care_of_address_counts_and_the_old_one_no_more(machine: Machine) -> None:
+    serve(machine, care_of=FAR)
+    serve(machine, care_of=FAR_TOO)
+    tunnelled(machine, inner(HOME, CN), outer=FAR)
+    machine.pump(machine.counts("wrong-outer-source"))
+    tunnelled(machine, inner(HOME, CN), outer=FAR_TOO)
+    machine.pump(machine.counts("detunnelled"))
+    assert machine.counts("wrong-outer-source")()
+
+
+@pytest.mark.rfc6275("10.4.5-a", "15.7-a")
+def test_mobile_nodes_cannot_speak_for_each_other(machine: Machine) -> None:
+    serve(machine, HOME, FAR)
+    serve(machine, OTHER_HOME, FAR_TOO)
+    tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR)
+    machine.pump(machine.counts("wrong-outer-source"))
+    tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR_TOO)
+    machine.pump(machine.counts("detunnelled"))
+
+
+@pytest.mark.rfc6275("10.4.5-a")
+def test_without_a_binding_nothing_comes_out(machine: Machine) -> None:
+    serve(machine)
+    machine.apply(RemoveTunnel(home_address=HOME))
+    tunnelled(machine, inner(HOME, CN))
+    machine.pump(machine.counts("unknown-inner-source"))
+    assert not machine.planes[-1].counters().get("detunnelled")
+
+
+@pytest.mark.parametrize("octets", [0, 1, 39])
+def test_a_fragment_of_a_header_is_no_packet(machine: Machine, octets: int) -> None:
+    serve(machine)
+    tunnelled(machine, inner(HOME, CN)[:octets])
+    machine.pump(machine.counts("truncated"))
+
+
+def test_what_is_no_ipv6_is_not_delivered(machine: Machine) -> None:
+    serve(machine)
+    tunnelled(machine, b"\x45" + inner(HOME, CN)[1:])
+    machine.pump(machine.counts("not-delivered"))
+
+
+def test_a_care_of_address_without_a_way_costs_a_packet_and_no_more(machine: Machine) -> None:
+    serve(machine)
+    machine.command("ip", "-6", "route", "add", "unreachable", f"{FAR}/128")
+    send_to(machine, HOME)
+    machine.pump(machine.counts("not-sent-EHOSTUNREACH"))
+    machine.command("ip", "-6", "route", "del", "unreachable", f"{FAR}/128")
+    send_to(machine, HOME)
+    machine.pump(machine.counts("tunnelled"))
+
+
+def test_many_packets_at_once_are_all_carried(machine: Machine) -> None:
+    serve(machine)
+    outlet = machine.socket(machine.namespace, socket.SOCK_RAW, EXPERIMENT)
+    for _ in range(200):
+        outlet.sendto(b"", (str(HOME), 0))
+    machine.pump(machine.counts("tunnelled", 200))
+
+
+# A mobile node
+
+
+@pytest.mark.rfc6275("11.3.1-a")
+def test_a_packet_from_the_home_address_goes_to_the_home_agent(machine: Machine) -> None:
+    inlet = machine.socket(machine.far, socket.SOCK_RAW, IPV6)
+    visit(machine)
+    send_to(machine, CN, 100)  # whose source is the home address, since the tunnel is the way
+    machine.pump(machine.counts("tunnelled"))
+    packet, outer = inlet.recvfrom(2048)
+    assert outer[0] == str(OWN)
+    assert packet[8:24] == HOME.packed
+    assert packet[24:40] == CN.packed
+
+
+@pytest.mark.rfc6275("5.5-b", "11.3.3-a")
+def test_a_packet_for_the_home_address_comes_out_of_the_tunnel(machine: Machine) -> None:
+    inlet = machine.socket(machine.namespace, socket.SOCK_RAW, EXPERIMENT)
+    visit(machine)
+    tunnelled(machine, inner(CN, HOME, 100), outer=FAR_TOO)
+    machine.pump(machine.counts("wrong-outer-source"))
+    tunnelled(machine, inner(CN, HOME, 100), outer=FAR)
+    machine.pump(machine.counts("detunnelled"))
+    assert inlet.recvfrom(2048)[:2] == (bytes(100), (str(CN), 0, 0, 0))
+
+
+def test_a_mobility_message_out_of_the_tunnel_goes_to_the_engine(machine: Machine) -> None:
+    """The kernel, which would answer it with an error, does not see it."""
+    visit(machine)
+    message = build(mobility_packet(CN, HOME, BindingRefreshRequest()))
+    tunnelled(machine, message)
+    machine.pump(machine.counts("detunnelled"))
+    assert machine.delivered == [message]
+
+
+@pytest.mark.rfc6275("5.5-b")
+def test_at_home_nothing_comes_out_of_a_tunnel(machine: Machine) -> None:
+    visit(machine)
+    machine.apply(RemoveReverseTunnel(home_address=HOME))
+    tunnelled(machine, inner(CN, HOME))
+    machine.pump(machine.counts("unknown-inner-source"))
+
+
+def test_a_socket_keeps_the_home_address_whatever_the_way(machine: Machine) -> None:
+    """Bound once, it sends into the tunnel and, back home, by the router."""
+    inlet = packets_for(machine, CN)
+    tunnels = machine.socket(machine.far, socket.SOCK_RAW, IPV6)
+    visit(machine)
+    bound = machine.socket(machine.namespace, socket.SOCK_RAW, EXPERIMENT)
+    bound.bind((str(HOME), 0))
+    bound.sendto(b"away", (str(CN), 0))
+    machine.pump(machine.counts("tunnelled"))
+    assert tunnels.recv(2048)[40:] == b"away"
+    machine.apply(
+        AddAddress(interface=LINK, address=HOME, prefix_length=64),
+        UseRouter(interface=LINK, router=ROUTER, source=HOME, default=True, link_layer_address=FAR_MAC),
+        RemoveReverseTunnel(home_address=HOME),
+    )
+    bound.sendto(b"home", (str(CN), 0))
+    assert inlet.recvfrom(2048)[:2] == (b"home", (str(HOME), 0, 0, 0))
+
+
+# Sizes
+
+
+@pytest.mark.rfc6275("10.4.2-c")
+@pytest.mark.parametrize("mtu", [1500, 1400, 1320])
+def test_a_mobile_node_s_own_programs_learn_what_fits(machine: Machine, mtu: int) -> None:
+    visit(machine)
+    machine.command("ip", "-6", "route", "add", f"{FAR}/128", "dev", LINK, "mtu", str(mtu))
+    fits = mtu - 40
+    program = machine.socket(machine.namespace, socket.SOCK_DGRAM)
+    program.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
+    program.connect((str(CN), 9))
+    if mtu < 1500:
+        program.send(bytes(1460 - 48))  # as large as the device takes: the tunnel's answer is told afterwards
+        machine.pump(machine.counts("too-big"))
+    with pytest.raises(OSError, match="Message too long"):
+        program.send(bytes(fits - 48 + 1))
+    program.send(bytes(fits - 48))
+    machine.pump(machine.counts("tunnelled"))
+
+
+def test_nobody_is_told_less_than_every_link_carries(machine: Machine) -> None:
+    """RFC 2473 §7.1: below 1280 octets it is the tunnel's affair to fragment; a sender is told 1280."""
+    serve(machine)
+    machine.command("ip", "-6", "route", "add", f"{FAR}/128", "dev", LINK, "mtu", "1280")
+    reports = machine.socket(machine.namespace, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    send_to(machine, HOME, 1400 - 40)
+    machine.pump(machine.counts("too-big"))
+    report = reports.recv(2048)
+    while report[0] != 2:
+        report = reports.recv(2048)
+    assert int.from_bytes(report[4:8], "big") == MINIMUM_MTU
+    assert len(report) == 8 + INVOKING_OCTETS
+    assert report[8 + 24 : 8 + 40] == HOME.packed
+
+
+# Others
+
+
+def test_what_belongs_to_no_tunnel_is_counted(machine: Machine) -> None:
+    """Beside what the kernel says to whoever may be there, such as its multicast groups."""
+    machine.command("ip", "-6", "route", "add", f"{OTHER_HOME}/128", "dev", "mip0")
+    count = machine.planes[-1].counters
+    before = count().get("no-tunnel", 0)
+    send_to(machine, OTHER_HOME)
+    machine.pump(lambda: count().get("no-tunnel", 0) > before)

@@ -1,0 +1,12 @@
+"""What the tests of captures share."""
+
+import pytest
+
+from tests.verify.handover import good_story
+from tests.verify.story import Story
+
+
+@pytest.fixture(scope="session")
+def good() -> Story:
+    """Give the good story, built once; who changes it takes a copy."""
+    return good_story()

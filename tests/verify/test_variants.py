@@ -1,0 +1,216 @@
+"""No false alarms: what conforms, or what the captures do not tell, fails no rule."""
+
+from pathlib import Path
+
+import pytest
+from scapy.layers import inet6
+
+from lab.verify import Verdict, verify
+from tests.verify import handover
+from tests.verify.handover import (
+    CARE_OF_1,
+    CARE_OF_2,
+    FROM_VISITED1,
+    FROM_VISITED2,
+    HA_HOME,
+    HOME_ADDRESS,
+    HOME_AGENT,
+    MN,
+    TO_VISITED1,
+    TO_VISITED2,
+)
+from tests.verify.story import Hop, Scapy, Story
+from tests.verify.variant import VARIANTS, Variant, variant
+
+OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT = 135, 134, 133
+RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends")
+LOSSES = ("bu-retransmission",)
+ACCEPTING = (
+    "ba-lifetime",
+    "dad-before-ba",
+    "home-no-dad",
+    "nothing-intercepted-escapes",
+    "proxy-announced",
+    "proxy-answers",
+    "proxy-repeated",
+    "tunnel-current",
+)
+
+
+@pytest.mark.parametrize("other", VARIANTS, ids=str)
+def test_nothing_fails(other: Variant, good: Story, tmp_path: Path) -> None:
+    story = good.copy()
+    other.vary(story)
+    checks = verify(story.write(tmp_path))
+    assert {check.id: check.detail for check in checks if check.verdict is Verdict.FAILED} == {}
+    assert {check.id for check in checks if check.verdict is Verdict.NOT_APPLICABLE} == other.silent
+
+
+@pytest.mark.parametrize("seen", [("home",), ("core",), ("visited1",), ("visited2",), ("core", "home")], ids="+".join)
+def test_what_was_not_captured_fails_no_rule(seen: tuple[str, ...], good: Story, tmp_path: Path) -> None:
+    captures = [path for path in good.write(tmp_path) if path.stem in seen]
+    checks = verify(captures)
+    assert {check.id: check.detail for check in checks if check.verdict is Verdict.FAILED} == {}
+
+
+def _until(story: Story, time: float) -> None:
+    story.keep(lambda sent: sent.time < time)
+
+
+def _count_on(story: Story, sequence: int) -> None:
+    # Number the registrations on the second visited link and at home from another start.
+    for number, name in enumerate(("bu-3", "bu-4", "bu-5", "bu-6"), start=sequence):
+        story.alter(name, inet6.MIP6MH_BU, seq=number)
+    story.alter("ba-5", inet6.MIP6MH_BA, seq=sequence + 2)
+    story.alter("ba-6", inet6.MIP6MH_BA, seq=sequence + 3)
+
+
+@variant(silent=RETURNING)
+def the_mobile_node_stays_away(story: Story) -> None:
+    _until(story, 10.5)
+
+
+@variant(silent=(*RETURNING, *LOSSES))
+def the_capture_ends_before_the_answer(story: Story) -> None:
+    _until(story, 6.2)
+
+
+@variant()
+def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: Story) -> None:
+    # Status 135 tells the number to go on from: the next Binding Update is no hasty retransmission.
+    story.alter("bu-2", inet6.MIP6MH_BU, seq=0xFFFF)
+    story.alter("ba-2", inet6.MIP6MH_BA, seq=5, status=OUT_OF_WINDOW)
+    story.add("bu-again", 2.92, handover.binding_update(6, CARE_OF_1), *FROM_VISITED1)
+    story.add("ba-again", 2.93, handover.acknowledgement(6, CARE_OF_1), *TO_VISITED1)
+    _count_on(story, 7)
+
+
+@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, "bu-sequence"))
+def the_home_address_is_taken(story: Story) -> None:
+    # The registration is refused; so there is nothing to announce.
+    _until(story, 2.2)
+    story.drop("proxy-1")
+    story.alter("ba-1", inet6.MIP6MH_BA, status=DAD_FAILED)
+    story.add("reverse", 1.5, _reverse(CARE_OF_1), *FROM_VISITED1)
+
+
+@variant()
+def a_refused_update_leaves_the_tunnel_where_it_is(story: Story) -> None:
+    # Rejected with status 130, the mobile node goes on with the care-of address that it has.
+    story.add("bu-in-vain", 4.6, handover.binding_update(0, "2001:db8:a1::7"), *FROM_VISITED1)
+    story.add("ba-in-vain", 4.61, handover.acknowledgement(0, "2001:db8:a1::7", status=130), *TO_VISITED1)
+    story.add("reverse-on", 5.0, _reverse(CARE_OF_1), *FROM_VISITED1)
+    _count_on(story, 1)
+
+
+def _reverse(care_of: str) -> Scapy:
+    return handover.tunnelled(care_of, HOME_AGENT, handover.data(HOME_ADDRESS, handover.CORRESPONDENT, 50))
+
+
+@variant(silent=("proxy-ends", "home-announced"))
+def the_home_agent_knows_no_binding_to_end(story: Story) -> None:
+    # Status 133 answers a deregistration: the binding is held as gone.
+    _until(story, 12.0)
+    story.drop("data-home-early", "home-announced-1", "data-home-2")
+    story.alter("ba-6", inet6.MIP6MH_BA, status=NOT_HOME_AGENT)
+
+
+@variant(silent=("home-announced", "home-deregistration", "home-waits"))
+def the_binding_is_ended_from_abroad(story: Story) -> None:
+    # A Binding Update with lifetime 0 through the Home Address option: the mobile node does not go home.
+    _until(story, 10.5)
+    update, answer = handover.binding_update(3, CARE_OF_2), handover.acknowledgement(3, CARE_OF_2)
+    update[inet6.MIP6MH_BU].mhtime = answer[inet6.MIP6MH_BA].mhtime = 0
+    story.add("bu-end", 10.5, update, *FROM_VISITED2)
+    story.add("ba-end", 10.51, answer, *TO_VISITED2)
+    story.add("home-ra-late", 14.0, story.sent["home-ra-1"].packet, Hop("home", HA_HOME, handover.EVERYBODY))
+
+
+@variant()
+def the_link_is_lost_and_back_while_no_answer_came(story: Story) -> None:
+    # A new arrival asks for routers and registers anew: that is no retransmission.
+    story.add("rs-again", 6.5, handover.router_solicitation(), Hop("visited2", MN, handover.EVERYBODY))
+    story.move("bu-4", 6.6)
+    story.move("bu-5", 7.7)
+    story.move("ba-5", 7.71)
+
+
+@variant()
+def an_acknowledgement_is_lost_behind_the_capture(story: Story) -> None:
+    # The Binding Update is repeated after its time-out although it was answered, and answered again.
+    story.add("bu-2-again", 3.95, handover.binding_update(0, CARE_OF_1), *FROM_VISITED1)
+    story.add("ba-2-again", 3.96, handover.acknowledgement(0, CARE_OF_1), *TO_VISITED1)
+    _count_on(story, 1)
+
+
+@variant()
+def the_alternate_care_of_address_is_not_the_source(story: Story) -> None:
+    # RFC 6275 §6.2.5 lets a mobile node send from one address and register another.
+    update = handover.binding_update(0xFFFF, CARE_OF_1)
+    update[inet6.IPv6].src = "2001:db8:a1::7"
+    story.replace("bu-2", update)
+    story.replace("ba-2", handover.acknowledgement(0xFFFF, "2001:db8:a1::7"))
+
+
+@variant()
+def the_home_agent_advertises_other_prefixes_first(story: Story) -> None:
+    for name in ("home-ra-1", "home-ra-2", "home-ra-3"):
+        packet = story.sent[name].packet.copy()
+        packet[inet6.ICMPv6ND_RA].payload = (
+            inet6.ICMPv6NDOptPrefixInfo(prefix="2001:db8:99::") / packet[inet6.ICMPv6NDOptSrcLLAddr]
+        )
+        story.replace(name, packet)
+    for name in ("visited1-ra-1", "visited1-ra-2"):
+        packet = story.sent[name].packet.copy()
+        packet[inet6.ICMPv6ND_RA].payload = (
+            inet6.ICMPv6NDOptPrefixInfo(prefix="2001:db8:98::") / packet[inet6.ICMPv6NDOptSrcLLAddr]
+        )
+        story.replace(name, packet)
+
+
+@variant()
+def a_visited_link_is_the_home_link_of_others(story: Story) -> None:
+    # Its router is a home agent, but not the one of this mobile node.
+    for name in ("visited1-ra-1", "visited1-ra-2"):
+        story.alter(name, inet6.ICMPv6ND_RA, H=1)
+        story.alter(name, inet6.ICMPv6NDOptPrefixInfo, R=1, prefix=f"{handover.VISITED1_PREFIX}1")
+
+
+@variant()
+def a_second_mobile_node_speaks_in_between(story: Story) -> None:
+    # Its sequence numbers, rates and time-outs are its own.
+    mac, home, care_of = "02:00:00:00:09:00", "2001:db8:1::200", "2001:db8:a1::8"
+    there = (Hop("visited1", mac, handover.AR1_VISITED), FROM_VISITED1[1])
+    back = (TO_VISITED1[0], Hop("visited1", handover.AR1_VISITED, mac))
+    story.add("agent-dad-b", 5.01, handover.neighbor_solicitation("::", home), Hop("home", HA_HOME, handover.EVERYBODY))
+    for number, time in enumerate((6.4, 7.4), start=1):
+        announcement = handover.neighbor_advertisement(HOME_AGENT, home, HA_HOME)
+        story.add(f"proxy-b-{number}", time, announcement, Hop("home", HA_HOME, handover.EVERYBODY))
+    for sequence, time in ((500, 5.0), (501, 6.4), (502, 8.0)):
+        update = handover.binding_update(sequence, care_of)
+        update[inet6.HAO].hoa = home
+        story.add(f"bu-b-{sequence}", time, update, *there)
+    for sequence, time in ((501, 6.41), (502, 8.01)):
+        answer = handover.acknowledgement(sequence, care_of)
+        answer[inet6.IPv6ExtHdrRouting].addresses = [home]
+        story.add(f"ba-b-{sequence}", time, answer, *back)
+
+
+@variant(silent=(*RETURNING, *LOSSES))
+def a_binding_expires_and_another_begins(story: Story) -> None:
+    # What runs out is as if it had never been: Duplicate Address Detection and announcements begin anew.
+    _until(story, 6.2)
+    story.alter("ba-2", inet6.MIP6MH_BA, mhtime=1)  # until 6.91
+    story.add("bu-late", 8.0, handover.binding_update(0, CARE_OF_2), *FROM_VISITED2)
+    story.drop("bu-3")
+    story.add(
+        "onto-the-home-link", 7.5, handover.data(handover.CORRESPONDENT, HOME_ADDRESS, 50), *handover.TO_HOME_LINK
+    )
+    story.add("nobody-answers", 7.6, story.sent["neighbour-asks"].packet, *story.sent["neighbour-asks"].hops)
+    story.add(
+        "dad-anew", 8.01, handover.neighbor_solicitation("::", HOME_ADDRESS), Hop("home", HA_HOME, handover.EVERYBODY)
+    )
+    for number, time in enumerate((9.04, 10.04, 11.04), start=1):
+        story.add(f"anew-{number}", time, story.sent["proxy-1"].packet, Hop("home", HA_HOME, handover.EVERYBODY))
+    story.add("ba-late", 9.05, handover.acknowledgement(0, CARE_OF_2), *TO_VISITED2)
+    story.add("home-ra-late", 14.0, story.sent["home-ra-1"].packet, Hop("home", HA_HOME, handover.EVERYBODY))

@@ -120,7 +120,7 @@ class MobileNode:
         self._movement = Movement(config.interface)
         self._registration = HomeRegistration(config)
         self._route_optimisation = RouteOptimisation(config, secrets)
-        self._correspondent = Correspondent(config.correspondent, secrets)
+        self._correspondent = Correspondent(config.correspondent, secrets, home_address=config.home_address)
         """What it is to other mobile nodes, at its home address (§8.2)."""
         self._announcements = Announcements()
         self._errors = ErrorLimit()

@@ -36,13 +36,14 @@ SEED_OCTETS = 32
 
 def engine_for(config: NodeConfig) -> Engine:
     """Make the engine of a node's role."""
+    secrets = Secrets(os.urandom(SEED_OCTETS))
     match config.role:
         case Role.HOME_AGENT if config.home_agent is not None:
-            return HomeAgent(config.home_agent)
+            return HomeAgent(config.home_agent, secrets)
         case Role.MOBILE_NODE if config.mobile_node is not None:
-            return MobileNode(config.mobile_node, Secrets(os.urandom(SEED_OCTETS)))
+            return MobileNode(config.mobile_node, secrets)
         case Role.CORRESPONDENT if config.correspondent is not None:
-            return Correspondent(config.correspondent, Secrets(os.urandom(SEED_OCTETS)))
+            return Correspondent(config.correspondent, secrets)
         case _:
             raise ConfigError(f"role {config.role} has no table")
 

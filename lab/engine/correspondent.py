@@ -1,5 +1,6 @@
 """A correspondent node, RFC 6275 §9: it answers test inits, keeps bindings, and talks straight to mobile nodes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import Any
@@ -91,8 +92,14 @@ class _Update:
 class Correspondent:
     """Serves any number of mobile nodes; no state is kept for one before its first valid Binding Update (§5.2.5)."""
 
-    def __init__(self, config: CorrespondentConfig, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        config: CorrespondentConfig,
+        secrets: Secrets,
+        has_home_registration: Callable[[IPv6Address], bool] = lambda _: False,
+    ) -> None:
         self._config = config
+        self._has_home_registration = has_home_registration
         self._nonces = Nonces(secrets)
         self._cache: BindingCache[State] = BindingCache()
         self._errors = ErrorLimit()
@@ -216,6 +223,8 @@ class Correspondent:
             replayable_until = max(replayable_until, state.replayable_until)
         elif state is not None:
             replayable_until = max(replayable_until, state.deadline)
+        if self._has_home_registration(update.home_address):
+            return self._reject(update, Status.REGISTRATION_TYPE_CHANGE_DISALLOWED)
         if care_of is None:
             return self._delete(update, replayable_until)
         if self._is_circular(update):

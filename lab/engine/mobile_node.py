@@ -14,6 +14,7 @@ from lab.engine.announcements import Announcements
 from lab.engine.binding_update_list import HomeRegistration, Outcome, Request
 from lab.engine.care_of_address import CareOfAddress, form, valid_until
 from lab.engine.config import DadMode, MobileNodeConfig
+from lab.engine.correspondent import Correspondent
 from lab.engine.correspondent_states import EndReason
 from lab.engine.io import (
     AddAddress,
@@ -23,6 +24,7 @@ from lab.engine.io import (
     Effect,
     ForgetRouter,
     Input,
+    InstallBinding,
     InstallReverseTunnel,
     InstallRouteOptimisation,
     Instant,
@@ -44,13 +46,7 @@ from lab.engine.io import (
     Used,
     UseRouter,
 )
-from lab.engine.mobility_header import (
-    ErrorLimit,
-    answer_malformed,
-    answer_unbound_home_address,
-    answer_unknown_type,
-    drop,
-)
+from lab.engine.mobility_header import ErrorLimit, answer_malformed, answer_unknown_type, drop
 from lab.engine.movement import Movement, Router, router_of
 from lab.engine.neighbor_discovery import HOP_LIMIT, announcement, answer
 from lab.engine.route_optimisation import RouteOptimisation
@@ -58,6 +54,7 @@ from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.events import CareOfAddressFormed, CareOfAddressLost, MovementDetected, ReturnedHome
 from lab.wire.addresses import interface_identifier, solicited_node
 from lab.wire.icmpv6 import (
+    DestinationUnreachable,
     Icmpv6Message,
     NeighborAdvertisement,
     NeighborSolicitation,
@@ -123,6 +120,8 @@ class MobileNode:
         self._movement = Movement(config.interface)
         self._registration = HomeRegistration(config)
         self._route_optimisation = RouteOptimisation(config, secrets)
+        self._correspondent = Correspondent(config.correspondent, secrets)
+        """What it is to other mobile nodes, at its home address (§8.2)."""
         self._announcements = Announcements()
         self._errors = ErrorLimit()
         self._left_behind: list[CareOfAddress] = []
@@ -151,6 +150,8 @@ class MobileNode:
                 return self._on_duplicate(address, now)
             case PeerHeard(home_address=home_address, peer=peer):
                 return self._route_optimisation.heard(home_address, peer, now)
+            case Used(peer=None) | Refused(effect=InstallBinding()):
+                return self._correspondent.handle(happened, now)
             case Used(home_address=home_address, peer=peer, used=used):
                 return self._route_optimisation.used(home_address, peer, used, now)
             case Refused(effect=InstallRouteOptimisation(peer=peer)):
@@ -177,7 +178,7 @@ class MobileNode:
 
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
-        due = [self._movement.deadline(), self._announcements.deadline()]
+        due = [self._movement.deadline(), self._announcements.deadline(), self._correspondent.deadline()]
         if self._movement.settled:
             due += [self._registration.deadline(), self._route_optimisation.deadline()]
         if isinstance(self._place, Away) and self._place.care_of.valid_until != float("inf"):
@@ -185,9 +186,9 @@ class MobileNode:
         return min((instant for instant in due if instant is not None), default=None)
 
     def snapshot(self, now: Instant) -> list[dict[str, Any]]:
-        """List the Binding Update List, the home agent's entry first.
+        """List the Binding Update List, the home agent's entry first, and the binding cache.
 
-        That has the place too: unattached, settling, athome, returning, away.
+        The first entry has the place too: unattached, settling, athome, returning, away.
         """
         care_of = self._registration.care_of_address
         return [
@@ -201,6 +202,7 @@ class MobileNode:
                 "place": type(self._place).__name__.lower(),
             },
             *self._route_optimisation.snapshot(now),
+            *self._correspondent.snapshot(now),
         ]
 
     # What arrives
@@ -233,13 +235,16 @@ class MobileNode:
     def _for_correspondent(self, received: Received, now: Instant) -> list[Effect]:
         """Take what other mobile nodes ask of this one, and what comes by their Home Address options (§9)."""
         packet = received.packet
-        if isinstance(packet.payload, MobilityMessage):
-            return [drop(packet, "unsupported-message", type(packet.payload).__name__)]
-        return answer_unbound_home_address(received, self._errors, now)
+        is_message = isinstance(packet.payload, MobilityMessage)
+        if is_message and (packet.routed_home_address or packet.destination) != self._config.home_address:
+            return [drop(packet, "not-for-home-address", type(packet.payload).__name__)]
+        return self._correspondent.handle(received, now)
 
     def _on_icmpv6(self, received: Received, message: Icmpv6Message, now: Instant) -> list[Effect]:
         if isinstance(message, ParameterProblem):  # on any interface: perhaps through the tunnel
             return self._route_optimisation.parameter_problem(received.packet, message, now)
+        if isinstance(message, DestinationUnreachable):
+            return self._correspondent.handle(received, now)
         if received.interface != self._config.interface:
             return []
         match message:
@@ -527,4 +532,5 @@ class MobileNode:
                 pass
         if self._movement.settled:  # else nobody knows by which router, and from which address, to register
             effects += self._registration.advance(now) + self._route_optimisation.advance(now)
-        return effects + self._announcements.advance(now)
+        effects += self._announcements.advance(now)
+        return effects + self._correspondent.handle(DeadlineReached(), now)

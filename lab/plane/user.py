@@ -196,8 +196,10 @@ class UserPlane:
             if home_address.packed not in self._towards:
                 self._netlink.add_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
         _exchange(self._towards, home_address, tunnel)
+        self._paths.serve(home_address, effect.care_of_address)
 
     def _remove(self, home_address: IPv6Address) -> None:
+        self._paths.end_service(home_address)
         tunnel = self._towards.pop(home_address.packed, None)
         if tunnel is not None:
             tunnel.outlet.close()
@@ -275,7 +277,7 @@ class UserPlane:
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
-        if packet[_NEXT_HEADER] != _MOBILITY_HEADER and self._paths.hear(home_address, peer):
+        if packet[_NEXT_HEADER] not in _WITH_MOBILITY and self._paths.hear(home_address, peer):
             self._heard(IPv6Address(home_address), IPv6Address(peer))
 
     def _count_failure(self, error: OSError) -> None:

@@ -346,7 +346,7 @@ def test_wrong_care_of_tests_are_ignored(fields: dict[str, Any]) -> None:
     [
         (PEER, VISITED1.care_of(), {}, "unexpected-home-test"),
         (PEER, HOME, {"routed_home_address": HOME}, "unexpected-home-test"),
-        (PEER, HOME, {"home_address": OTHER}, "unsupported-message"),
+        (PEER, HOME, {"home_address": OTHER}, "unexpected-message"),
     ],
 )
 def test_home_tests_by_other_ways(

@@ -103,7 +103,8 @@ class Simulation:
             home_agent=AGENT,
             lifetime=lifetime,
         )
-        self.agent, self.mobile = Node(HomeAgent(agent)), Node(MobileNode(mobile, Secrets(b"simulation")))
+        secrets = Secrets(b"simulation")
+        self.agent, self.mobile = Node(HomeAgent(agent, secrets)), Node(MobileNode(mobile, secrets))
         for node, mac, name in ((self.agent, ROUTER_MACS["home"], "ha-eth0"), (self.mobile, MOBILE_MAC, "mn-eth0")):
             self.feed(node, Started())
             self.feed(node, _link_up(name, mac))

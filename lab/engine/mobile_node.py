@@ -15,7 +15,7 @@ from lab.engine.binding_update_list import HomeRegistration, Outcome, Request
 from lab.engine.care_of_address import CareOfAddress, form, valid_until
 from lab.engine.config import DadMode, MobileNodeConfig
 from lab.engine.correspondent import Correspondent
-from lab.engine.correspondent_registration import EndReason
+from lab.engine.correspondent_states import EndReason
 from lab.engine.io import (
     AddAddress,
     DadFailed,

@@ -96,6 +96,10 @@ class _Update:
         return self.home_address if self.ends else self.care_of_address
 
 
+def _serves_nobody(_home_address: IPv6Address) -> bool:
+    return False
+
+
 class Correspondent:
     """Serves any number of mobile nodes; no state is kept for one before its first valid Binding Update (§5.2.5).
 
@@ -109,7 +113,7 @@ class Correspondent:
         secrets: Secrets,
         *,
         home_address: IPv6Address | None = None,
-        has_home_registration: Callable[[IPv6Address], bool] = lambda _: False,
+        has_home_registration: Callable[[IPv6Address], bool] = _serves_nobody,
     ) -> None:
         self._config = config
         self._home_address = home_address

@@ -51,7 +51,7 @@ _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
 _MOBILITY_HEADER = 135
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
 """First headers behind which something of RFC 6275 may be."""
-_INFORMATION = 128
+_INFORMATION = bytes((128,))
 """ICMPv6 types from here on are no errors."""
 _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_MTU = 23, 2, 24
 
@@ -279,9 +279,9 @@ class UserPlane:
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
-        is_error = packet[_NEXT_HEADER] == ICMPV6 and len(packet) > HEADER_OCTETS and packet[HEADER_OCTETS] < _INFORMATION
-        if is_error or packet[_NEXT_HEADER] in _WITH_MOBILITY:
-            return  # nobody talks to whoever says that something is wrong (§11.3.3)
+        kind = packet[_NEXT_HEADER]
+        if kind in _WITH_MOBILITY or (kind == ICMPV6 and packet[HEADER_OCTETS : HEADER_OCTETS + 1] < _INFORMATION):
+            return  # that somebody tells of an error is no conversation (§11.3.3)
         if self._paths.hear(home_address, peer):
             self._heard(IPv6Address(home_address), IPv6Address(peer))
 

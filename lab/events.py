@@ -400,11 +400,13 @@ class Record:
         """Read a line that `to_json` wrote; raises ValueError on any other."""
         try:
             data = json.loads(line)
+            if data["v"] != SCHEMA_VERSION:
+                raise ValueError(f"version {data['v']!r} instead of {SCHEMA_VERSION}")
             kind = EVENTS[data["event"]]
             hints = get_type_hints(kind)
             fields = {f.name: _restore(hints[f.name], data[f.name]) for f in dataclasses.fields(kind)}
             return cls(time=float(data["time"]), node=str(data["node"]), event=kind(**fields))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a journal record: {line[:120]!r} ({error!r})") from error
 
 
@@ -414,9 +416,11 @@ def _restore(kind: Any, value: Any) -> Any:
         if value is None:
             return None
         kind = next(option for option in get_args(kind) if option is not NoneType)
-    if kind in (IPv6Address, IPv6Network) or (isinstance(kind, type) and issubclass(kind, StrEnum)):
-        return kind(value)
-    return value
+    as_text = kind in (IPv6Address, IPv6Network) or issubclass(kind, StrEnum)
+    written = (int, float) if kind is float else str if as_text else kind
+    if not isinstance(value, written) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return kind(value) if as_text else value
 
 
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}

@@ -47,8 +47,8 @@ def measure(quick: bool) -> Benchmark:
             row("move told by the link layer", "by Router Advertisements alone", times[ADVERTISED], times[HINTED]),
         ],
         parts_us={
-            f"move, {outage} without carrier": _medians(found[MOVED]),
-            "move told by the link layer": _medians(found[HINTED]),
+            f"move, {outage} without carrier": medians(found[MOVED]),
+            "move told by the link layer": medians(found[HINTED]),
         },
     )
 
@@ -101,6 +101,6 @@ def _move(network: Network, to: str, how: str = MOVED, *, replug: bool = False) 
     time.sleep(PAUSE)
 
 
-def _medians(found: list[Handover]) -> dict[str, float]:
+def medians(found: list[Handover]) -> dict[str, float]:
     """Give the median of each part of the breakdown, in microseconds."""
     return {part: median(handover.breakdown[part] for handover in found) * 1000 for part in found[0].breakdown}

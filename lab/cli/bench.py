@@ -18,7 +18,7 @@ EXAMPLES = """examples:
   mip6lab bench codec --quick
   mip6lab bench bringup handover --json bench.json
 """
-NEED_ROOT = {"bringup", "handover"}
+NEED_ROOT = {"bringup", "handover", "route_optimisation"}
 NOT_BENCHMARKS = {"measure"}
 
 

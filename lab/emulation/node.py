@@ -227,7 +227,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             journal="-",
             control=str(self.control_path),
             table=role.table,
-            options=self._daemon_options(),
+            options=self._daemon_options() | self.spec.options,
         )
         config.write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "lab.cli.main", "node", "--config", str(config)]
@@ -256,6 +256,8 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "home_agent": str(self.topology.node_specs[spec.home_agent].address),
                     "lifetime": settings.lifetime,
                     "dad": settings.dad.value,
+                    "route_optimisation": settings.ro,
+                    "binding_lifetime": settings.ro_lifetime,
                 }
             case _:
                 return {"address": str(spec.address)}

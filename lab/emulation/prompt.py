@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mininet.cli import CLI
+from mininet.log import output
 
 from lab.emulation.context import Context
 from lab.emulation.mover import move
@@ -34,6 +35,17 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
                 node.wait_settled()
         except Mip6LabError as error:
             print(f"*** {error}")
+
+    def waitForNode(self, node: Any) -> None:  # noqa: N802 - Mininet's name
+        """Wait for a command on a node; from a file or a pipe, what stands behind it is not its input."""
+        if self.isatty():
+            super().waitForNode(node)
+            return
+        while node.waiting:
+            try:
+                output(node.monitor())
+            except KeyboardInterrupt:
+                node.sendInt()
 
     def do_move(self, line: str) -> None:
         """Move a mobile node to a link: move NODE LINK [--no-carrier-loss].
@@ -67,14 +79,14 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
             print(f"*** {error}; usage: {usage}")
 
     def _move(self, words: Sequence[str]) -> None:
-        silent = "--no-carrier-loss" in words
+        settings = self._context().settings
+        silent = settings.hint or "--no-carrier-loss" in words
         names = [word for word in words if word != "--no-carrier-loss"]
         if len(names) != 2:
             raise ValueError("a node and a link are needed")
         node, link = self._node(names[0]), self.mn.nameToNode.get(names[1])
         if not isinstance(link, LabBridge):
             raise TopologyError(f"no link {names[1]}; links: {', '.join(node.topology.link_specs)}")
-        settings = node.context.settings
         move(node, link, outage=None if silent else settings.outage, hint=silent)
 
     def _bindings(self, words: Sequence[str]) -> None:
@@ -90,14 +102,15 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
                 print("  " + "  ".join(f"{key}={value}" for key, value in entry.items()))
 
     def _events(self, words: Sequence[str]) -> None:
-        count = int(words[-1]) if words and words[-1].isdigit() else SHOWN_EVENTS
-        names = [word for word in words if not word.isdigit()]
-        if len(names) > 1:
-            raise ValueError("one node at most")
+        counts = [int(word) for word in words if word.isdecimal()] or [SHOWN_EVENTS]
+        names = [word for word in words if not word.isdecimal()]
+        if len(names) > 1 or len(counts) > 1:
+            raise ValueError("one node and one number at most")
         records = self._context().collector.records()
         start = records[0].time if records else 0.0
         chosen = [record for record in records if not names or record.node == self._node(names[0]).name]
-        for line in list(timeline(chosen, start))[-count:]:
+        lines = list(timeline(chosen, start))
+        for line in lines[max(len(lines) - counts[0], 0) :]:
             print(f"{line.time:9.3f}  {line.node:<5} {line.text}  {line.section}")
 
     def _nodes(self) -> list[LabNode]:

@@ -1,5 +1,6 @@
 """A correspondent node, RFC 6275 §9: it answers test inits, keeps bindings, and talks straight to mobile nodes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import Any
@@ -95,15 +96,28 @@ class _Update:
         return self.home_address if self.ends else self.care_of_address
 
 
+def _serves_nobody(_home_address: IPv6Address) -> bool:
+    return False
+
+
 class Correspondent:
     """Serves any number of mobile nodes; no state is kept for one before its first valid Binding Update (§5.2.5).
 
     `home_address` is that of a correspondent that is mobile itself: only then type 2 routing headers are its business.
+    `has_home_registration` tells which home addresses it serves as a home agent.
     """
 
-    def __init__(self, config: CorrespondentConfig, secrets: Secrets, home_address: IPv6Address | None = None) -> None:
+    def __init__(
+        self,
+        config: CorrespondentConfig,
+        secrets: Secrets,
+        *,
+        home_address: IPv6Address | None = None,
+        has_home_registration: Callable[[IPv6Address], bool] = _serves_nobody,
+    ) -> None:
         self._config = config
         self._home_address = home_address
+        self._has_home_registration = has_home_registration
         self._nonces = Nonces(secrets)
         self._cache: BindingCache[State] = BindingCache()
         self._errors = ErrorLimit()
@@ -231,6 +245,8 @@ class Correspondent:
             replayable_until = max(replayable_until, state.replayable_until)
         elif state is not None:
             replayable_until = max(replayable_until, state.deadline)
+        if self._has_home_registration(update.home_address):
+            return self._reject(update, Status.REGISTRATION_TYPE_CHANGE_DISALLOWED)
         if care_of is None:
             return self._delete(update, replayable_until)
         if self._is_circular(update):

@@ -55,10 +55,13 @@ def load(directory: Path) -> Result:
     """Read the `result.json` of a folder; raises `ConfigError`."""
     path = directory / "result.json"
     try:
-        return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
+        result = _ADAPTER.validate_json(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; is {directory} the folder of a run?") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path}: {where}: {first['msg']}") from error
+        raise ConfigError(": ".join(part for part in (str(path), where, first["msg"]) if part)) from error
+    if result.schema != SCHEMA_VERSION:
+        raise ConfigError(f"{path}: schema: it is of version {result.schema}; this program reads {SCHEMA_VERSION}")
+    return result

@@ -16,6 +16,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
+from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role, parse
 from lab.daemon.control import LONGEST_LINE, VERSION, Control, ask
 from lab.daemon.service import Service
@@ -233,7 +234,7 @@ def test_bindings_of_a_home_agent() -> None:
 def test_bindings_of_a_mobile_node() -> None:
     table = parse(DOCUMENT.block("toml", "[mobile_node]"), "the example of a mobile node").mobile_node
     assert table is not None
-    (entry,) = MobileNode(table).snapshot(0.0)
+    (entry,) = MobileNode(table, Secrets(b"test")).snapshot(0.0)
     _, bindings = bindings_tables()
     documented = {name(key): meaning for key, meaning in bindings.rows}
     assert [*documented] == [*entry]

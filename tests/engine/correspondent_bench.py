@@ -68,7 +68,7 @@ class Bench:
     installed: dict[IPv6Address, IPv6Address] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.node = Correspondent(self.config, Secrets(b"bench"), self.own_home_address)
+        self.node = Correspondent(self.config, Secrets(b"bench"), home_address=self.own_home_address)
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over, and carry the effects out."""

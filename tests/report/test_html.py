@@ -1,0 +1,146 @@
+"""The page of a run: whole, by itself, and harmless whatever names are in it."""
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from lab.errors import ConfigError
+from lab.events import Record
+from lab.report.html import read_events, write
+from lab.report.model import Result
+from tests.report.results import HOSTILE, hostile_records, hostile_result, records, result
+
+VOID = {"meta", "br"}
+
+
+class Page(HTMLParser):
+    """A page taken apart: its elements, their attributes, its text; open elements must be closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def attribute(self, name: str) -> list[str]:
+        """Give the values of an attribute, wherever it is."""
+        return [attributes[name] or "" for _, attributes in self.elements if name in attributes]
+
+
+def page(tmp_path: Path, shown: Result, listed: list[Record]) -> Page:
+    return Page(write(tmp_path, shown, listed).read_text(encoding="utf-8"))
+
+
+def test_the_page_tells_what_was_found(tmp_path: Path) -> None:
+    seen = page(tmp_path, result(), records())
+    for text in (
+        "handover",
+        "TwoVisitedLinks",
+        "All 1 checks that apply hold",
+        "15.0 ms",
+        "visited1",
+        "a check",
+        "home:7",
+    ):
+        assert text in seen.text
+    assert "mip6lab run handover --seed 7 --set dad=optimistic" in seen.text
+    assert seen.attribute("href") == [
+        "./captures/home.pcapng",
+        "./streams/cn-mn.csv",
+        "events.jsonl",
+        "result.json",
+    ]
+
+
+@pytest.mark.parametrize("ok", [True, False])
+def test_the_verdict_is_said_first(tmp_path: Path, ok: bool) -> None:
+    shown = result() if ok else replace(result(), ok=False, error="the daemon of mn ended")
+    assert ("the daemon of mn ended" in page(tmp_path, shown, []).text) is not ok
+
+
+def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
+    empty = replace(result(), checks=[], handovers=[], captures={}, streams={}, settings={}, versions={})
+    assert "Handovers" in page(tmp_path, empty, []).text
+
+
+def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
+    for shown, listed in ((result(), records()), (hostile_result(), hostile_records())):
+        text = write(tmp_path, shown, listed).read_text(encoding="utf-8")
+        seen = Page(text)
+        assert {tag for tag, _ in seen.elements} & {
+            "script",
+            "link",
+            "img",
+            "iframe",
+            "object",
+            "embed",
+            "base",
+        } == set()
+        assert seen.attribute("src") == []
+        assert not re.search(r"url\(|@import", text)
+        for target in seen.attribute("href"):
+            assert re.match(r"\./[A-Za-z0-9%/._-]*$|[a-z.]+$", target), target
+
+
+def test_hostile_names_are_shown_and_do_nothing(tmp_path: Path) -> None:
+    harmless = page(tmp_path, result(), records())
+    seen = page(tmp_path, hostile_result(), hostile_records())
+    assert {tag for tag, _ in seen.elements} <= {tag for tag, _ in harmless.elements}
+    names = {name for _, attributes in seen.elements for name in attributes}
+    assert names <= {name for _, attributes in harmless.elements for name in attributes}
+    assert seen.text.count(HOSTILE) >= 15
+    for style in seen.attribute("style"):
+        assert re.fullmatch(r"width: [\d.]+%|flex: [\d.]+ 0 0", style)
+
+
+def test_times_are_those_since_the_first_step(tmp_path: Path) -> None:
+    seen = page(tmp_path, result(), hostile_records())
+    assert "0.0000" in seen.text
+    assert "2026-" in seen.text
+
+
+# Reading what a run left
+
+
+def test_records_are_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(record.to_json() + "\n" for record in records()), encoding="utf-8")
+    assert read_events(tmp_path) == records()
+
+
+@pytest.mark.parametrize(
+    ("octets", "said"),
+    [
+        (b"\xff\n", "events.jsonl: cannot be read: "),
+        (b"{}\n", "events.jsonl:1: not a journal record"),
+        (records()[0].to_json().encode() + b"\n\n", "events.jsonl:2: not a journal record"),
+        (records()[0].to_json().encode()[:-3], "events.jsonl:1: not a journal record"),
+    ],
+    ids=["no text", "another line", "empty line", "cut off"],
+)
+def test_a_broken_journal_is_named_with_its_line(tmp_path: Path, octets: bytes, said: str) -> None:
+    (tmp_path / "events.jsonl").write_bytes(octets)
+    with pytest.raises(ConfigError, match=said):
+        read_events(tmp_path)
+
+
+def test_a_journal_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"^{tmp_path}/events.jsonl: cannot be read: No such file"):
+        read_events(tmp_path)

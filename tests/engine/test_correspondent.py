@@ -1,6 +1,7 @@
 """What a correspondent answers, keeps and refuses, state by state (RFC 6275 §9)."""
 
 import pickle
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 
 import pytest
@@ -284,6 +285,31 @@ def test_a_sequence_number_is_kept_as_long_as_the_newest_nonces_are_good() -> No
     assert status(bench.take(captured)) == Status.EXPIRED_NONCES
     bench.pass_time(240.0)
     assert bench.states() == {}
+
+
+@pytest.mark.rfc6275("5.2.8-a", "15.4.4-a")
+def test_nor_does_a_binding_after_the_deletion_shorten_it() -> None:
+    bench = Bench()
+    early = bench.tokens()
+    bench.now += 100.0
+    late = bench.tokens()
+    captured = bench.update(5, tokens=late)
+    bench.take(captured)
+    bench.take(bench.update(6, tokens=late, lifetime=0))
+    bench.take(bench.update(7, tokens=early, lifetime=4))
+    bench.pass_time(140.0)
+    assert status(bench.take(captured)) == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
+
+
+@pytest.mark.rfc6275("9.5.1-d")
+def test_nonce_indices_come_once() -> None:
+    """Twice they would leave open which of them count."""
+    bench = Bench()
+    packet = bench.update(1).packet
+    message = packet.payload
+    assert isinstance(message, BindingUpdate)
+    doubled = replace(message, options=(message.options[0], *message.options))
+    assert refused(bench, arrived(replace(packet, payload=doubled))) == "unauthorized-binding-update"
 
 
 @pytest.mark.rfc6275("9.5.1-f")

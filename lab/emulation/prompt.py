@@ -82,14 +82,14 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
             print(f"*** {error}; usage: {usage}")
 
     def _move(self, words: Sequence[str]) -> None:
-        silent = "--no-carrier-loss" in words
+        settings = self._context().settings
+        silent = settings.hint or "--no-carrier-loss" in words
         names = [word for word in words if word != "--no-carrier-loss"]
         if len(names) != 2:
             raise ValueError("a node and a link are needed")
         node, link = self._node(names[0]), self.mn.nameToNode.get(names[1])
         if not isinstance(link, LabBridge):
             raise TopologyError(f"no link {names[1]}; links: {', '.join(node.topology.link_specs)}")
-        settings = node.context.settings
         move(node, link, outage=None if silent else settings.outage, hint=silent)
 
     def _bindings(self, words: Sequence[str]) -> None:

@@ -8,7 +8,6 @@ from typing import Generic, Protocol, TypeVar
 
 from lab.engine.io import Instant
 
-
 SPARE = 64
 """Outdated deadlines that may be kept whatever the number of bindings."""
 

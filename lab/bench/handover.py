@@ -58,7 +58,7 @@ def _play(moves: int) -> dict[str, list[Handover]]:
         tempfile.TemporaryDirectory(prefix="mip6lab-bench-") as folder,
         Network(
             find_topology("two_visited_links"),
-            settings=Settings(outage=OUTAGE),
+            settings=Settings(outage=OUTAGE, ro=False),
             directory=Path(folder),
             captures=False,  # they would compete for the processors
         ) as network,

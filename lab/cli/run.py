@@ -19,12 +19,13 @@ from lab.verify.check import Verdict
 
 EXAMPLES = """examples:
   mip6lab run handover
+  mip6lab run route-optimisation ro-return-home    several, one after the other
   mip6lab run handover --set dad=standard          see what ordinary Duplicate Address Detection costs
-  mip6lab run handover --set outage=0.5 --repeat 3
+  mip6lab run handover --set ro=on                 the same moves with a direct path to the correspondent
+  mip6lab run ro-handover --set outage=0.5 --repeat 3
   mip6lab run handover --json > result.json
   mip6lab run my_lab.py                            all scenarios of a file of your own
 """
-SCENARIO_HELP = "a name, see `mip6lab list`, or FILE.py or FILE.py:NAME for scenarios of your own"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,8 @@
 """The Binding Update List entry of one correspondent, RFC 6275 §11.1, §11.6 and §11.7.2 to §11.7.4."""
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from ipaddress import IPv6Address
-from typing import Any, TypeAlias
+from typing import Any
 
 from lab.auth.return_routability import binding_management_key
 from lab.auth.secrets import Secrets
@@ -16,6 +15,21 @@ from lab.constants import (
 )
 from lab.engine.authorization import is_signed, sign
 from lab.engine.config import MobileNodeConfig
+from lab.engine.correspondent_states import (
+    Binding,
+    Bound,
+    Deleting,
+    EndReason,
+    Expiring,
+    Over,
+    Resting,
+    State,
+    Testing,
+    Update,
+    Updating,
+    binding_of,
+    update_of,
+)
 from lab.engine.io import (
     AskUse,
     Effect,
@@ -27,7 +41,7 @@ from lab.engine.io import (
     Send,
 )
 from lab.engine.mobility_header import drop
-from lab.engine.return_routability import RoutabilityTest
+from lab.engine.return_routability import ReturnRoutability
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.sequence import following
 from lab.engine.whereabouts import Abroad, OnHomeLink, Whereabouts
@@ -44,9 +58,7 @@ from lab.wire.mobility import (
     BindingUpdate,
     BindingUpdateFlag,
     CareOfTest,
-    CareOfTestInit,
     HomeTest,
-    HomeTestInit,
 )
 from lab.wire.options import NonceIndices
 from lab.wire.packet import Packet, mobility_packet
@@ -57,106 +69,7 @@ REST = 300.0
 """Seconds without a new attempt after route optimisation with a peer failed (§11.7.2, §11.3.5)."""
 RESTART_INTERVAL = 10.0
 """Binding Errors are not authenticated: they make the tests begin anew once in so many seconds (§11.3.6)."""
-FIRST_TIMEOUT = INITIAL_BINDACK_TIMEOUT
 EXPIRED_NONCES = (Status.EXPIRED_HOME_NONCE_INDEX, Status.EXPIRED_CARE_OF_NONCE_INDEX, Status.EXPIRED_NONCES)
-
-
-class EndReason(StrEnum):
-    """Why packets to a peer go through the home agent again, or from home."""
-
-    MOVED = "moved"
-    CARE_OF_ADDRESS_LOST = "care-of address lost"
-    UNUSED = "unused"
-    EXPIRED = "expired"
-    NO_ANSWER = "no answer"
-    REFUSED = "refused"
-    UNKNOWN_BINDING = "unknown binding"
-    UNABLE = "peer unable"
-    NOT_INSTALLED = "not installed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """What the peer acknowledged: packets take the direct path."""
-
-    care_of_address: IPv6Address
-    expires: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Update:
-    """A Binding Update that awaits its acknowledgement."""
-
-    sequence: int
-    care_of_address: IPv6Address
-    lifetime: int
-    key: bytes
-    indices: NonceIndices
-    sent: Instant
-    attempt: int
-    timeout: float
-
-    @property
-    def deadline(self) -> Instant:
-        """When it is to be sent again, or given up."""
-        return self.sent + self.timeout
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Testing:
-    """A binding is wanted; something is missing: a token, an address, the home registration, or leave to send."""
-
-    binding: Binding | None = None
-    """The one to be renewed."""
-    resume: Instant | None = None
-    """When MAX_UPDATE_RATE lets the Binding Update go (§11.8)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Updating:
-    """A Binding Update is on its way."""
-
-    binding: Binding | None
-    update: Update
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """The peer has the binding; at `refresh` its use is asked for."""
-
-    binding: Binding
-    refresh: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expiring:
-    """Unless it turns out to be in use, the binding runs out."""
-
-    binding: Binding
-    unused: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deleting:
-    """At home; the peer may still hold a binding, which is to be deleted."""
-
-    update: Update | None = None
-    resume: Instant | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resting:
-    """Nothing is tried with the peer for a while."""
-
-    until: Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Over:
-    """Nothing is left to be known."""
-
-
-State: TypeAlias = Testing | Updating | Bound | Expiring | Deleting | Resting | Over
 
 
 class CorrespondentRegistration:
@@ -177,8 +90,7 @@ class CorrespondentRegistration:
         self._may_exist_until: Instant = float("-inf")
         self._failures = 0
         self._restarted: Instant = float("-inf")
-        self._home_test = RoutabilityTest(HomeTestInit, peer, secrets, limit)
-        self._care_of_test = RoutabilityTest(CareOfTestInit, peer, secrets, limit)
+        self._tests = ReturnRoutability(config.home_address, peer, secrets, limit)
 
     @property
     def sequence(self) -> int:
@@ -196,7 +108,7 @@ class CorrespondentRegistration:
 
     def snapshot(self, now: Instant) -> dict[str, Any]:
         """Describe the entry; the state is testing, updating, bound, expiring, deleting or resting."""
-        binding, update = self._binding, self._update
+        binding, update = binding_of(self._state), update_of(self._state)
         care_of = update.care_of_address if update is not None else None if binding is None else binding.care_of_address
         return {
             "peer": str(self._peer),
@@ -205,27 +117,28 @@ class CorrespondentRegistration:
             "state": type(self._state).__name__.lower(),
             "sequence": self._sequence,
             "remaining": 0.0 if binding is None else round(max(binding.expires - now, 0.0), 3),
-            "home_token_age": _rounded(self._home_test.age(now)),
-            "care_of_token_age": _rounded(self._care_of_test.age(now)),
+            "home_token_age": _rounded(self._tests.home.age(now)),
+            "care_of_token_age": _rounded(self._tests.care_of.age(now)),
         }
 
     # Where the mobile node is
 
-    def proceed(self, where: Whereabouts, now: Instant) -> list[Effect]:
+    def proceed(
+        self, where: Whereabouts, now: Instant, attempt: int = 1, timeout: float = INITIAL_BINDACK_TIMEOUT
+    ) -> list[Effect]:
         """Do what can be done next towards the binding, or towards its end."""
         match self._state, where:
             case Testing(binding=binding), Abroad():
-                return self._prepare(binding, where, now)
+                return self._prepare(binding, where, attempt, timeout, now)
             case Deleting(update=None), OnHomeLink():
-                return self._delete(now)
+                return self._delete(attempt, timeout, now)
             case _:
                 return []
 
     def leave(self, reason: EndReason, now: Instant) -> list[Effect]:
         """Give the care-of address up, or the home link: packets take the tunnel until all is done anew."""
         effects = self._close(reason)
-        self._home_test.withdraw()  # the answer would go where the mobile node is not any more
-        self._care_of_test.withdraw()
+        self._tests.withdraw()  # the answers would go where the mobile node is not any more
         if not isinstance(self._state, Resting) or self.may_exist(now):  # §11.7.2: every peer is told of a move
             self._state = Testing()
         return effects
@@ -244,7 +157,7 @@ class CorrespondentRegistration:
         self, message: HomeTest | CareOfTest, to: IPv6Address, where: Whereabouts, now: Instant
     ) -> list[Effect] | None:
         """Take a Home Test or Care-of Test that came to the right address in the right way (§11.6.2)."""
-        kind, test = ("home", self._home_test) if isinstance(message, HomeTest) else ("care-of", self._care_of_test)
+        kind, test = ("home", self._tests.home) if isinstance(message, HomeTest) else ("care-of", self._tests.care_of)
         if not test.answer(to, message):
             return None
         event = KeygenTokenReceived(
@@ -256,7 +169,7 @@ class CorrespondentRegistration:
         self, packet: Packet, acknowledgement: BindingAcknowledgement, where: Whereabouts, now: Instant
     ) -> list[Effect] | None:
         """Take a Binding Acknowledgement (§11.7.3)."""
-        update = self._update
+        update = update_of(self._state)
         addressed = packet.routed_home_address or packet.destination  # §6.4
         if update is None or packet.destination != update.care_of_address or addressed != self._home_address:
             return None
@@ -297,7 +210,7 @@ class CorrespondentRegistration:
         self._may_exist_until = now
         if isinstance(self._state, Resting):
             return []
-        self._forget_tokens()
+        self._tests.forget()
         restarted, self._restarted = self._restarted, now
         if now < restarted + RESTART_INTERVAL:
             return self.stop(EndReason.UNKNOWN_BINDING, now, rest=RESTART_INTERVAL)
@@ -307,7 +220,7 @@ class CorrespondentRegistration:
 
     def unable(self, now: Instant) -> list[Effect] | None:
         """Stop: in place of an answer came that the peer does not know mobility messages (§11.3.5, §11.3.6)."""
-        if self._update is None and not self._home_test.awaits_answer and not self._care_of_test.awaits_answer:
+        if update_of(self._state) is None and not self._tests.await_answer:
             return None
         self._may_exist_until = now
         return self.stop(EndReason.UNABLE, now)
@@ -317,7 +230,7 @@ class CorrespondentRegistration:
         if isinstance(self._state, Deleting):
             return self._end()
         effects = self._close(reason) or [self._ended(reason)]
-        self._forget_tokens()
+        self._tests.forget()
         self._state = Resting(until=now + rest)
         return effects
 
@@ -325,8 +238,8 @@ class CorrespondentRegistration:
 
     def deadline(self) -> Instant | None:
         """When anything is due."""
-        due = [self._home_test.deadline(), self._care_of_test.deadline()]
-        if (binding := self._binding) is not None:
+        due = [self._tests.deadline()]
+        if (binding := binding_of(self._state)) is not None:
             due.append(binding.expires)
         match self._state:
             case Testing(resume=resume):
@@ -339,7 +252,7 @@ class CorrespondentRegistration:
                 due.append(until)
             case _:
                 pass
-        if (update := self._update) is not None:
+        if (update := update_of(self._state)) is not None:
             due.append(update.deadline)
         return min((instant for instant in due if instant is not None), default=None)
 
@@ -380,31 +293,22 @@ class CorrespondentRegistration:
                 return []
 
     def _advance_tests(self, where: Whereabouts, now: Instant) -> list[Effect]:
-        effects: list[Effect] = []
         if isinstance(where, Abroad) and not where.is_registered(now):
-            self._home_test.withdraw()  # nothing comes through the tunnel; the test begins anew when it is back
-        for test in (self._home_test, self._care_of_test):
-            due = test.deadline()
-            if due is None or due > now:
-                continue
-            if test.is_exhausted:
-                return effects + self.stop(EndReason.NO_ANSWER, now)
-            effects += test.advance(now)
-        return effects
+            self._tests.home.withdraw()  # nothing comes through the tunnel; the test begins anew when it is back
+        effects = self._tests.advance(now)
+        return self.stop(EndReason.NO_ANSWER, now) if effects is None else effects
 
     # Binding Updates
 
     def _prepare(
-        self, binding: Binding | None, where: Abroad, now: Instant, attempt: int = 1, timeout: float = FIRST_TIMEOUT
+        self, binding: Binding | None, where: Abroad, attempt: int, timeout: float, now: Instant
     ) -> list[Effect]:
         """Ask for the tokens that are missing; with both, send a Binding Update (§11.7.2)."""
-        effects: list[Effect] = []
         care_of_address = where.care_of_address
-        if where.is_registered(now):  # §11.7.1: the home agent first, or the answer would go where we were
-            effects += self._home_test.begin(self._home_address, now, tunnelled=True)
-        effects += self._care_of_test.begin(care_of_address, now, tunnelled=False)
-        home_token = self._home_test.token(self._home_address, now)
-        care_of_token = self._care_of_test.token(care_of_address, now)
+        # §11.7.1: the home agent first, or the answer would go where we were
+        effects = self._tests.begin_home(now, tunnelled=True) if where.is_registered(now) else []
+        effects += self._tests.begin_care_of(care_of_address, now)
+        home_token, care_of_token = self._tests.tokens(care_of_address, now)
         lifetime = where.lifetime(self._asked_lifetime, now)
         if home_token is None or care_of_token is None or lifetime == 0 or self._waits(binding, lifetime, where):
             return effects
@@ -412,14 +316,15 @@ class CorrespondentRegistration:
         if wait is not None:
             self._state = Testing(binding=binding, resume=wait)
             return effects
-        update = self._number(
+        update = Update(
+            sequence=following(self._sequence),
             care_of_address=care_of_address,
             lifetime=lifetime,
             key=binding_management_key(home_token.value, care_of_token.value),
             indices=NonceIndices(home=home_token.nonce_index, care_of=care_of_token.nonce_index),
             attempt=attempt,
             timeout=timeout,
-            now=now,
+            sent=now,
         )
         self._state = Updating(binding=binding, update=update)
         self._may_exist_until = max(self._may_exist_until, now + lifetime)
@@ -429,54 +334,33 @@ class CorrespondentRegistration:
         """Tell whether the home registration cuts the lifetime short and will itself be renewed in time."""
         if binding is None or where.renewal is None or lifetime >= self._asked_lifetime:
             return False
-        return where.renewal + FIRST_TIMEOUT < binding.expires
+        return where.renewal + INITIAL_BINDACK_TIMEOUT < binding.expires
 
-    def _delete(self, now: Instant, attempt: int = 1, timeout: float = FIRST_TIMEOUT) -> list[Effect]:
+    def _delete(self, attempt: int, timeout: float, now: Instant) -> list[Effect]:
         """Delete the binding by the home token alone (§5.2.6, §11.7.2)."""
-        token = self._home_test.token(self._home_address, now)
+        token, _ = self._tests.tokens(self._home_address, now)
         if token is None:
             self._state = Deleting()
-            return self._home_test.begin(self._home_address, now, tunnelled=False)
+            return self._tests.begin_home(now, tunnelled=False)
         wait = self._limit.take(self._peer, BindingUpdate.MH_TYPE, now)
         if wait is not None:
             self._state = Deleting(resume=wait)
             return []
-        update = self._number(
+        update = Update(
+            sequence=following(self._sequence),
             care_of_address=self._home_address,  # §6.2.7: what stands for it in the authenticator
             lifetime=0,
             key=binding_management_key(token.value),
-            indices=NonceIndices(home=token.nonce_index, care_of=self._care_of_test.nonce_index),
+            indices=NonceIndices(home=token.nonce_index, care_of=self._tests.care_of.nonce_index),
             attempt=attempt,
             timeout=timeout,
-            now=now,
+            sent=now,
         )
         self._state = Deleting(update=update)
         return self._send(update)
 
-    def _number(
-        self,
-        *,
-        care_of_address: IPv6Address,
-        lifetime: int,
-        key: bytes,
-        indices: NonceIndices,
-        attempt: int,
-        timeout: float,
-        now: Instant,
-    ) -> Update:
-        self._sequence = following(self._sequence)
-        return Update(
-            sequence=self._sequence,
-            care_of_address=care_of_address,
-            lifetime=lifetime,
-            key=key,
-            indices=indices,
-            sent=now,
-            attempt=attempt,
-            timeout=timeout,
-        )
-
     def _send(self, update: Update) -> list[Effect]:
+        self._sequence = update.sequence
         message = BindingUpdate(
             sequence=update.sequence,
             flags=BindingUpdateFlag.ACKNOWLEDGE,
@@ -494,10 +378,8 @@ class CorrespondentRegistration:
             lifetime=update.lifetime,
             attempt=update.attempt,
         )
-        return [
-            Send(packet=sign(packet, update.key, update.care_of_address, self._peer)),
-            Report(event=event),
-        ]
+        signed = sign(packet, update.key, update.care_of_address, self._peer)
+        return [Send(packet=signed), Report(event=event)]
 
     def _send_again(self, update: Update, where: Whereabouts, now: Instant) -> list[Effect]:
         """Send a Binding Update that was not acknowledged again, under a new sequence number (§11.8)."""
@@ -505,15 +387,11 @@ class CorrespondentRegistration:
             return self.stop(EndReason.NO_ANSWER, now)
         attempt, timeout = update.attempt + 1, min(2 * update.timeout, MAX_BINDACK_TIMEOUT)
         self._without_update()
-        match self._state, where:
-            case Testing(binding=binding), Abroad():  # perhaps a token has become too old
-                return self._prepare(binding, where, now, attempt, timeout)
-            case _:
-                return self._delete(now, attempt, timeout)
+        return self.proceed(where, now, attempt, timeout)  # asks first where a token has become too old meanwhile
 
     def _without_update(self) -> None:
         """Await no acknowledgement any more, but want the same."""
-        self._state = Deleting() if isinstance(self._state, Deleting) else Testing(binding=self._binding)
+        self._state = Deleting() if isinstance(self._state, Deleting) else Testing(binding=binding_of(self._state))
 
     # Acknowledgements
 
@@ -535,7 +413,7 @@ class CorrespondentRegistration:
             return [Report(event=event), *self._end()]
         if remaining == 0:
             return [Report(event=event), *self.stop(EndReason.REFUSED, now)]
-        renewed = self._binding is not None
+        renewed = binding_of(self._state) is not None
         binding = Binding(care_of_address=update.care_of_address, expires=now + remaining)
         self._state = Bound(binding=binding, refresh=now + remaining * REFRESH_AT)
         return [Report(event=event)] if renewed else [Report(event=event), *self._open(binding)]
@@ -543,9 +421,9 @@ class CorrespondentRegistration:
     def _test_again(self, status: int, update: Update, where: Whereabouts, now: Instant) -> list[Effect]:
         """Ask for other tokens in place of those that the peer does not take any more (§11.7.3)."""
         if status != Status.EXPIRED_CARE_OF_NONCE_INDEX:
-            self._home_test.forget()
+            self._tests.home.forget()
         if status != Status.EXPIRED_HOME_NONCE_INDEX:
-            self._care_of_test.forget()
+            self._tests.care_of.forget()
         return [self._refused(update, status), *self._try_again(where, now)]
 
     def _try_again(self, where: Whereabouts, now: Instant) -> list[Effect]:
@@ -574,7 +452,7 @@ class CorrespondentRegistration:
         ]
 
     def _close(self, reason: EndReason) -> list[Effect]:
-        if self._binding is None:
+        if binding_of(self._state) is None:
             return []
         return [RemoveRouteOptimisation(home_address=self._home_address, peer=self._peer), self._ended(reason)]
 
@@ -583,32 +461,8 @@ class CorrespondentRegistration:
 
     def _end(self) -> list[Effect]:
         self._state = Over()
-        self._forget_tokens()
+        self._tests.forget()
         return [ListenFor(home_address=self._home_address, peer=self._peer)]
-
-    def _forget_tokens(self) -> None:
-        self._home_test.forget()
-        self._care_of_test.forget()
-
-    @property
-    def _binding(self) -> Binding | None:
-        match self._state:
-            case Testing(binding=binding) | Updating(binding=binding):
-                return binding
-            case Bound(binding=binding) | Expiring(binding=binding):
-                return binding
-            case _:
-                return None
-
-    @property
-    def _update(self) -> Update | None:
-        match self._state:
-            case Updating(update=update):
-                return update
-            case Deleting(update=update):
-                return update
-            case _:
-                return None
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -60,7 +60,9 @@ class HomeAgent:
 
     def __init__(self, config: HomeAgentConfig, secrets: Secrets) -> None:
         self._config = config
-        self._correspondent = Correspondent(config.correspondent, secrets, self._has_home_registration)
+        self._correspondent = Correspondent(
+            config.correspondent, secrets, has_home_registration=self._has_home_registration
+        )
         """What every node is beside its role (§8.2)."""
         self._cache: BindingCache[State] = BindingCache()
         self._announcements = Announcements()

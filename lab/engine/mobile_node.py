@@ -15,7 +15,7 @@ from lab.engine.binding_update_list import HomeRegistration, Outcome, Request
 from lab.engine.care_of_address import CareOfAddress, form, valid_until
 from lab.engine.config import DadMode, MobileNodeConfig
 from lab.engine.correspondent import Correspondent
-from lab.engine.correspondent_registration import EndReason
+from lab.engine.correspondent_states import EndReason
 from lab.engine.io import (
     AddAddress,
     DadFailed,
@@ -120,7 +120,7 @@ class MobileNode:
         self._movement = Movement(config.interface)
         self._registration = HomeRegistration(config)
         self._route_optimisation = RouteOptimisation(config, secrets)
-        self._correspondent = Correspondent(config.correspondent, secrets)
+        self._correspondent = Correspondent(config.correspondent, secrets, home_address=config.home_address)
         """What it is to other mobile nodes, at its home address (§8.2)."""
         self._announcements = Announcements()
         self._errors = ErrorLimit()

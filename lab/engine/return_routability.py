@@ -1,4 +1,4 @@
-"""One test of return routability with one peer: its cookie, its repetition and its token (RFC 6275 §5.2.5, §11.6)."""
+"""The two tests of return routability with one peer: cookies, repetition, tokens (RFC 6275 §5.2.5, §11.6)."""
 
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
@@ -131,21 +131,17 @@ class RoutabilityTest:
         return self._state.deadline if isinstance(self._state, Asked | Held) else None
 
     def advance(self, now: Instant) -> list[Effect]:
-        """Send the init if that is due: again with twice the patience and another cookie (§11.8, §5.2.3)."""
-        match self._state:
-            case Held(deadline=deadline) as held if deadline <= now:
-                return self._send(held, now)
-            case Asked(deadline=deadline) as asked if deadline <= now:
-                again = Held(
-                    source=asked.source,
-                    tunnelled=asked.tunnelled,
-                    attempt=asked.attempt + 1,
-                    timeout=min(2 * asked.timeout, MAX_BINDACK_TIMEOUT),
-                    deadline=now,
-                )
-                return self._send(again, now)
-            case _:
-                return []
+        """Send the init that is due: if again, with twice the patience and another cookie (§11.8, §5.2.3)."""
+        init = self._state
+        if isinstance(init, Asked):
+            init = Held(
+                source=init.source,
+                tunnelled=init.tunnelled,
+                attempt=init.attempt + 1,
+                timeout=min(2 * init.timeout, MAX_BINDACK_TIMEOUT),
+                deadline=now,
+            )
+        return self._send(init, now) if isinstance(init, Held) else []
 
     def _send(self, init: Held, now: Instant) -> list[Effect]:
         wait = self._limit.take(self._peer, self._init.MH_TYPE, now)
@@ -164,3 +160,56 @@ class RoutabilityTest:
         )
         packet = mobility_packet(init.source, self._peer, self._init(cookie=cookie))  # §6.1.3: neither HAO nor RH2
         return [Send(packet=packet, tunnelled=init.tunnelled)]
+
+
+class ReturnRoutability:
+    """Both tests with one peer."""
+
+    def __init__(self, home_address: IPv6Address, peer: IPv6Address, secrets: Secrets, limit: SendingLimit) -> None:
+        self._home_address = home_address
+        self.home = RoutabilityTest(HomeTestInit, peer, secrets, limit)
+        self.care_of = RoutabilityTest(CareOfTestInit, peer, secrets, limit)
+
+    @property
+    def await_answer(self) -> bool:
+        """Whether the peer was asked anything that it has not answered."""
+        return self.home.awaits_answer or self.care_of.awaits_answer
+
+    def begin_home(self, now: Instant, *, tunnelled: bool) -> list[Effect]:
+        """Ask for the home keygen token, unless that is done or not necessary."""
+        return self.home.begin(self._home_address, now, tunnelled=tunnelled)
+
+    def begin_care_of(self, care_of_address: IPv6Address, now: Instant) -> list[Effect]:
+        """Ask for the care-of keygen token, unless that is done or not necessary."""
+        return self.care_of.begin(care_of_address, now, tunnelled=False)
+
+    def tokens(self, care_of_address: IPv6Address, now: Instant) -> tuple[Token | None, Token | None]:
+        """Give the tokens for the home address and a care-of address, as far as they are there and fresh."""
+        return self.home.token(self._home_address, now), self.care_of.token(care_of_address, now)
+
+    def withdraw(self) -> None:
+        """Take no answer to what was asked; keep tokens."""
+        self.home.withdraw()
+        self.care_of.withdraw()
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self.home.forget()
+        self.care_of.forget()
+
+    def deadline(self) -> Instant | None:
+        """When anything is to be sent again, or to be given up."""
+        due = (self.home.deadline(), self.care_of.deadline())
+        return min((instant for instant in due if instant is not None), default=None)
+
+    def advance(self, now: Instant) -> list[Effect] | None:
+        """Send what is due again; None if the peer has been asked often enough (§11.7.2)."""
+        effects: list[Effect] = []
+        for test in (self.home, self.care_of):
+            due = test.deadline()
+            if due is None or due > now:
+                continue
+            if test.is_exhausted:
+                return None
+            effects += test.advance(now)
+        return effects

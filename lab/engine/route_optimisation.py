@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 from lab.auth.secrets import Secrets
 from lab.constants import BindingErrorStatus
 from lab.engine.config import MobileNodeConfig
-from lab.engine.correspondent_registration import CorrespondentRegistration, EndReason
+from lab.engine.correspondent_registration import CorrespondentRegistration
+from lab.engine.correspondent_states import EndReason
 from lab.engine.io import Effect, Instant, ListenFor, Received
 from lab.engine.mobility_header import drop
 from lab.engine.sending_limit import SendingLimit

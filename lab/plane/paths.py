@@ -135,14 +135,12 @@ class Paths:
         """Judge and restore a packet that arrived with headers of RFC 6275."""
         chain = walk(packet)
         if chain is None:
-            return Dropped(reason="truncated")
+            return Dropped(reason="malformed")
         home, routed = chain.home_address, chain.routed_home_address
         if routed is not None and routed not in self._homes:
             return Dropped(reason="foreign-routing-header")  # §6.4: never sent on, whatever is in it
         if chain.next_header == MOBILITY_HEADER or (home is None and routed is None):
             return Unclaimed()
-        if chain.repeated:
-            return Dropped(reason="repeated-header")  # §6.3
         if home is not None and not self._is_good(home, source(packet), chain.next_header):
             return Unclaimed()  # §9.3.1
         restored = restore(packet, chain)

@@ -38,7 +38,7 @@ from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Hos
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
 from lab.wire.chain import ADDED_OCTETS
-from lab.wire.icmpv6 import PacketTooBig
+from lab.wire.icmpv6 import ICMPV6, PacketTooBig
 from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, IPV6, ROUTING, Packet, build
 
 DEVICE = "mip0"
@@ -54,6 +54,8 @@ _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
 _MOBILITY_HEADER = 135
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
 """First headers behind which something of RFC 6275 may be."""
+_INFORMATION = bytes((128,))
+"""ICMPv6 types from here on are no errors."""
 _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_MTU = 23, 2, 24
 
 
@@ -281,7 +283,10 @@ class UserPlane:
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
-        if packet[_NEXT_HEADER] not in _WITH_MOBILITY and self._paths.hear(home_address, peer):
+        kind = packet[_NEXT_HEADER]
+        if kind in _WITH_MOBILITY or (kind == ICMPV6 and packet[HEADER_OCTETS : HEADER_OCTETS + 1] < _INFORMATION):
+            return  # that somebody tells of an error is no conversation (§11.3.3)
+        if self._paths.hear(home_address, peer):
             self._heard(IPv6Address(home_address), IPv6Address(peer))
 
     def _count_failure(self, error: OSError) -> None:

@@ -400,7 +400,7 @@ def _with_home_address(source: IPv6Address) -> Received:
     return Received(packet=Packet(source=source, destination=AGENT, headers=headers, payload=echo), interface="x")
 
 
-@pytest.mark.rfc6275("9.3.1-a", "15.8-a")
+@pytest.mark.rfc6275("8.1-a", "9.3.1-a", "15.8-a")
 @pytest.mark.case("HA-001")
 def test_an_unbound_home_address_option_gets_a_binding_error() -> None:
     bench = Bench()

@@ -52,12 +52,14 @@ def test_a_tour(session: Session) -> None:
     assert "ar1 ar2 cn cn-core core core-ar1 core-ar2 core-ha ha home mn visited1 visited2" in session.ask("nodes")
     assert "1 received" in session.ask("mn ping -c1 -W5 cn")
     assert session.ask("move mn visited1") == PROMPT
-    answer = session.ask_until("bindings mn", "state=registered")
-    assert "place=away" in answer
-    assert "care_of_address=2001:db8:a1::" in answer
-    assert "state=registered" in session.ask("bindings ha")
+    answer = session.ask_until("bindings mn", "registered")
+    assert "mn: away" in answer
+    assert "home  with 2001:db8:1::1  at 2001:db8:a1::" in answer
+    assert "home  of 2001:db8:1::100  at 2001:db8:a1::" in session.ask("bindings ha")
     assert "1 received" in session.ask("cn ping -c1 -W5 mn")
-    assert "mn moves from home to visited1, 10 ms without carrier" in session.ask("events")
+    assert "correspondent  with 2001:db8:c::2" in session.ask_until("bindings mn", "direct path, ")
+    assert "correspondent  of 2001:db8:1::100" in session.ask_until("bindings cn", "direct path, ")
+    assert "mn moves from home to visited1, 10 ms without carrier" in session.ask("events 100")
     wrong = {
         "fly mn visited1": "*** Unknown command: fly mn visited1",
         "mn": "*** Please enter a command for node: mn <cmd>",
@@ -81,10 +83,10 @@ def test_a_tour(session: Session) -> None:
     for command, count in (("events mn 2", 2), ("events 2 mn", 2), ("events 1", 1), ("events 0", 0)):
         assert session.ask(command).count("\n") == count, command
     assert session.ask("move mn visited2 --no-carrier-loss") == PROMPT
-    session.ask_until("bindings ha", "care_of_address=2001:db8:a2::")
+    session.ask_until("bindings ha", "at 2001:db8:a2::")
     assert "mn moves from visited1 to visited2, without loss of carrier" in session.ask("events 100")
     assert session.ask("move mn home") == PROMPT
-    session.ask_until("bindings mn", "place=athome")
+    session.ask_until("bindings mn", "mn: at home")
     assert "1 received" in session.ask("cn ping -c1 -W5 mn")
 
 

@@ -313,7 +313,7 @@ def test_what_must_be_once_is_not_taken_twice(twice: str) -> None:
     }
     paths = correspondent()
     paths.own(HOME)
-    assert paths.inwards(packet(CARE_OF, CN, *headers[twice])) == Dropped(reason="repeated-header")
+    assert paths.inwards(packet(CARE_OF, CN, *headers[twice])) == Dropped(reason="malformed")
 
 
 @pytest.mark.parametrize("where", ["before", "behind"])
@@ -335,7 +335,7 @@ def test_an_option_after_padding_of_any_kind_is_alone_in_its_header() -> None:
 @pytest.mark.parametrize("octets", [b"", b"\x60", bytes(40), packet(CN, HOME)[:39], b"\x45" + packet(CN, HOME)[1:]])
 def test_what_is_no_packet_is_dropped(octets: bytes) -> None:
     paths = correspondent()
-    assert paths.inwards(octets) == Dropped(reason="truncated")
+    assert paths.inwards(octets) == Dropped(reason="malformed")
     assert paths.outwards(octets) is None
 
 

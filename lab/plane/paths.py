@@ -131,6 +131,14 @@ class Paths:
         self._note(ends)
         return optimise(packet, care_of_source=care_of_source, care_of_destination=care_of_destination)
 
+    @staticmethod
+    def concerns(packet: bytes) -> bool:
+        """Tell whether a packet has something of RFC 6275, which a kernel without it must not see."""
+        chain = walk(packet)
+        if chain is None or chain.next_header == MOBILITY_HEADER:
+            return True
+        return chain.home_address is not None or chain.routed_home_address is not None
+
     def inwards(self, packet: bytes) -> Arrival:
         """Judge and restore a packet that arrived with headers of RFC 6275."""
         chain = walk(packet)

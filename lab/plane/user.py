@@ -39,7 +39,7 @@ from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
 from lab.wire.chain import ADDED_OCTETS
 from lab.wire.icmpv6 import ICMPV6, PacketTooBig
-from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, IPV6, ROUTING, Packet, build
+from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, HOP_BY_HOP, IPV6, ROUTING, Packet, build
 
 DEVICE = "mip0"
 TUNNEL_MTU = 1460
@@ -53,6 +53,8 @@ INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
 _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
 _MOBILITY_HEADER = 135
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
+"""First headers of what is no conversation: mobility messages, and packets between mobile nodes."""
+_BEFORE_MOBILITY = _WITH_MOBILITY | {HOP_BY_HOP}
 """First headers behind which something of RFC 6275 may be."""
 _INFORMATION = bytes((128,))
 """ICMPv6 types from here on are no errors."""
@@ -321,7 +323,7 @@ class UserPlane:
                 self._count_delivery("detunnelled", packet)
                 continue
             self._hear(packet, packet[_DESTINATION], packet[_SOURCE])
-            if packet[_NEXT_HEADER] not in _WITH_MOBILITY:
+            if packet[_NEXT_HEADER] not in _BEFORE_MOBILITY or not self._paths.concerns(packet):
                 self._count_delivery("detunnelled", packet)
             elif not self.take(packet):
                 self._counters["detunnelled"] += 1

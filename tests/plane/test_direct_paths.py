@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import struct
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -18,15 +19,20 @@ from lab.engine.io import (
     RemoveReverseTunnel,
     RemoveRouteOptimisation,
 )
+from lab.wire.checksum import checksum
+from lab.wire.headers import pseudo_addresses
 from lab.wire.mobility import HomeTest, HomeTestInit
 from lab.wire.packet import (
+    IPV6,
     DestinationOptions,
     ExtensionHeader,
     FragmentHeader,
     HomeAddressOption,
+    HopByHopOptions,
     OpaquePayload,
     Packet,
     RoutingHeaderType2,
+    UnknownHeaderOption,
     build,
     mobility_packet,
 )
@@ -208,6 +214,51 @@ def test_after_the_end_of_a_binding_packets_go_the_plain_way(here: Crossroads) -
     until(lambda: len(seen.extend(here.seen()) or seen) >= 2, "both")  # type: ignore[func-returns-value]
     assert headers_of(seen) >= {(CN, HOME, ())}
     assert {(p.payload.source, p.payload.destination) for p in seen if isinstance(p.payload, Packet)} == {(HOME, CN)}
+
+
+# What comes first, or beside
+
+ALERT = HopByHopOptions(options=(UnknownHeaderOption(option_type=5, data=b"\0\0"),))
+LIMIT = DestinationOptions(options=(UnknownHeaderOption(option_type=4, data=b"\5"),))
+
+
+def datagram(source: IPv6Address, destination: IPv6Address, *headers: ExtensionHeader) -> bytes:
+    """Make a UDP datagram whose checksum is right for what the headers name."""
+    data = struct.pack("!HHHH", PORT, PORT, 8 + 2, 0) + b"ok"
+    found = checksum(pseudo_addresses(source.packed, destination.packed, headers), 17, data)
+    payload = OpaquePayload(next_header=17, data=data[:6] + found.to_bytes(2, "big") + data[8:])
+    return build(Packet(source=source, destination=destination, headers=headers, payload=payload))
+
+
+@pytest.mark.rfc6275("6.3-a", "6.4-a", "9.3.1-b", "11.3.3-a")
+@pytest.mark.parametrize("more", [(), (ALERT,)], ids=["nothing", "hop-by-hop options"])
+def test_hop_by_hop_options_may_come_first(here: Crossroads, more: tuple[ExtensionHeader, ...]) -> None:
+    """The kernel would answer what comes behind them with an error (RFC 8200 §4.1: they are always first)."""
+    here.bind()
+    option = DestinationOptions(options=(HomeAddressOption(home_address=HOME),))
+    added: list[ExtensionHeader] = [RoutingHeaderType2(home_address=HOME), option]
+    for (sender, source, receiver, destination), header, ends in zip(
+        both_ways(here), added, ((CN, MN), (MN, CN)), strict=True
+    ):
+        inlet = receiver.socket(socket.SOCK_DGRAM, bound=destination, port=PORT)
+        raw(sender, datagram(*ends, *more, header))
+        assert inlet.recvfrom(100)[:2] == (b"ok", (str(source), PORT, 0, 0))
+    test = mobility_packet(MN, CN, HomeTestInit(cookie=bytes(8)))
+    raw(here.mn, build(replace(test, headers=more)))
+    until(lambda: [packet.payload for packet in here.cn.unclaimed] == [test.payload], "the engine has it")
+
+
+@pytest.mark.rfc6275("11.3.3-a")
+@pytest.mark.parametrize("headers", [(LIMIT,), (ALERT,), (ALERT, LIMIT)], ids=len)
+def test_a_tunnelled_packet_with_other_headers_is_the_kernel_s(
+    here: Crossroads, headers: tuple[ExtensionHeader, ...]
+) -> None:
+    here.bind()
+    inlet = here.mn.socket(socket.SOCK_DGRAM, bound=HOME, port=PORT)
+    tunnel = here.router.socket(socket.SOCK_RAW, IPV6, bound=TO_MN)
+    tunnel.sendto(datagram(STRANGER, HOME, *headers), (str(MN), 0))
+    assert inlet.recvfrom(100)[:2] == (b"ok", (str(STRANGER), PORT, 0, 0))
+    assert not here.mn.unclaimed
 
 
 # What is not led into a direct path

@@ -128,6 +128,16 @@ def state_of(namespace: Namespace) -> dict[str, Any]:
     return described
 
 
+def settle(namespace: Namespace, *interfaces: str) -> None:
+    """Wait until the kernel has seen that interfaces have carrier: the last that it adds is a multicast route."""
+
+    def settled() -> bool:
+        routes = run_in(namespace, "ip", "-6", "route", "show", "table", "local", "type", "multicast").stdout
+        return all(f"dev {interface} " in routes for interface in interfaces)
+
+    until(settled, f"carrier on {', '.join(interfaces)}")
+
+
 def until(holds: Callable[[], bool], what: str) -> None:
     """Wait until something holds; raises AssertionError."""
     deadline = monotonic() + WITHIN

@@ -260,7 +260,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "binding_lifetime": settings.ro_lifetime,
                 }
             case _:
-                return {"address": str(spec.address)}
+                return {}
 
     @property
     def control_path(self) -> Path:

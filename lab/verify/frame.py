@@ -106,6 +106,21 @@ class Frame:
         return IPv6Address(self.octets[at + 8 : at + 24]) if at else None
 
     @property
+    def sender(self) -> IPv6Address:
+        """The source as upper layers see it (RFC 6275 §9.3.1)."""
+        return self.home_address or self.source
+
+    @property
+    def receiver(self) -> IPv6Address:
+        """The destination as upper layers see it (RFC 6275 §6.4)."""
+        return self.routed_home_address or self.destination
+
+    @property
+    def routing_header_at(self) -> int:
+        """Where the type 2 routing header begins in the packet; 0 if there is none."""
+        return self._chain[3]
+
+    @property
     def routing_header_form(self) -> tuple[int, int] | None:
         """Length and segments left of the type 2 routing header."""
         at = self._chain[3]

@@ -2,9 +2,10 @@
 
 from ipaddress import IPv6Address
 
+from lab.verify.binding import JUST
 from lab.verify.frame import Frame
 from lab.verify.rules import Findings, rule
-from lab.verify.session import JUST, Session, prefixes
+from lab.verify.session import Session, prefixes
 
 
 @rule("movement-first", "A care-of address has a prefix that was advertised on its link", "11.5.1-a", "11.5.3-a")

@@ -19,6 +19,7 @@ from lab.verify.binding import (
 )
 from lab.verify.correspondence import Correspondence
 from lab.verify.frame import (
+    DESTINATION_UNREACHABLE,
     ICMPV6,
     MOBILITY,
     NEIGHBOR_ADVERTISEMENT,
@@ -29,6 +30,7 @@ from lab.verify.frame import (
     Frame,
 )
 from lab.verify.trace import first_sightings
+from lab.verify.traffic import Pair, Payload, payloads
 
 LONGEST_PREFIX = 128
 SETTLED = 0.5
@@ -102,15 +104,36 @@ class Session:
         return periods(self.acknowledgements, lambda update: (update.home_address,))
 
     @cached_property
+    def payloads(self) -> dict[Pair, list[Payload]]:
+        """Payload packets of each mobile node with each correspondent at which it ever registered."""
+        return payloads(self.packets, {update.peers for update in self.correspondence.updates})
+
+    @cached_property
+    def mobility_sightings(self) -> dict[bytes, set[str]]:
+        """On which links each mobility message was seen, in tunnels or not."""
+        seen: dict[bytes, set[str]] = {}
+        for frame in self.frames:
+            if frame.innermost.upper == MOBILITY:
+                seen.setdefault(frame.innermost.same, set()).add(frame.link)
+        return seen
+
+    @cached_property
+    def unreachables(self) -> list[Frame]:
+        """Errors that say that a destination cannot be reached."""
+        return self._icmpv6(DESTINATION_UNREACHABLE)
+
+    @cached_property
     def moves(self) -> list[Update]:
-        """The first home registration of each care-of address that differs from the one before, or of none."""
+        """The first home registration of each care-of address that differs from the one before; no refused ones."""
+        refused = [a.update for a in self.acknowledgements if not a.accepts and a.update and not a.update.ends]
         before: dict[IPv6Address, tuple[IPv6Address, bool]] = {}
         found = []
         for update in self.updates:
             what = (update.care_of_address, update.ends)
-            if before.get(update.home_address) != what:
+            nameless = update.frame.home_address is None and update.lifetime > 0
+            if before.get(update.home_address) != what and update not in refused and not nameless:
                 found.append(update)
-            before[update.home_address] = what
+                before[update.home_address] = what
         return found
 
     def came_up(self, frame: Frame, address: IPv6Address) -> bool:

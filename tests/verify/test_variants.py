@@ -25,6 +25,35 @@ from tests.verify.variant import VARIANTS, Variant, variant
 OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT = 135, 134, 133
 RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends")
 LOSSES = ("bu-retransmission",)
+DELETION = ("direct-path-ends",)
+CORRESPONDING = (
+    *DELETION,
+    "cba-authenticator",
+    "cba-lifetime",
+    "cbu-after-home",
+    "cbu-authenticator",
+    "cbu-flags",
+    "cbu-home-address",
+    "cbu-lifetime",
+    "cbu-options",
+    "cbu-token-age",
+    "cbu-tokens",
+    "direct-from-mobile",
+    "direct-path",
+    "direct-to-mobile",
+    "home-link-plain",
+    "nonce-lifetime",
+    "old-care-of-address",
+    "refresh-requests",
+    "routing-header",
+    "test-answers",
+    "test-init-cookie",
+    "test-init-path",
+    "test-init-plain",
+    "test-init-rate",
+    "test-init-retransmission",
+    "token-repeats",
+)
 ACCEPTING = (
     "ba-lifetime",
     "dad-before-ba",
@@ -65,12 +94,12 @@ def _count_on(story: Story, sequence: int) -> None:
     story.alter("ba-6", inet6.MIP6MH_BA, seq=sequence + 3)
 
 
-@variant(silent=RETURNING)
+@variant(silent=(*RETURNING, *DELETION))
 def the_mobile_node_stays_away(story: Story) -> None:
     _until(story, 10.5)
 
 
-@variant(silent=(*RETURNING, *LOSSES))
+@variant(silent=(*RETURNING, *LOSSES, *DELETION))
 def the_capture_ends_before_the_answer(story: Story) -> None:
     _until(story, 6.2)
 
@@ -85,7 +114,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
     _count_on(story, 7)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, "bu-sequence"))
+@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, "bu-sequence"))
 def the_home_address_is_taken(story: Story) -> None:
     # The registration is refused; so there is nothing to announce.
     _until(story, 2.2)
@@ -107,7 +136,7 @@ def _reverse(care_of: str) -> Scapy:
     return handover.tunnelled(care_of, HOME_AGENT, handover.data(HOME_ADDRESS, handover.CORRESPONDENT, 50))
 
 
-@variant(silent=("proxy-ends", "home-announced"))
+@variant(silent=("proxy-ends", "home-announced", *DELETION))
 def the_home_agent_knows_no_binding_to_end(story: Story) -> None:
     # Status 133 answers a deregistration: the binding is held as gone.
     _until(story, 12.0)
@@ -115,7 +144,7 @@ def the_home_agent_knows_no_binding_to_end(story: Story) -> None:
     story.alter("ba-6", inet6.MIP6MH_BA, status=NOT_HOME_AGENT)
 
 
-@variant(silent=("home-announced", "home-deregistration", "home-waits"))
+@variant(silent=("home-announced", "home-deregistration", "home-waits", *DELETION))
 def the_binding_is_ended_from_abroad(story: Story) -> None:
     # A Binding Update with lifetime 0 through the Home Address option: the mobile node does not go home.
     _until(story, 10.5)
@@ -196,7 +225,7 @@ def a_second_mobile_node_speaks_in_between(story: Story) -> None:
         story.add(f"ba-b-{sequence}", time, answer, *back)
 
 
-@variant(silent=(*RETURNING, *LOSSES))
+@variant(silent=(*RETURNING, *LOSSES, *DELETION))
 def a_binding_expires_and_another_begins(story: Story) -> None:
     # What runs out is as if it had never been: Duplicate Address Detection and announcements begin anew.
     _until(story, 6.2)

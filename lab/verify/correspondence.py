@@ -136,10 +136,11 @@ class Correspondence:
     @cached_property
     def acknowledgements(self) -> list[Acknowledgement]:
         """Acknowledgements that come from correspondents."""
+        asked = {update.peer for update in self.updates} - self.home_agents
         read = [
             read_acknowledgement(message.frame, self.updates)
             for message in self.messages
-            if message.frame.sender not in self.home_agents or answers_correspondent_registration(message.frame)
+            if message.frame.sender in asked or answers_correspondent_registration(message.frame)
         ]
         return [acknowledgement for acknowledgement in read if acknowledgement is not None]
 

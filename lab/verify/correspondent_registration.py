@@ -157,12 +157,18 @@ def after_home(session: Session, findings: Findings) -> None:
             answered = any(a.update in before and a.frame.time <= update.frame.time for a in answers)
             right = (before[-1].ends and answered) or not session.bound(update.home_address, update.frame.time)
             findings.judge(update.frame, right, "the home agent has not answered the deregistration")
-        elif not update.ends:
+        elif not update.ends and _registration_would_be_seen(session, update):
             in_force = [p.care_of_address for p in known if p.begin <= update.frame.time][-1:]
             wrong = (
                 f"{update.care_of_address}, while the home agent had acknowledged {in_force[0] if in_force else None}"
             )
             findings.judge(update.frame, in_force == [update.care_of_address], wrong)
+
+
+def _registration_would_be_seen(session: Session, update: Update) -> bool:
+    """Tell whether the captures hold, or would hold, the home registration of a care-of address."""
+    seen = any(own.care_of_address == update.care_of_address for own in session.updates)
+    return seen or update.frame.source_mac in session.mobile_macs
 
 
 @rule(

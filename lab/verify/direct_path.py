@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from ipaddress import IPv6Address
+from itertools import pairwise
 
 from lab.constants import INITIAL_BINDACK_TIMEOUT
-from lab.verify.binding import BINDING_ACKNOWLEDGEMENT, JUST, Period
+from lab.verify.binding import BINDING_ACKNOWLEDGEMENT, JUST, Period, Update
 from lab.verify.frame import MOBILITY, TUNNEL, Frame
 from lab.verify.registration import TYPE_2_FORM
 from lab.verify.rules import Findings, rule
@@ -79,12 +80,12 @@ def _until(session: Session, period: Period) -> float | None:
         for update in session.correspondence.asked(home, period.peer)
         if update.frame.time > begin and (update.ends or update.care_of_address != period.care_of_address)
     ]
+    own = [update for update in session.updates if update.home_address == home]
     moves = [
         update.frame.time
-        for update in session.updates
-        if update.home_address == home
-        and update.frame.time > begin
-        and (update.ends or update.care_of_address != period.care_of_address)
+        for before, update in pairwise([*own[:1], *own])
+        if update.frame.time > begin
+        and (update.ends or update.care_of_address != period.care_of_address or _missed_between(before, update))
     ]
     if period.care_of_address not in registered:
         return None
@@ -99,6 +100,11 @@ def _until(session: Session, period: Period) -> float | None:
             *_losses(session, period),
         ]
     )
+
+
+def _missed_between(before: Update, update: Update) -> bool:
+    """Tell whether the sequence numbers leave room for a registration that was not captured."""
+    return (update.sequence - before.sequence) % 0x10000 > 1
 
 
 def _losses(session: Session, period: Period) -> Iterator[float]:

@@ -120,8 +120,10 @@ def acknowledged_sequence(session: Session, findings: Findings) -> None:
     """RFC 6275 §6.1.8; status 135 tells the peer's own."""
     for acknowledgement in session.all_acknowledgements:
         if acknowledgement.status != Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
-            known = acknowledgement.update is not None
-            findings.judge(acknowledgement.frame, known, f"#{acknowledgement.sequence} was not asked")
+            frame, known = acknowledgement.frame, acknowledgement.update is not None
+            # Without any update before, that of the first acknowledgement came before the captures began.
+            if known or any(u.peer == frame.sender and u.frame.time <= frame.time for u in session.all_updates):
+                findings.judge(frame, known, f"#{acknowledgement.sequence} was not asked")
 
 
 @rule("ba-lifetime", "The granted lifetime is no longer than asked", "10.3.1-e", "9.5.2-a")

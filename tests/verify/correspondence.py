@@ -145,7 +145,7 @@ def _by_triangle(story: Story, name: str, time: float, care_of: str, *, instead:
 
 
 def _become_known(story: Story) -> None:
-    story.add("chatter", 0.06, handover.data(handover.CORRESPONDENT, handover.NEIGHBOUR, 59), *handover.TO_HOME_AGENT)
+    story.add("chatter", 0.12, handover.data(handover.CORRESPONDENT, handover.NEIGHBOUR, 59), *handover.TO_HOME_AGENT)
     story.add("ro-home-before", 0.7, handover.data(PEER, HOME_ADDRESS, 60), *TO_HOME_FROM_PEER)
     _by_triangle(story, "ro-before", 2.4, CARE_OF_1)
     init = home_test_init(b"cookie-a")

@@ -6,7 +6,7 @@ import pytest
 from scapy.layers import inet6
 
 from lab.verify import Verdict, verify
-from tests.verify import handover
+from tests.verify import correspondence, handover
 from tests.verify.handover import (
     CARE_OF_1,
     CARE_OF_2,
@@ -22,7 +22,7 @@ from tests.verify.handover import (
 from tests.verify.story import Hop, Scapy, Story
 from tests.verify.variant import VARIANTS, Variant, variant
 
-OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT = 135, 134, 133
+OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT, NONCES_EXPIRED = 135, 134, 133, 138
 RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends")
 LOSSES = ("bu-retransmission",)
 DELETION = ("direct-path-ends",)
@@ -243,3 +243,67 @@ def a_binding_expires_and_another_begins(story: Story) -> None:
         story.add(f"anew-{number}", time, story.sent["proxy-1"].packet, Hop("home", HA_HOME, handover.EVERYBODY))
     story.add("ba-late", 9.05, handover.acknowledgement(0, CARE_OF_2), *TO_VISITED2)
     story.add("home-ra-late", 14.0, story.sent["home-ra-1"].packet, Hop("home", HA_HOME, handover.EVERYBODY))
+
+
+def _by_tunnel(story: Story, time: float) -> None:
+    packet = handover.data(HOME_ADDRESS, correspondence.PEER, 90)
+    story.add("tunnelled", time, handover.tunnelled(CARE_OF_1, HOME_AGENT, packet), *FROM_VISITED1)
+    story.add("tunnelled-out", time + 0.002, packet, *correspondence.TO_PEER_FROM_AGENT)
+
+
+@variant()
+def the_correspondent_forgets_its_binding(story: Story) -> None:
+    # It starts anew, sends to the home address, and says so to a Home Address option; the tunnel is taken again.
+    plain = handover.data(correspondence.PEER, HOME_ADDRESS, 91)
+    story.add("forgotten", 5.2, plain, *correspondence.TO_AGENT_FROM_PEER)
+    story.add("forgotten-tunnel", 5.201, handover.tunnelled(HOME_AGENT, CARE_OF_1, plain), *TO_VISITED1)
+    story.add("unbound", 5.3, correspondence.from_mobile(CARE_OF_1, 92), *correspondence.TO_PEER_FROM_1)
+    error = inet6.IPv6(src=correspondence.PEER, dst=CARE_OF_1) / inet6.MIP6MH_BE(status=1, ha=HOME_ADDRESS)
+    story.add("error", 5.31, error, *correspondence.TO_1_FROM_PEER)
+    _by_tunnel(story, 5.5)
+
+
+@variant()
+def a_router_cannot_reach_the_care_of_address(story: Story) -> None:
+    quoted = story.sent["ro-to-2"].packet
+    error = inet6.IPv6(src="2001:db8:a1::1", dst=correspondence.PEER) / inet6.ICMPv6DestUnreach(code=3) / quoted
+    story.add("unreachable", 5.2, error, Hop("core", handover.AR1_CORE, correspondence.PEER_MAC))
+    plain = handover.data(correspondence.PEER, HOME_ADDRESS, 91)
+    story.add("indirect", 5.3, plain, *correspondence.TO_AGENT_FROM_PEER)
+
+
+@variant()
+def a_correspondents_acknowledgement_is_lost_behind_the_capture(story: Story) -> None:
+    # The mobile node does not know yet that it may leave the tunnel, and asks again.
+    story.drop("ro-from-1")
+    _by_tunnel(story, 3.9)
+    tokens = (correspondence.HOME_TOKEN, correspondence.TOKEN_1)
+    for name, sequence, time in (("cbu-again", 101, 4.52), ("cbu-2", 102, 4.66)):
+        story.sent.pop(name, None)
+        told = correspondence.registration(sequence, CARE_OF_1, *tokens)
+        story.add(name, time, told, *correspondence.TO_PEER_FROM_1)
+    for name, sequence, time in (("cba-again", 101, 4.53), ("cba-2", 102, 4.67)):
+        story.sent.pop(name, None)
+        answered = correspondence.acknowledgement(sequence, CARE_OF_1, *tokens)
+        story.add(name, time, answered, *correspondence.TO_1_FROM_PEER)
+    tokens = (correspondence.HOME_TOKEN, correspondence.TOKEN_2)
+    story.replace("cbu-3", correspondence.registration(103, CARE_OF_2, *tokens))
+    story.replace("cba-3", correspondence.acknowledgement(103, CARE_OF_2, *tokens))
+    story.replace("cbu-4", correspondence.deletion(104, correspondence.HOME_TOKEN))
+    story.replace("cba-4", correspondence.deletion_answer(104, correspondence.HOME_TOKEN))
+
+
+@variant()
+def nonces_have_expired(story: Story) -> None:
+    # The correspondent says so without an authenticator, and keeps the binding that it has.
+    refusal = correspondence.to_care_of(CARE_OF_1) / inet6.MIP6MH_BA(seq=101, status=NONCES_EXPIRED)
+    story.replace("cba-2", refusal)
+
+
+@variant()
+def a_correspondent_is_not_asked_to_answer(story: Story) -> None:
+    tokens = (correspondence.HOME_TOKEN, correspondence.TOKEN_1)
+    draft = correspondence.from_care_of(CARE_OF_1) / correspondence.update(101)
+    draft[inet6.MIP6MH_BU].flags = 0
+    story.replace("cbu-2", correspondence.signed(draft, CARE_OF_1, *tokens))
+    story.drop("cba-2")

@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     options = config.option
     if PROFILE == "developer" and options.hypothesis_seed is None:
         options.hypothesis_seed = str(random.randrange(1 << 32))
-    selects = options.keyword or options.markexpr or options.lf or options.collectonly
+    selects = options.keyword or options.markexpr or getattr(options, "lf", False) or options.collectonly
     if config.args == config.getini("testpaths") and not (selects or options.no_cov or options.cov_source):
         options.cov_source = ["lab.wire", "lab.engine"]
         options.cov_branch = True

@@ -37,7 +37,7 @@ class TwoVisitedLinks(Topology):
 topos = {"two_visited_links": TwoVisitedLinks}
 
 
-@scenario(TwoVisitedLinks)
+@scenario(TwoVisitedLinks, ro=False)
 def handover(stage: Stage) -> None:
     """The session survives two moves and the way home, by bi-directional tunnelling."""
     down = stage.stream("cn", "mn", every=0.01)

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 from lab.auth.return_routability import NODE_KEY_OCTETS, NONCE_OCTETS
 from lab.auth.secrets import Secrets
-from lab.constants import MAX_NONCE_LIFETIME, MAX_TOKEN_LIFETIME
+from lab.constants import LIFETIME_UNIT, MAX_NONCE_LIFETIME
 
-USED_FOR = MAX_NONCE_LIFETIME - MAX_TOKEN_LIFETIME
-"""Seconds in which tokens are made from a nonce: each of them is then good for MAX_TOKEN_LIFETIME (§5.2.7)."""
+USED_FOR = float(LIFETIME_UNIT)
+"""Seconds in which tokens are made from a nonce.
+
+Up to 30 leave each token good for MAX_TOKEN_LIFETIME (§5.2.7). One unit of lifetimes tells, without anything kept for
+a mobile node, when it was tested: its binding may last MAX_RR_BINDING_LIFETIME from then (§9.5.2).
+"""
 NODE_KEY_LIFETIME = 24 * 3600.0
 INDICES = 1 << 16
 

@@ -47,8 +47,8 @@ def measure(quick: bool) -> Benchmark:
             row("move told by the link layer", "by Router Advertisements alone", times[ADVERTISED], times[HINTED]),
         ],
         parts_us={
-            f"move, {outage} without carrier": _medians(found[MOVED]),
-            "move told by the link layer": _medians(found[HINTED]),
+            f"move, {outage} without carrier": medians(found[MOVED]),
+            "move told by the link layer": medians(found[HINTED]),
         },
     )
 
@@ -58,7 +58,7 @@ def _play(moves: int) -> dict[str, list[Handover]]:
         tempfile.TemporaryDirectory(prefix="mip6lab-bench-") as folder,
         Network(
             find_topology("two_visited_links"),
-            settings=Settings(outage=OUTAGE),
+            settings=Settings(outage=OUTAGE, ro=False),
             directory=Path(folder),
             captures=False,  # they would compete for the processors
         ) as network,
@@ -101,6 +101,6 @@ def _move(network: Network, to: str, how: str = MOVED, *, replug: bool = False) 
     time.sleep(PAUSE)
 
 
-def _medians(found: list[Handover]) -> dict[str, float]:
+def medians(found: list[Handover]) -> dict[str, float]:
     """Give the median of each part of the breakdown, in microseconds."""
     return {part: median(handover.breakdown[part] for handover in found) * 1000 for part in found[0].breakdown}

@@ -17,8 +17,9 @@ EXAMPLES = """examples:
   mip6lab bench
   mip6lab bench codec --quick
   mip6lab bench bringup handover --json bench.json
+  mip6lab bench route_optimisation
 """
-NEED_ROOT = {"bringup", "handover"}
+NEED_ROOT = {"bringup", "handover", "route_optimisation"}
 NOT_BENCHMARKS = {"measure"}
 
 

@@ -14,7 +14,7 @@ from lab.errors import MissingError
 from lab.verify.check import Verdict
 
 RESULTS = Path("results")
-SETTINGS_HELP = "a setting of the network, such as ra_interval=0.5, dad=standard, outage=0.05 (repeat for more)"
+SETTINGS_HELP = "a setting of the network, such as ro=off, dad=standard or outage=0.05 (repeat for more)"
 RAISE = "MIP6LAB_RAISE"
 """Set to `sudo` by lab/bootstrap, which promises that commands raise themselves."""
 WIDTH_WITHOUT_TERMINAL = 140

@@ -1,8 +1,9 @@
-"""List the topologies and scenarios that `up` and `run` know."""
+"""List the topologies that `up` knows, and below each the scenarios that `run` plays on it."""
 
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from lab.cli.common import console
-from lab.emulation.scenario import Library, library
+from lab.emulation.scenario import Library, Scenario, library
+from lab.emulation.topology import Topology
 
 EXAMPLES = """examples:
   mip6lab list
@@ -30,14 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(as_data(found), indent=2))
     else:
-        out = console()
-        table = Table("", "", "", box=None, show_header=False, padding=(0, 1))
-        for kind, entries in as_data(found).items():
-            if kind != "broken":
-                for number, entry in enumerate(entries):
-                    name, summary = escape(entry["name"]), escape(entry["summary"])
-                    table.add_row(f"[bold]{kind if number == 0 else ''}[/]", f"[cyan]{name}[/]", summary)
-        out.print(table)
+        console().print(_table(found))
     for path, reason in found.broken.items():
         print(f"mip6lab: {path} cannot be read: {reason}", file=sys.stderr)
     return 1 if found.broken else 0
@@ -47,11 +42,49 @@ def as_data(found: Library) -> dict[str, list[dict[str, Any]]]:
     """Turn a library into plain data."""
     return {
         "topologies": [
-            {"name": name, "summary": topology.summary} for name, topology in sorted(found.topologies.items())
+            {"name": name, "summary": topology.summary} for name, topology in _ordered_topologies(found).items()
         ],
         "scenarios": [
-            {"name": name, "summary": scenario.summary, "topology": scenario.topology.__name__}
-            for name, scenario in sorted(found.scenarios.items())
+            {"name": scenario.name, "summary": scenario.summary, "topology": scenario.topology.__name__}
+            for scenario in _ordered_scenarios(found)
         ],
         "broken": [{"file": str(path), "error": reason} for path, reason in found.broken.items()],
     }
+
+
+def _table(found: Library) -> Table:
+    table = Table("", "", box=None, show_header=False, padding=(0, 2, 0, 0))
+    names = {_identity(topology): name for name, topology in found.topologies.items()}
+    summaries = {name: topology.summary for name, topology in _ordered_topologies(found).items()}
+    played: dict[str, list[Scenario]] = {name: [] for name in summaries}
+    for scenario in _ordered_scenarios(found):
+        name = names.get(_identity(scenario.topology), scenario.topology.__name__)
+        played.setdefault(name, []).append(scenario)
+    for name, scenarios in played.items():
+        table.add_row(f"[bold]{escape(name)}[/]", f"[bold]{escape(summaries.get(name, ''))}[/]")
+        for scenario in scenarios:
+            table.add_row(f"  [cyan]{escape(scenario.name)}[/]", escape(scenario.summary))
+    return table
+
+
+def _ordered_topologies(found: Library) -> dict[str, type[Topology]]:
+    """Put the topology with most scenarios first."""
+    counts = Counter(_identity(scenario.topology) for scenario in found.scenarios.values())
+    return dict(sorted(found.topologies.items(), key=lambda item: -counts[_identity(item[1])]))
+
+
+def _ordered_scenarios(found: Library) -> list[Scenario]:
+    """Put scenarios in the order of their topologies, those from the file of their topology first."""
+    order = [_identity(topology) for topology in _ordered_topologies(found).values()]
+
+    def place(scenario: Scenario) -> tuple[int, bool]:
+        identity = _identity(scenario.topology)
+        number = order.index(identity) if identity in order else len(order)
+        return number, scenario.body.__module__ != scenario.topology.__module__
+
+    return sorted(found.scenarios.values(), key=place)
+
+
+def _identity(topology: type[Topology]) -> str:
+    """Name a class; one that another file imports is the same."""
+    return f"{topology.__module__}.{topology.__qualname__}"

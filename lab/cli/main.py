@@ -32,7 +32,9 @@ INTERRUPTED = 130
 
 _EXAMPLES = """examples:
   mip6lab doctor
+  mip6lab list
   mip6lab run handover
+  mip6lab run route-optimisation
   mip6lab up two_visited_links
   mip6lab verify results/handover/captures
 

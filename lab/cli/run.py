@@ -1,7 +1,6 @@
 """Bring a network up, play a scenario on it, verify the captures, and leave a report."""
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 
@@ -20,12 +19,13 @@ from lab.verify.check import Verdict
 
 EXAMPLES = """examples:
   mip6lab run handover
+  mip6lab run route-optimisation ro-return-home    several, one after the other
   mip6lab run handover --set dad=standard          see what ordinary Duplicate Address Detection costs
-  mip6lab run handover --set outage=0.5 --repeat 3
+  mip6lab run handover --set ro=on                 the same moves with a direct path to the correspondent
+  mip6lab run ro-handover --set outage=0.5 --repeat 3
   mip6lab run handover --json > result.json
   mip6lab run my_lab.py                            all scenarios of a file of your own
 """
-SCENARIO_HELP = "a name, see `mip6lab list`, or FILE.py or FILE.py:NAME for scenarios of your own"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names, see `mip6lab list`; FILE.py or FILE.py:NAME for your own",
     )
     add_settings(parser)
-    parser.add_argument("--plane", choices=["auto", "user"], default="auto", help="data plane (default: the best here)")
+    parser.add_argument("--plane", choices=["auto", "user"], help="data plane (default: the best here)")
     parser.add_argument("--seed", type=int, default=1, help="recorded with the result (default: 1)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the result (default: results/SCENARIO)")
@@ -47,15 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the scenarios; 0 only if all their checks hold."""
     scenarios = [scenario for name in args.scenarios for scenario in find_scenarios(name)]
-    settings = dataclasses.replace(settings_from(args.settings), plane=args.plane)
+    assignments = [*args.settings, *([f"plane={args.plane}"] if args.plane else [])]
+    settings = [settings_from(assignments, scenario.settings) for scenario in scenarios]
     need_root("mip6lab run")
     out = console(quiet=args.json)
     results = []
-    for scenario in scenarios:
+    for scenario, chosen in zip(scenarios, settings, strict=True):
         for number in range(1, args.repeat + 1):
             directory = _directory(args, scenario, number, several=len(scenarios) > 1)
             with made_for_user(directory):
-                results.append(_play(scenario, settings, args.seed, directory, out))
+                results.append(_play(scenario, chosen, args.seed, directory, out))
     if args.json:
         if len(results) == 1:
             sys.stdout.write(results[0].to_json())

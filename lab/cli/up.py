@@ -18,6 +18,8 @@ from lab.emulation.settings import settings_from
 
 EXAMPLES = """examples:
   mip6lab up two_visited_links
+  mip6lab up two_mobile_nodes                           each the other's correspondent
+  mip6lab up two_visited_links --set ro=off             by the tunnel alone
   mip6lab up my_campus.py --set dad=standard
   mip6lab up two_visited_links --out results/by-hand    keep captures and logs
 """

@@ -8,11 +8,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from lab.constants import LIFETIME_UNIT, MAX_BINDACK_TIMEOUT, MAX_DELETE_BCE_TIMEOUT, MAX_LIFETIME
+from lab.constants import (
+    LIFETIME_UNIT,
+    MAX_BINDACK_TIMEOUT,
+    MAX_DELETE_BCE_TIMEOUT,
+    MAX_LIFETIME,
+    MAX_RR_BINDING_LIFETIME,
+)
 from lab.engine.config import CorrespondentConfig, HomeAgentConfig, MobileNodeConfig
 from lab.errors import ConfigError
 from lab.wire.addresses import is_unicast_routable
@@ -59,11 +66,6 @@ class NodeConfig:
         return tuple(table.interface for table in (self.home_agent, self.mobile_node) if table is not None)
 
 
-_TABLES = {
-    "home_agent": HomeAgentConfig,
-    "correspondent": CorrespondentConfig,
-    "mobile_node": MobileNodeConfig,
-}
 _ADAPTER = TypeAdapter(NodeConfig)
 
 
@@ -82,10 +84,7 @@ def parse(text: str, source: str) -> NodeConfig:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # an endless number or nesting is not TOML's fault, but is no use
         raise ConfigError(f"{source}: not TOML: {error}") from error
-    _refuse_unknown(data, NodeConfig, source, "")
-    for name, kind in _TABLES.items():
-        if isinstance(data.get(name), Mapping):
-            _refuse_unknown(data[name], kind, source, f"{name}.")
+    _refuse_unknown(data, NodeConfig, source)
     try:
         # As JSON, since there no number passes for an address nor a string for a number.
         config = _ADAPTER.validate_json(json.dumps(data, default=_date), strict=True)
@@ -104,18 +103,28 @@ def _date(value: object) -> dict[str, str]:
     return {"date": str(value)}
 
 
-def _refuse_unknown(data: Mapping[str, Any], kind: type, source: str, prefix: str) -> None:
-    known = [field.name for field in dataclasses.fields(kind)]
+def _refuse_unknown(data: Mapping[str, Any], kind: type, source: str, prefix: str = "") -> None:
+    known = get_type_hints(kind)
     for key in data:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {prefix}{close[0]}?" if close else f"; known here: {', '.join(known)}"
             raise ConfigError(f"{source}: {prefix}{key}: unknown key{hint}")
+    for key, value in data.items():
+        table = _table(known[key])
+        if table is not None and isinstance(value, Mapping):
+            _refuse_unknown(value, table, source, f"{prefix}{key}.")
+
+
+def _table(hint: Any) -> type | None:
+    """Give the kind of table that a key stands for; None if it is no table."""
+    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    return next((option for option in options if isinstance(option, type) and dataclasses.is_dataclass(option)), None)
 
 
 def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
     """Find what is well-formed but cannot be meant: keys and reasons."""
-    tables = {name for name in _TABLES if getattr(config, name) is not None}
+    tables = {role.table for role in Role if getattr(config, role.table) is not None}
     if not config.name:
         yield "name", "a node needs a name"
     if tables != {config.role.table}:
@@ -129,8 +138,12 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
             yield f"{config.role.table}.interface", f"{interface!r} is not the name of an interface"
     if config.mobile_node is not None:
         yield from _faults_of_mobile_node(config.mobile_node)
+        yield from _faults_of_correspondent(config.mobile_node.correspondent, "mobile_node.correspondent")
     if config.home_agent is not None:
         yield from _faults_of_home_agent(config.home_agent)
+        yield from _faults_of_correspondent(config.home_agent.correspondent, "home_agent.correspondent")
+    if config.correspondent is not None:
+        yield from _faults_of_correspondent(config.correspondent, "correspondent")
 
 
 def _faults_of_mobile_node(node: MobileNodeConfig) -> Iterator[tuple[str, str]]:
@@ -147,6 +160,8 @@ def _faults_of_mobile_node(node: MobileNodeConfig) -> Iterator[tuple[str, str]]:
         yield "mobile_node.first_bindack_timeout", f"more than 0, at most {MAX_BINDACK_TIMEOUT} seconds"
     if not 0 <= node.initial_sequence <= LARGEST_SEQUENCE:
         yield "mobile_node.initial_sequence", f"from 0 to {LARGEST_SEQUENCE}"
+    if not _is_lifetime(node.binding_lifetime, MAX_RR_BINDING_LIFETIME):
+        yield "mobile_node.binding_lifetime", _RR_LIFETIME
 
 
 def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
@@ -167,11 +182,20 @@ def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
         yield "home_agent.delete_timeout", f"more than 0, at most {MAX_DELETE_BCE_TIMEOUT}"
 
 
-_LIFETIME = f"not a multiple of {LIFETIME_UNIT} from {LIFETIME_UNIT} to {MAX_LIFETIME} seconds"
+def _faults_of_correspondent(correspondent: CorrespondentConfig, table: str) -> Iterator[tuple[str, str]]:
+    if not _is_lifetime(correspondent.max_binding_lifetime, MAX_RR_BINDING_LIFETIME):
+        yield f"{table}.max_binding_lifetime", _RR_LIFETIME
+    if correspondent.max_bindings is not None and correspondent.max_bindings < 1:
+        yield f"{table}.max_bindings", "not less than 1; route_optimisation = false keeps no binding at all"
 
 
-def _is_lifetime(seconds: int) -> bool:
-    return LIFETIME_UNIT <= seconds <= MAX_LIFETIME and seconds % LIFETIME_UNIT == 0
+_MULTIPLE = f"not a multiple of {LIFETIME_UNIT} from {LIFETIME_UNIT} to"
+_LIFETIME = f"{_MULTIPLE} {MAX_LIFETIME} seconds"
+_RR_LIFETIME = f"{_MULTIPLE} {MAX_RR_BINDING_LIFETIME:g} seconds"
+
+
+def _is_lifetime(seconds: int, longest: float = MAX_LIFETIME) -> bool:
+    return LIFETIME_UNIT <= seconds <= longest and seconds % LIFETIME_UNIT == 0
 
 
 def _names_interface(name: str) -> bool:

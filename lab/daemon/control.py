@@ -28,6 +28,7 @@ class Control:
         self._path = path
         self._commands = commands
         self._server: asyncio.Server | None = None
+        self._closing = False
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def start(self) -> None:
@@ -37,7 +38,7 @@ class Control:
                 raise ConfigError(f"control: {self._path} is in use by a running node")
             self._path.unlink()
         try:
-            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
+            self._server = await asyncio.start_unix_server(self._connected, self._path, limit=LONGEST_LINE)
             self._path.chmod(0o600)
         except OSError as error:
             raise ConfigError(f"control: cannot listen on {self._path}: {error.strerror or error}") from error
@@ -45,16 +46,22 @@ class Control:
     async def close(self) -> None:
         """Listen no more, let all clients go, and remove the socket file."""
         if self._server is not None:
+            self._closing = True
             self._server.close()
             self._path.unlink(missing_ok=True)
             for writer in self._clients.values():
                 writer.transport.abort()  # also one that does not read what it was told
             await asyncio.gather(*self._clients)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._closing:  # it came in while we closed
+            writer.transport.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._clients[task] = writer
+        task.add_done_callback(self._clients.pop)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await _read_line(reader):
                 writer.write(self._answer(line))
@@ -64,7 +71,6 @@ class Control:
         except ConnectionError:
             pass
         finally:
-            del self._clients[task]
             writer.close()
 
     def _answer(self, line: bytes) -> bytes:

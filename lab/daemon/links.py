@@ -20,6 +20,7 @@ class LinkEvents:
         self._netlink = netlink
         self._up: dict[str, bytes | None] = dict.fromkeys(interfaces)
         """Link-layer addresses of those that have carrier."""
+        self._taken_down: set[str] = set()
         flags = socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
         self._socket = socket.socket(socket.AF_NETLINK, flags, socket.NETLINK_ROUTE)
         self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV6_IFADDR))
@@ -60,12 +61,22 @@ class LinkEvents:
             changes += self._look_anew()
         return changes, addresses_changed or lost
 
+    def was_taken_down(self, interface: str) -> bool:
+        """Tell whether the kernel dropped an interface's addresses and routes since this was last asked.
+
+        It does so when an administrator takes the interface down, not when its carrier is lost.
+        """
+        taken_down = interface in self._taken_down
+        self._taken_down.discard(interface)
+        return taken_down
+
     def close(self) -> None:
         """Watch no more."""
         self._socket.close()
 
     def _look_anew(self) -> Iterator[LinkUp | LinkDown]:
         """Tell how the interfaces are, also those that seem as before: they may have been elsewhere meanwhile."""
+        self._taken_down.update(self._up)
         for name, before in self._up.items():
             self._up[name] = None
             try:
@@ -79,6 +90,8 @@ class LinkEvents:
     def _changes(self, link: Link) -> Iterator[LinkUp | LinkDown]:
         if link.name not in self._up:
             return
+        if not link.up:
+            self._taken_down.add(link.name)
         address = link.link_layer_address
         before = self._up[link.name]
         now = address if link.up and link.carrier and len(address) == ETHERNET_OCTETS else None

@@ -20,9 +20,9 @@ from lab.daemon.links import LinkEvents
 from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
 from lab.engine.correspondent import Correspondent
 from lab.engine.home_agent import HomeAgent
-from lab.engine.io import DeadlineReached, Engine, Instant, LinkHint, Malformed, PeerHeard, Received, Started
+from lab.engine.io import DeadlineReached, Engine, Instant, LinkHint, LinkUp, Malformed, PeerHeard, Received, Started
 from lab.engine.mobile_node import MobileNode
-from lab.errors import ConfigError, WireError
+from lab.errors import ConfigError, PlaneError, WireError
 from lab.events import NodeStarted, NodeStopped, PacketDropped
 from lab.netlink import Netlink
 from lab.plane import sysctl
@@ -36,13 +36,14 @@ SEED_OCTETS = 32
 
 def engine_for(config: NodeConfig) -> Engine:
     """Make the engine of a node's role."""
+    secrets = Secrets(os.urandom(SEED_OCTETS))
     match config.role:
         case Role.HOME_AGENT if config.home_agent is not None:
-            return HomeAgent(config.home_agent)
+            return HomeAgent(config.home_agent, secrets)
         case Role.MOBILE_NODE if config.mobile_node is not None:
-            return MobileNode(config.mobile_node)
+            return MobileNode(config.mobile_node, secrets)
         case Role.CORRESPONDENT if config.correspondent is not None:
-            return Correspondent(config.correspondent, Secrets(os.urandom(SEED_OCTETS)))
+            return Correspondent(config.correspondent, secrets)
         case _:
             raise ConfigError(f"role {config.role} has no table")
 
@@ -127,7 +128,15 @@ class Service:
         if addresses_changed:
             self._mobility.forget_addresses()
         for change in changes:
+            if isinstance(change, LinkUp) and self._links.was_taken_down(change.interface):
+                self._restore(change.interface)
             self._dispatcher.feed(change)
+
+    def _restore(self, interface: str) -> None:
+        try:
+            self._plane.restore(interface)
+        except PlaneError as error:
+            _log.warning("after %s was taken down: %s", interface, error)
 
     def _on_mobility(self) -> None:
         while (received := self._mobility.receive()) is not None:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address
 
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
 from lab.netlink import Netlink
-from lab.plane import packet_filter
+from lab.plane import packet_filter, sysctl
 from lab.plane.host import MARK, SO_MARK
 from lab.plane.packet_filter import Instruction
 from lab.wire import icmpv6
@@ -103,6 +103,7 @@ class MobilityReceiver:
         self._netlink = netlink
         self._table = table
         self._own: frozenset[IPv6Address] = frozenset()
+        self._forwards = sysctl.forwarding()
         self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IPV6))
         packet_filter.attach(self._socket, _MOBILITY)
         _nft(f"add table ip6 {table}\ndelete table ip6 {table}\n" + _HIDE.format(name=table))
@@ -133,7 +134,10 @@ class MobilityReceiver:
         _nft(f"add table ip6 {self._table}\ndelete table ip6 {self._table}\n")
 
     def _is_own(self, address: IPv6Address) -> bool:
-        if not self._own:
+        # A host is told of a new address by an answer to it sooner than by the kernel, which starts using it beside;
+        # a router sees packets of others by the thousand, and its addresses do not change like that.
+        missed = address not in self._own and not (address.is_multicast or self._forwards)
+        if missed or not self._own:
             self._own = frozenset(entry.ip for entry in self._netlink.addresses())
         return address in self._own
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from lab.emulation.leftovers import forget_run, run_directory
+from lab.emulation.leftovers import make_folder, remove_folder
 from lab.emulation.namespace import Namespace
 from lab.emulation.settings import Settings
 from lab.events import Event, Record
@@ -127,7 +127,7 @@ class Context:
 
     def __init__(self, settings: Settings, directory: Path | None = None, *, daemons: bool = True) -> None:
         self.settings = settings
-        self.run = run_directory()
+        self.run = make_folder()
         self.directory = self.run if directory is None else directory
         self.daemons = daemons
         self.collector = Collector()
@@ -139,7 +139,7 @@ class Context:
         self.logs.mkdir(parents=True, exist_ok=True)
 
     def close(self) -> None:
-        """Let everything go, and forget this run."""
+        """Let everything go, and remove the folder of sockets and configurations."""
         self.journals.close()
         self.links.close()
-        forget_run()
+        remove_folder(self.run)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shutil
 import signal
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +29,11 @@ def run_id() -> str:
     return f"{os.getpid()}-{_start_time(os.getpid())}"
 
 
-def run_directory() -> Path:
-    """Make the folder for sockets and configurations of this run."""
-    directory = ROOT / run_id()
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return directory
+def make_folder() -> Path:
+    """Make a folder for the sockets and configurations of one network, within that of this run."""
+    run = ROOT / run_id()
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(tempfile.mkdtemp(dir=run))
 
 
 def environment() -> dict[str, str]:
@@ -99,6 +100,8 @@ def _wait_for_end(pids: list[int], within: float = 5.0) -> None:
         time.sleep(0.01)
 
 
-def forget_run() -> None:
-    """Remove the folder of this run."""
-    shutil.rmtree(ROOT / run_id(), ignore_errors=True)
+def remove_folder(folder: Path) -> None:
+    """Remove the folder of a network, and that of this run if it was the last."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()

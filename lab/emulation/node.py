@@ -213,7 +213,9 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         config = self.context.run / f"{self.name}.radvd.conf"
         config.write_text(render("radvd.conf.j2", links=links), encoding="utf-8")
         command = ["radvd", "-n", "-C", str(config), "-p", str(config.with_suffix(".pid")), "-m", "stderr"]
-        self._services.append(self._spawn(command, f"{self.name}.radvd"))
+        radvd = self._spawn(command, f"{self.name}.radvd")
+        hasten(radvd)
+        self._services.append(radvd)
 
     def start_daemon(self) -> None:
         """Start the daemon of the node's role; see `wait_ready`."""
@@ -227,7 +229,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             journal="-",
             control=str(self.control_path),
             table=role.table,
-            options=self._daemon_options(),
+            options=self._daemon_options() | self.spec.options,
         )
         config.write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "lab.cli.main", "node", "--config", str(config)]
@@ -256,9 +258,11 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "home_agent": str(self.topology.node_specs[spec.home_agent].address),
                     "lifetime": settings.lifetime,
                     "dad": settings.dad.value,
+                    "route_optimisation": settings.ro,
+                    "binding_lifetime": settings.ro_lifetime,
                 }
             case _:
-                return {"address": str(spec.address)}
+                return {}
 
     @property
     def control_path(self) -> Path:
@@ -278,6 +282,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             check_alive(self.daemon, self.name, self._log(self.name))
             with contextlib.suppress(CommandError):
                 self.control("ping")
+                hasten(self.daemon)  # not before: its start is work for seconds, which must not hold up everybody
                 return
             if time.monotonic() > deadline:
                 raise ScenarioError(f"{self.name} does not answer after {READY_WITHIN} s; see {self._log(self.name)}")
@@ -324,7 +329,6 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 process = self.namespace.spawn(command, stderr=log, **options)
             except FileNotFoundError as error:
                 raise MissingError(f"{command[0]} is missing") from error
-        hasten(process)
         return process
 
     def _log(self, name: str) -> Path:

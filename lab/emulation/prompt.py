@@ -1,10 +1,11 @@
 """Mininet's prompt with what a mobile network needs: moving nodes, looking at bindings and events."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mininet.cli import CLI
+from mininet.log import output
 
 from lab.emulation.context import Context
 from lab.emulation.mover import move
@@ -13,6 +14,8 @@ from lab.errors import Mip6LabError, TopologyError
 from lab.report.timeline import timeline
 
 SHOWN_EVENTS = 20
+PLACES = {"athome": "at home"}
+"""Places of a mobile node that are more than one word."""
 
 
 class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
@@ -35,6 +38,17 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         except Mip6LabError as error:
             print(f"*** {error}")
 
+    def waitForNode(self, node: Any) -> None:  # noqa: N802 - Mininet's name
+        """Wait for a command on a node; from a file or a pipe, what stands behind it is not its input."""
+        if self.isatty():
+            super().waitForNode(node)
+            return
+        while node.waiting:
+            try:
+                output(node.monitor())
+            except KeyboardInterrupt:
+                node.sendInt()
+
     def do_move(self, line: str) -> None:
         """Move a mobile node to a link: move NODE LINK [--no-carrier-loss].
 
@@ -46,6 +60,7 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
     def do_bindings(self, line: str) -> None:
         """Show the binding caches and Binding Update Lists: bindings [NODE].
 
+        `of` a home address: a binding that others registered here; `with` a peer: one that this node registers.
         Example: bindings ha
         """
         self._answer(line, self._bindings, "bindings [NODE]")
@@ -67,14 +82,14 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
             print(f"*** {error}; usage: {usage}")
 
     def _move(self, words: Sequence[str]) -> None:
-        silent = "--no-carrier-loss" in words
+        settings = self._context().settings
+        silent = settings.hint or "--no-carrier-loss" in words
         names = [word for word in words if word != "--no-carrier-loss"]
         if len(names) != 2:
             raise ValueError("a node and a link are needed")
         node, link = self._node(names[0]), self.mn.nameToNode.get(names[1])
         if not isinstance(link, LabBridge):
             raise TopologyError(f"no link {names[1]}; links: {', '.join(node.topology.link_specs)}")
-        settings = node.context.settings
         move(node, link, outage=None if silent else settings.outage, hint=silent)
 
     def _bindings(self, words: Sequence[str]) -> None:
@@ -84,20 +99,19 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         for node in nodes:
             if node.daemon is None:
                 continue
-            entries = node.control("bindings")
-            print(f"{node.name}: {'no bindings' if not entries else ''}")
-            for entry in entries:
-                print("  " + "  ".join(f"{key}={value}" for key, value in entry.items()))
+            for line in described(node.name, node.control("bindings")):
+                print(line)
 
     def _events(self, words: Sequence[str]) -> None:
-        count = int(words[-1]) if words and words[-1].isdigit() else SHOWN_EVENTS
-        names = [word for word in words if not word.isdigit()]
-        if len(names) > 1:
-            raise ValueError("one node at most")
+        counts = [int(word) for word in words if word.isdecimal()] or [SHOWN_EVENTS]
+        names = [word for word in words if not word.isdecimal()]
+        if len(names) > 1 or len(counts) > 1:
+            raise ValueError("one node and one number at most")
         records = self._context().collector.records()
         start = records[0].time if records else 0.0
         chosen = [record for record in records if not names or record.node == self._node(names[0]).name]
-        for line in list(timeline(chosen, start))[-count:]:
+        lines = list(timeline(chosen, start))
+        for line in lines[max(len(lines) - counts[0], 0) :]:
             print(f"{line.time:9.3f}  {line.node:<5} {line.text}  {line.section}")
 
     def _nodes(self) -> list[LabNode]:
@@ -113,3 +127,42 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         context: Any = self._nodes()[0].context
         assert isinstance(context, Context)
         return context
+
+
+def described(node: str, bindings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say in aligned lines what a node answers to `bindings` (docs/configuration.md)."""
+    place = next((entry["place"] for entry in bindings if "place" in entry), None)
+    head = f"{node}:" if place is None else f"{node}: {PLACES.get(place, place)}"
+    if not bindings:
+        return [f"{head} no bindings"]
+    rows = [_cells(entry) for entry in bindings]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return [head, *(f"  {line.rstrip()}" for line in lines)]
+
+
+def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say what a binding is, with or of whom, where that is, its state and sequence number, and how long it stays."""
+    registers = "peer" in entry
+    home = "place" in entry or not (registers or entry["state"] in ("bound", "ended"))
+    return (
+        "home" if home else "correspondent",
+        f"with {entry['peer']}" if registers else f"of {entry['home_address']}",
+        f"at {entry.get('care_of_address') or '–'}",
+        entry["state"],
+        f"#{entry['sequence']}",
+        _prospect(entry, home=home),
+    )
+
+
+def _prospect(entry: Mapping[str, Any], *, home: bool) -> str:
+    remaining, granted = entry.get("remaining", 0.0), entry.get("lifetime")
+    left = "" if not remaining else f"{remaining:.0f} {'' if granted is None else f'of {granted} '}s left"
+    if home:
+        return left
+    if "peer" not in entry:
+        return f"direct path, {left}" if entry["state"] == "bound" else f"sequence number kept, {left}"
+    path = f"direct path, {left}" if left else "no direct path"
+    ages = {"home": entry["home_token_age"], "care-of": entry["care_of_token_age"]}
+    tokens = " and ".join(f"{age:.0f} s ({kind})" for kind, age in ages.items() if age is not None)
+    return f"{path}; tokens {tokens} old" if tokens else path

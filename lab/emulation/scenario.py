@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.emulation.network import Network
+from lab.emulation.settings import Settings
 from lab.emulation.topology import Topology
-from lab.emulation.traffic import Stream
+from lab.emulation.traffic import PORT, Stream, Transfer
 from lab.errors import ScenarioError, TopologyError
 from lab.events import Event, Record, ScenarioStep
 from lab.report import streams
@@ -19,8 +20,8 @@ from lab.templating import shared
 from lab.verify.check import Check, Verdict
 from lab.wire.addresses import address_from, interface_identifier
 
-SETTLED_AFTER = 1.0
-"""Seconds after a move from which on a stream must be whole again."""
+SETTLED_AFTER = 0.5
+"""Seconds after a move, and after what was expected of it, from which on a stream must be whole again."""
 
 Body = Callable[["Stage"], None]
 
@@ -32,6 +33,8 @@ class Scenario:
     name: str
     topology: type[Topology]
     body: Body
+    settings: Settings = field(default_factory=Settings)
+    """What it is played with unless the user says otherwise."""
 
     @property
     def summary(self) -> str:
@@ -51,14 +54,17 @@ class Library:
 _declared: dict[str, Scenario] = {}
 
 
-def scenario(topology: type[Topology]) -> Callable[[Body], Body]:
-    """Declare a function to be a scenario on a topology; its name, with hyphens, is the scenario's."""
+def scenario(topology: type[Topology], **settings: Any) -> Callable[[Body], Body]:
+    """Declare a function to be a scenario on a topology; its name, with hyphens, is the scenario's.
+
+    Settings are those of `lab.emulation.settings.Settings`; what the user sets counts more.
+    """
     if not _is_topology(topology):
         raise ScenarioError(f"@scenario({topology!r}): name a topology, as in @scenario(TwoVisitedLinks)")
 
     def declare(body: Body) -> Body:
         name = body.__name__.replace("_", "-")
-        _declared[name] = Scenario(name=name, topology=topology, body=body)
+        _declared[name] = Scenario(name=name, topology=topology, body=body, settings=Settings(**settings))
         return body
 
     return declare
@@ -154,21 +160,33 @@ class Stage:
         self.checks: list[Check] = []
         self.streams: list[Stream] = []
         self._since = time.time()
+        self._settled = self._since
 
     def say(self, text: str) -> None:
         """Tell the reader what comes next."""
         self.network.context.collector.report(ScenarioStep(text=text))
 
-    def stream(self, source: str, destination: str, *, every: float = 0.01) -> Stream:
-        """Send numbered packets from one node to another until the scenario ends."""
+    def stream(self, source: str, destination: str, *, every: float = 0.01, size: int = 0) -> Stream:
+        """Send numbered packets, of at least `size` octets, from one node to another until the scenario ends."""
         name = f"{source}-{destination}" + (f"-{len(self.streams)}" if self.streams else "")
-        stream = Stream(self.network.node(source), self.network.node(destination), every=every, name=name)
+        stream = Stream(
+            self.network.node(source),
+            self.network.node(destination),
+            every=every,
+            name=name,
+            size=size,
+            port=PORT + len(self.streams),
+        )
         self.streams.append(stream)
         return stream
 
+    def transfer(self, source: str, destination: str, *, octets: int, rate: int) -> Transfer:
+        """Send octets by TCP from one node to another, at most `rate` a second, while the scenario goes on."""
+        return Transfer(self.network.node(source), self.network.node(destination), octets=octets, rate=rate)
+
     def move(self, mobile_node: str, to: str, **how: Any) -> None:
         """Take a mobile node to another link."""
-        self._since = time.time()
+        self._since = self._settled = time.time()
         self.network.move(mobile_node, to, **how)
 
     def care_of_address(self, mobile_node: str, link: str) -> IPv6Address:
@@ -177,8 +195,13 @@ class Stage:
         prefix = self.network.topology.link_specs[link].prefix
         return address_from(prefix, interface_identifier(plug.link_layer_address))
 
-    def expect(self, kind: type[Event], *, node: str, within: float = 5.0, **fields: Any) -> Record:
-        """Wait for an event since the last move; raises `ScenarioError` if it does not come."""
+    def expect(
+        self, kind: type[Event], /, *, node: str, within: float = 5.0, ever: bool = False, **fields: Any
+    ) -> Record:
+        """Wait for an event since the last move, or since the beginning (`ever`).
+
+        Raises `ScenarioError` if it does not come.
+        """
 
         def matches(record: Record) -> bool:
             return (
@@ -187,16 +210,18 @@ class Stage:
                 and all(getattr(record.event, name) == value for name, value in fields.items())
             )
 
-        record = self.network.context.collector.wait(matches, since=self._since, within=within)
+        since = 0.0 if ever else self._since
+        record = self.network.context.collector.wait(matches, since=since, within=within)
         if record is None:
             self.network.check_daemons()
             wanted = ", ".join(f"{name}={value}" for name, value in fields.items())
             raise ScenarioError(f"{node} did not report {kind.__name__}({wanted}) within {within:g} s")
+        self._settled = max(self._settled, record.time)
         return record
 
-    def start_clock(self) -> None:
-        """From here on events count for `expect`."""
-        self._since = 0.0
+    def records(self) -> list[Record]:
+        """Give all events so far."""
+        return self.network.context.collector.records()
 
     def wait(self, seconds: float) -> None:
         """Let time pass for the streams to show what happens."""
@@ -206,8 +231,7 @@ class Stage:
         """End a stream and check that its packets came through after the last move."""
         summary = stream.stop()
         arrivals = streams.read(summary.path)
-        last_move = self._since
-        after = [arrival for arrival in arrivals if arrival.sent > last_move + SETTLED_AFTER]
+        after = [arrival for arrival in arrivals if arrival.sent > self._settled + SETTLED_AFTER]
         arrived = sum(arrival.received is not None for arrival in after)
         self.check(
             f"stream-{stream.name}",

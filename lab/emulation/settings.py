@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.constants import LIFETIME_UNIT, MAX_LIFETIME
+from lab.constants import LIFETIME_UNIT, MAX_LIFETIME, MAX_RR_BINDING_LIFETIME
 from lab.engine.config import DadMode
 from lab.errors import ConfigError
 
@@ -30,6 +30,10 @@ class Settings:
     """Time without carrier in a move."""
     hint: bool = False
     """Moves without loss of carrier, told to the node by its link layer."""
+    ro: bool = True
+    """Route optimisation between mobile nodes and correspondents (RFC 6275 §11.3.1)."""
+    ro_lifetime: int = 420
+    """Asked for in registrations with correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
     plane: str = "user"
     """The data plane of the nodes."""
 
@@ -80,6 +84,9 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError(f"ra_interval: from {SHORTEST_RA_INTERVAL} to {LONGEST_RA_INTERVAL} seconds (RFC 6275 §7.5)")
     if settings.lifetime % LIFETIME_UNIT or not LIFETIME_UNIT <= settings.lifetime <= MAX_LIFETIME:
         raise ConfigError(f"lifetime: a multiple of {LIFETIME_UNIT} seconds, from {LIFETIME_UNIT} to {MAX_LIFETIME}")
+    if settings.ro_lifetime % LIFETIME_UNIT or not LIFETIME_UNIT <= settings.ro_lifetime <= MAX_RR_BINDING_LIFETIME:
+        longest = f"{MAX_RR_BINDING_LIFETIME:g}"
+        raise ConfigError(f"ro_lifetime: a multiple of {LIFETIME_UNIT} seconds, from {LIFETIME_UNIT} to {longest}")
     if not 0.002 <= settings.outage <= 60:
         raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
     if settings.plane not in ("user", "auto"):

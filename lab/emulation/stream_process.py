@@ -1,6 +1,6 @@
 """One end of a stream of numbered UDP packets; a script of its own so that it starts fast and runs undisturbed.
 
-`send DESTINATION PORT SECONDS FILE` or `receive ADDRESS PORT FILE`: prints `ready`, works until SIGTERM, then
+`send DESTINATION PORT SECONDS OCTETS FILE` or `receive ADDRESS PORT FILE`: prints `ready`, works until SIGTERM, then
 writes its log, one line per packet: `sequence sent` or `sequence sent received`, in seconds since the epoch.
 """
 
@@ -20,6 +20,9 @@ _IPV6_FREEBIND = 78
 _SILENCE = 0.2
 """Seconds without a packet after which a receiver that is told to end is sure that all arrived."""
 
+_AT_MOST = 2.0
+"""Seconds after which it ends even so."""
+
 _ending = False
 
 
@@ -28,8 +31,9 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     _ending = True
 
 
-def send(destination: str, port: int, every: float, path: str) -> None:
-    """Send a numbered packet every so many seconds, by an absolute schedule."""
+def send(destination: str, port: int, every: float, size: int, path: str) -> None:
+    """Send a numbered packet of so many octets every so many seconds, by an absolute schedule."""
+    padding = bytes(max(size - _PAYLOAD.size, 0))
     outlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     log: list[tuple[int, float]] = []
     print("ready", flush=True)
@@ -42,7 +46,7 @@ def send(destination: str, port: int, every: float, path: str) -> None:
         now = time.time()
         log.append((sequence, now))
         with contextlib.suppress(OSError):  # no route for the moment: lost, like any other packet
-            outlet.sendto(_PAYLOAD.pack(sequence, now), (destination, port))
+            outlet.sendto(_PAYLOAD.pack(sequence, now) + padding, (destination, port))
     with open(path, "w", encoding="ascii") as file:
         file.writelines(f"{sequence} {sent:.6f}\n" for sequence, sent in log)
 
@@ -55,13 +59,18 @@ def receive(address: str, port: int, path: str) -> None:
     inlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
     inlet.bind((address, port))
     log: list[tuple[int, float, float]] = []
+    ended = float("inf")
     print("ready", flush=True)
     while True:
         readable, _, _ = select.select([inlet], [], [], _SILENCE)
+        if _ending and ended == float("inf"):
+            ended = time.monotonic()
         if not readable:
             if _ending:
                 break
             continue
+        if time.monotonic() - ended > _AT_MOST:
+            break
         try:
             octets, ancillary, _, _ = inlet.recvmsg(2048, 64)
         except OSError as error:
@@ -81,6 +90,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.argv[1] == "send":
-        send(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), sys.argv[5])
+        send(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), sys.argv[6])
     else:
         receive(sys.argv[2], int(sys.argv[3]), sys.argv[4])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mininet.topo import Topo
 
@@ -76,6 +76,8 @@ class NodeSpec:
     home_address: IPv6Address | None = None
     routes: dict[IPv6Network, IPv6Address] = field(default_factory=dict)
     """Destination to next hop."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keys of its daemon's configuration, beyond what follows from the topology."""
 
     @property
     def address(self) -> IPv6Address:
@@ -152,21 +154,28 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         node.advertises.append(serves)
         return node
 
-    def home_agent(self, name: str, *, home: LinkSpec, on: Sequence[LinkSpec]) -> NodeSpec:
-        """Declare a home agent that is also the router of its home link."""
+    def home_agent(self, name: str, *, home: LinkSpec, on: Sequence[LinkSpec], **options: Any) -> NodeSpec:
+        """Declare a home agent that is also the router of its home link; options go to its configuration."""
         node = self._node(name, Kind.HOME_AGENT, [home, *on])
-        node.home = home
+        node.home, node.options = home, options
         node.advertises.append(home)
         return node
 
-    def correspondent(self, name: str, *, on: Sequence[LinkSpec]) -> NodeSpec:
-        """Declare a correspondent node."""
-        return self._node(name, Kind.CORRESPONDENT, on)
+    def correspondent(self, name: str, *, on: Sequence[LinkSpec], **options: Any) -> NodeSpec:
+        """Declare a correspondent node; options go to its configuration."""
+        node = self._node(name, Kind.CORRESPONDENT, on)
+        node.options = options
+        return node
 
-    def mobile_node(self, name: str, *, home: LinkSpec, home_agent: str, home_address: str | None = None) -> NodeSpec:
-        """Declare a mobile node that starts at home; by default its home address ends in ::100, ::101, …."""
+    def mobile_node(
+        self, name: str, *, home: LinkSpec, home_agent: str, home_address: str | None = None, **options: Any
+    ) -> NodeSpec:
+        """Declare a mobile node that starts at home; options go to its configuration.
+
+        By default its home address ends in ::100, ::101, ….
+        """
         node = self._node(name, Kind.MOBILE_NODE, [home])
-        node.home, node.home_agent = home, home_agent
+        node.home, node.home_agent, node.options = home, home_agent, options
         if home_address is None:
             node.home_address = self._free_address(home, HOME_ADDRESSES_FROM)
         else:

@@ -1,4 +1,4 @@
-"""Streams of numbered packets between nodes."""
+"""Traffic between nodes: streams of numbered packets, TCP transfers."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.emulation import stream_process
+from lab.emulation import stream_process, transfer_process
 from lab.emulation.node import LabNode
 from lab.emulation.process import check_alive, end
 from lab.errors import ScenarioError
@@ -31,7 +31,9 @@ class StreamSummary:
 class Stream:
     """UDP packets from one node to the address of another, stamped at both ends."""
 
-    def __init__(self, source: LabNode, destination: LabNode, *, every: float, name: str) -> None:
+    def __init__(
+        self, source: LabNode, destination: LabNode, *, every: float, name: str, size: int = 0, port: int = PORT
+    ) -> None:
         self.name, self.every = name, every
         self.summary: StreamSummary | None = None
         self._context = source.context
@@ -40,9 +42,9 @@ class Stream:
         self._logs = {end: source.context.run / f"{name}.{end}" for end in ("send", "receive")}
         address, script = str(destination.spec.address), stream_process.__file__
         python = [sys.executable, "-I", "-S", script]
-        receive = [*python, "receive", address, str(PORT), str(self._logs["receive"])]
+        receive = [*python, "receive", address, str(port), str(self._logs["receive"])]
         self._receiver = self._start(destination, receive, "receive")
-        send = [*python, "send", address, str(PORT), str(every), str(self._logs["send"])]
+        send = [*python, "send", address, str(port), str(every), str(size), str(self._logs["send"])]
         self._sender = self._start(source, send, "send")
         started = StreamStarted(stream=name, source=source.name, destination=destination.name, every=every)
         self._context.collector.report(started)
@@ -68,19 +70,75 @@ class Stream:
         return self.summary
 
     def _start(self, node: LabNode, command: list[str], which: str) -> "subprocess.Popen[bytes]":
-        output = self._logs[which].with_suffix(f".{which}.out")
-        with output.open("wb") as file:
-            process = node.spawn(command, stdout=file, stderr=file)
-        deadline = time.monotonic() + READY_WITHIN
-        while b"ready" not in output.read_bytes():
-            check_alive(process, f"the {which} end of stream {self.name}", output)
-            if time.monotonic() > deadline:
-                raise ScenarioError(f"stream {self.name}: its {which} end is not ready after {READY_WITHIN} s")
-            time.sleep(0.005)
-        return process
+        return _start(node, command, f"the {which} end of stream {self.name}", self._logs[which])
 
     def _read(self, which: str) -> list[list[str]]:
         try:
             return [line.split() for line in self._logs[which].read_text(encoding="ascii").splitlines()]
         except OSError as error:
             raise ScenarioError(f"stream {self.name}: its {which} end left no log: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferSummary:
+    """What became of a TCP transfer."""
+
+    octets: int
+    intact: bool
+    """All that was sent arrived, octet for octet."""
+    seconds: float
+
+
+class Transfer:
+    """Octets by TCP from one node to the address of another, in one connection."""
+
+    def __init__(self, source: LabNode, destination: LabNode, *, octets: int, rate: int) -> None:
+        self._what = f"the transfer from {source.name} to {destination.name}"
+        address = str(destination.spec.address)
+        name = f"{source.name}-{destination.name}.tcp"
+        self._logs = {end: source.context.run / f"{name}.{end}" for end in ("send", "receive")}
+        script = [sys.executable, "-I", "-S", transfer_process.__file__]
+        self._processes = []
+        for node, which, more in ((destination, "receive", ()), (source, "send", (str(rate),))):
+            log = self._logs[which]
+            command = [*script, which, address, str(PORT), str(octets), str(log), *more]
+            self._processes.append(_start(node, command, f"the {which} end of {self._what}", log))
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return any(process.poll() is None for process in self._processes)
+
+    def wait(self, *, within: float) -> TransferSummary:
+        """Wait for its end; raises `ScenarioError` if that does not come in so many seconds."""
+        deadline = time.monotonic() + within
+        for process in self._processes:
+            try:
+                process.wait(max(deadline - time.monotonic(), 0.0))
+            except subprocess.TimeoutExpired:
+                end(self._processes)
+                raise ScenarioError(f"{self._what} was not over within {within:g} s") from None
+        sent, received = (self._read(self._logs[end]) for end in ("send", "receive"))
+        return TransferSummary(octets=int(received[0]), intact=sent[:2] == received[:2], seconds=float(received[2]))
+
+    def _read(self, log: Path) -> list[str]:
+        try:
+            return log.read_text(encoding="ascii").split()
+        except OSError as error:
+            output = log.with_suffix(log.suffix + ".out")
+            said = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            raise ScenarioError(f"{self._what} broke off: {' '.join(said) or error}") from error
+
+
+def _start(node: LabNode, command: list[str], what: str, log: Path) -> "subprocess.Popen[bytes]":
+    """Start one end and wait until it is ready."""
+    output = log.with_suffix(log.suffix + ".out")
+    with output.open("wb") as file:
+        process = node.spawn(command, stdout=file, stderr=file)
+    deadline = time.monotonic() + READY_WITHIN
+    while b"ready" not in output.read_bytes():
+        check_alive(process, what, output)
+        if time.monotonic() > deadline:
+            raise ScenarioError(f"{what} is not ready after {READY_WITHIN} s")
+        time.sleep(0.005)
+    return process

@@ -31,7 +31,7 @@ def authorization_data(packet: Packet) -> BindingAuthorizationData | None:
     if not isinstance(message, BindingUpdate | BindingAcknowledgement) or not message.options:
         return None
     last = message.options[-1]
-    if not isinstance(last, BindingAuthorizationData) or not packet.payload_octets.endswith(last.authenticator):
+    if not isinstance(last, BindingAuthorizationData) or not _header(packet).endswith(last.authenticator):
         return None
     return last
 
@@ -39,6 +39,10 @@ def authorization_data(packet: Packet) -> BindingAuthorizationData | None:
 def is_signed(packet: Packet, key: bytes, care_of_address: IPv6Address, correspondent: IPv6Address) -> bool:
     """Tell whether a received message ends in the right authenticator."""
     data = authorization_data(packet)
-    return data is not None and is_authentic(
-        key, care_of_address, correspondent, packet.payload_octets, data.authenticator
-    )
+    return data is not None and is_authentic(key, care_of_address, correspondent, _header(packet), data.authenticator)
+
+
+def _header(packet: Packet) -> bytes:
+    """Give the Mobility Header as it arrived, without octets that follow it."""
+    octets = packet.payload_octets
+    return octets[: (octets[1] + 1) * 8] if octets else b""

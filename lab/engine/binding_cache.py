@@ -8,6 +8,9 @@ from typing import Generic, Protocol, TypeVar
 
 from lab.engine.io import Instant
 
+SPARE = 64
+"""Outdated deadlines that may be kept whatever the number of bindings."""
+
 
 class Timed(Protocol):
     """A state that may end by itself."""
@@ -44,6 +47,9 @@ class BindingCache(Generic[S]):
         self._states[home_address] = state
         if state.deadline is not None:
             heapq.heappush(self._heap, (state.deadline, next(self._order), home_address, state))
+            if len(self._heap) > 2 * len(self._states) + SPARE:  # one that refreshes all the time must not fill memory
+                self._heap = [entry for entry in self._heap if self._states.get(entry[2]) is entry[3]]
+                heapq.heapify(self._heap)
 
     def remove(self, home_address: IPv6Address) -> None:
         """Forget a home address."""

@@ -91,6 +91,11 @@ class HomeRegistration:
         """Seconds until the acknowledged binding ends."""
         return max(self._expires - now, 0.0) if self._confirmed else 0.0
 
+    @property
+    def acknowledged_until(self) -> Instant | None:
+        """The end of the acknowledged binding, past or to come; None if none was acknowledged."""
+        return self._expires if self._confirmed else None
+
     def may_exist(self, now: Instant) -> bool:
         """Tell whether the home agent may hold a binding, acknowledged or not."""
         return now < self._may_exist_until
@@ -101,6 +106,12 @@ class HomeRegistration:
         self._request, self._pending, self._confirmed = request, None, False
         first = INITIAL_BINDACK_TIMEOUT if known else self._config.first_bindack_timeout  # §11.8
         return self._send(attempt=1, timeout=first, now=now)
+
+    def renew(self, now: Instant) -> list[Effect]:
+        """Ask again before the time, unless an answer is awaited."""
+        if self._request is None or self._pending is not None:
+            return []
+        return self._send(attempt=1, timeout=INITIAL_BINDACK_TIMEOUT, now=now)
 
     def abandon(self) -> None:
         """Ask no more."""

@@ -15,6 +15,21 @@ class DadMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorrespondentConfig:
+    """A correspondent node."""
+
+    route_optimisation: bool = True
+    """Off: test inits go unanswered and Binding Updates are ignored (§8.2)."""
+    refused: tuple[IPv6Network, ...] = ()
+    """Home addresses that are refused with status 129."""
+    max_bindings: int | None = None
+    """Beyond it, status 130, or with `evict` the binding that ends first makes room (§9.6)."""
+    evict: bool = False
+    max_binding_lifetime: int = int(MAX_RR_BINDING_LIFETIME)
+    """Granted at most, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeAgentConfig:
     """A home agent on one home link."""
 
@@ -30,22 +45,8 @@ class HomeAgentConfig:
     """Beyond it, status 130."""
     delete_timeout: float = MAX_DELETE_BCE_TIMEOUT
     """How long a deregistered binding keeps its sequence number, at most MAX_DELETE_BCE_TIMEOUT (§10.3.2)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CorrespondentConfig:
-    """A correspondent node."""
-
-    address: IPv6Address | None = None
-    route_optimisation: bool = True
-    """Off: test inits go unanswered and Binding Updates are ignored (§8.2)."""
-    refused: tuple[IPv6Network, ...] = ()
-    """Home addresses that are refused with status 129."""
-    max_bindings: int | None = None
-    """Beyond it, status 130, or with `evict` the binding that ends first makes room (§9.6)."""
-    evict: bool = False
-    max_binding_lifetime: int = int(MAX_RR_BINDING_LIFETIME)
-    """Granted at most, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+    correspondent: CorrespondentConfig = CorrespondentConfig()
+    """What it offers as a correspondent of mobile nodes, as every node does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A correspondent node, RFC 6275 §9: it answers test inits, keeps bindings, and talks straight to mobile nodes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import Any
@@ -59,13 +60,15 @@ from lab.wire.mobility import (
     UnknownMobilityMessage,
 )
 from lab.wire.options import AlternateCareOfAddress, NonceIndices
-from lab.wire.packet import Packet, mobility_packet
+from lab.wire.packet import OpaquePayload, Packet, mobility_packet
 
 REFRESH_AT = 0.75
 """The part of a lifetime after which a binding in use is asked to be refreshed (§9.5.5)."""
 REFRESH_REQUESTS = 3
 UNREACHABLE_LIMIT = 3
 """So many ICMPv6 errors in a row about a care-of address end its binding (§9.3.4)."""
+_JUDGED_BY_IPSEC = (50, 51)
+"""ESP and AH: whether they come from the home address is for IPsec to tell (§9.3.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +90,34 @@ class _Update:
         """It deletes a binding (§6.1.7)."""
         return self.lifetime == 0 or self.care_of_address == self.home_address
 
+    @property
+    def authorized_address(self) -> IPv6Address:
+        """The address that counts in authenticators: the home address where a binding is deleted (§6.2.7)."""
+        return self.home_address if self.ends else self.care_of_address
+
+
+def _serves_nobody(_home_address: IPv6Address) -> bool:
+    return False
+
 
 class Correspondent:
-    """Serves any number of mobile nodes; no state is kept for one before its first valid Binding Update (§5.2.5)."""
+    """Serves any number of mobile nodes; no state is kept for one before its first valid Binding Update (§5.2.5).
 
-    def __init__(self, config: CorrespondentConfig, secrets: Secrets) -> None:
+    `home_address` is that of a correspondent that is mobile itself: only then type 2 routing headers are its business.
+    `has_home_registration` tells which home addresses it serves as a home agent.
+    """
+
+    def __init__(
+        self,
+        config: CorrespondentConfig,
+        secrets: Secrets,
+        *,
+        home_address: IPv6Address | None = None,
+        has_home_registration: Callable[[IPv6Address], bool] = _serves_nobody,
+    ) -> None:
         self._config = config
+        self._home_address = home_address
+        self._has_home_registration = has_home_registration
         self._nonces = Nonces(secrets)
         self._cache: BindingCache[State] = BindingCache()
         self._errors = ErrorLimit()
@@ -126,6 +151,10 @@ class Correspondent:
         return isinstance(self._cache.get(home_address), Bound)
 
     def _received(self, received: Received, packet: Packet, now: Instant) -> list[Effect]:
+        if packet.routed_home_address not in (None, self._home_address):
+            return [drop(packet, "foreign-routing-header", str(packet.routed_home_address))]  # §6.4
+        if packet.home_address is not None and not is_unicast_routable(packet.home_address):
+            return [drop(packet, "invalid-home-address", str(packet.home_address))]  # §6.3
         match packet.payload:
             case UnknownMobilityMessage():
                 return answer_unknown_type(received, self._errors, now)
@@ -137,10 +166,12 @@ class Correspondent:
                 return self._on_update(packet, update, now)
             case message if isinstance(message, MobilityMessage):
                 return [drop(packet, "unexpected-message", type(message).__name__)]
-            case DestinationUnreachable(invoking=invoking):
-                return self._on_unreachable(invoking)
+            case OpaquePayload(next_header=next_header) if next_header in _JUDGED_BY_IPSEC:
+                return [drop(packet, "unsupported-packet", f"next header {next_header}")]  # §9.3.1: no error
             case _ if packet.home_address is not None:
                 return self._on_home_address_option(received, packet.home_address, now)
+            case DestinationUnreachable(invoking=invoking):
+                return self._on_unreachable(invoking)
             case message if isinstance(message, Icmpv6Message):
                 return []  # Neighbor Discovery and other errors are the kernel's
             case _:
@@ -148,8 +179,6 @@ class Correspondent:
 
     def _on_home_address_option(self, received: Received, home_address: IPv6Address, now: Instant) -> list[Effect]:
         packet = received.packet
-        if not is_unicast_routable(home_address):
-            return [drop(packet, "invalid-home-address", str(home_address))]  # §6.3
         state = self._cache.get(home_address)
         if isinstance(state, Bound) and state.care_of_address == packet.source:
             # The data plane takes what is bound; this one came while the binding was made.
@@ -195,7 +224,7 @@ class Correspondent:
         if home is None or (care_of is None and not update.ends):
             return self._reject(update, _expired(home, care_of))
         update = replace(update, key=_key(update, home, care_of))
-        if not is_signed(packet, update.key, update.care_of_address, update.own_address):
+        if not is_signed(packet, update.key, update.authorized_address, update.own_address):
             return [drop(packet, "wrong-authenticator", f"#{update.sequence}")]  # no answer: it may be forged
         return self._on_authentic(update, home, care_of, now)
 
@@ -216,6 +245,8 @@ class Correspondent:
             replayable_until = max(replayable_until, state.replayable_until)
         elif state is not None:
             replayable_until = max(replayable_until, state.deadline)
+        if self._has_home_registration(update.home_address):
+            return self._reject(update, Status.REGISTRATION_TYPE_CHANGE_DISALLOWED)
         if care_of is None:
             return self._delete(update, replayable_until)
         if self._is_circular(update):
@@ -228,9 +259,15 @@ class Correspondent:
         return room + self._bind(update, state, self._grant(update, home, care_of, now), replayable_until, now)
 
     def _is_circular(self, update: _Update) -> bool:
-        """Tell whether the care-of address is itself a home address, bound to this home address."""
-        other = self._cache.get(update.care_of_address)
-        return isinstance(other, Bound) and other.care_of_address == update.home_address
+        """Tell whether the care-of address is a home address too, and leads back by its binding, or by further ones."""
+        passed = set()
+        state = self._cache.get(update.care_of_address)
+        while isinstance(state, Bound) and state.care_of_address not in passed:
+            if state.care_of_address == update.home_address:
+                return True
+            passed.add(state.care_of_address)
+            state = self._cache.get(state.care_of_address)
+        return False
 
     def _make_room(self) -> list[Effect] | None:
         """See to a place for one more binding; None if there is none (§9.6)."""
@@ -244,8 +281,8 @@ class Correspondent:
 
     def _grant(self, update: _Update, home: Nonce, care_of: Nonce, now: Instant) -> int:
         """Give the lifetime, counted from when return routability can have ended at the earliest (§9.5.2)."""
-        tested = min(home.used_until, care_of.used_until)
-        longest = MAX_RR_BINDING_LIFETIME - max(now - tested, 0.0)
+        tested = max(home.made, care_of.made)
+        longest = MAX_RR_BINDING_LIFETIME - (now - tested)
         seconds = int(min(update.lifetime, self._config.max_binding_lifetime, longest))
         return max(seconds // LIFETIME_UNIT, 1) * LIFETIME_UNIT
 
@@ -311,7 +348,7 @@ class Correspondent:
             update.own_address, packet.source, message, routed_home_address=update.home_address if away else None
         )
         if update.key:  # without the tokens there is no key, and nothing to sign with
-            answer = sign(answer, update.key, update.care_of_address, update.own_address)
+            answer = sign(answer, update.key, update.authorized_address, update.own_address)
         return Send(packet=answer)
 
     # The life of a binding, §9.3.4, §9.5.5

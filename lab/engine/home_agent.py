@@ -3,10 +3,12 @@
 from ipaddress import IPv6Address
 from typing import Any
 
+from lab.auth.secrets import Secrets
 from lab.constants import LIFETIME_UNIT, Status
 from lab.engine.announcements import Announcements
 from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
+from lab.engine.correspondent import Correspondent
 from lab.engine.home_binding import Deregistered, Probing, Registered, Registration, State, last_sequence
 from lab.engine.io import (
     DadFailed,
@@ -15,6 +17,7 @@ from lab.engine.io import (
     DefendAddress,
     Effect,
     Input,
+    InstallBinding,
     InstallTunnel,
     Instant,
     LinkUp,
@@ -27,14 +30,9 @@ from lab.engine.io import (
     StartDad,
     StopDad,
     StopDefending,
+    Used,
 )
-from lab.engine.mobility_header import (
-    ErrorLimit,
-    answer_malformed,
-    answer_unbound_home_address,
-    answer_unknown_type,
-    drop,
-)
+from lab.engine.mobility_header import ErrorLimit, answer_malformed, drop
 from lab.engine.neighbor_discovery import announcement_by_proxy
 from lab.engine.sequence import is_newer
 from lab.events import (
@@ -47,23 +45,25 @@ from lab.events import (
     RegistrationKind,
 )
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, is_unicast_routable
-from lab.wire.icmpv6 import Icmpv6Message
 from lab.wire.mobility import (
     BindingAcknowledgement,
     BindingUpdate,
     BindingUpdateFlag,
     MobilityMessage,
-    UnknownMobilityMessage,
 )
 from lab.wire.options import AlternateCareOfAddress, BindingRefreshAdvice, MobilityOption
-from lab.wire.packet import mobility_packet
+from lab.wire.packet import Packet, mobility_packet
 
 
 class HomeAgent:
     """Serves the mobile nodes of one home link."""
 
-    def __init__(self, config: HomeAgentConfig) -> None:
+    def __init__(self, config: HomeAgentConfig, secrets: Secrets) -> None:
         self._config = config
+        self._correspondent = Correspondent(
+            config.correspondent, secrets, has_home_registration=self._has_home_registration
+        )
+        """What every node is beside its role (§8.2)."""
         self._cache: BindingCache[State] = BindingCache()
         self._announcements = Announcements()
         self._errors = ErrorLimit()
@@ -81,7 +81,9 @@ class HomeAgent:
             case DadFailed(address=address):
                 return self._on_duplicate(address)
             case DeadlineReached():
-                return self._announcements.advance(now) + self._expire(now)
+                return self._announcements.advance(now) + self._expire(now) + self._correspondent.handle(happened, now)
+            case Used() | Refused(effect=InstallBinding()):
+                return self._correspondent.handle(happened, now)
             case Refused():
                 return self._on_refused(happened)
             case LinkUp(interface=interface) if interface == self._config.interface:
@@ -92,38 +94,31 @@ class HomeAgent:
 
     def deadline(self) -> Instant | None:
         """When the next binding ends or the next announcement is due."""
-        due = (self._cache.deadline(), self._announcements.deadline())
+        due = (self._cache.deadline(), self._announcements.deadline(), self._correspondent.deadline())
         return min((instant for instant in due if instant is not None), default=None)
 
     def snapshot(self, now: Instant) -> list[dict[str, Any]]:
         """List the binding cache."""
-        return [_describe(home_address, state, now) for home_address, state in self._cache]
+        own = [_describe(home_address, state, now) for home_address, state in self._cache]
+        return own + self._correspondent.snapshot(now)
 
     def _received(self, received: Received, now: Instant) -> list[Effect]:
-        packet = received.packet
-        match packet.payload:
+        match received.packet.payload:
             case BindingUpdate(flags=flags) as update if flags & BindingUpdateFlag.HOME_REGISTRATION:
                 return self._on_update(received, update, now)
-            case BindingUpdate(sequence=sequence):
-                return [drop(packet, "unauthorized-binding-update", f"#{sequence}")]  # §9.5.1
-            case UnknownMobilityMessage():
-                return answer_unknown_type(received, self._errors, now)
-            case message if isinstance(message, MobilityMessage):
-                return [drop(packet, "unsupported-message", type(message).__name__)]
-            case _ if packet.home_address is not None:
-                return self._on_home_address_option(received, now)
-            case message if isinstance(message, Icmpv6Message):
-                return []  # Neighbor Discovery and errors are the kernel's
+            case payload if not isinstance(payload, MobilityMessage) and self._is_served(received.packet):
+                # The data plane takes what is bound; this one came while the binding was made.
+                return [drop(received.packet, "early-packet", f"home address {received.packet.home_address}")]
             case _:
-                return [drop(packet, "unsupported-packet")]
+                return self._correspondent.handle(received, now)
 
-    def _on_home_address_option(self, received: Received, now: Instant) -> list[Effect]:
-        packet = received.packet
-        assert packet.home_address is not None
-        state = self._cache.get(packet.home_address)
-        if isinstance(state, Registered) and state.registration.care_of_address == packet.source:
-            return [drop(packet, "unsupported-packet", "route-optimised traffic")]
-        return answer_unbound_home_address(received, self._errors, now)  # §9.3.1
+    def _is_served(self, packet: Packet) -> bool:
+        """Tell whether a Home Address option and the source of a packet are those of a binding (§9.3.1)."""
+        state = None if packet.home_address is None else self._cache.get(packet.home_address)
+        return isinstance(state, Registered) and state.registration.care_of_address == packet.source
+
+    def _has_home_registration(self, home_address: IPv6Address) -> bool:
+        return isinstance(self._cache.get(home_address), Registered | Probing)
 
     # Binding Updates, §10.3
 
@@ -169,6 +164,8 @@ class HomeAgent:
             return Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
         if state is not None and not is_newer(registration.sequence, last_sequence(state)):
             return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
+        if self._correspondent.has_binding(home_address):
+            return Status.REGISTRATION_TYPE_CHANGE_DISALLOWED  # §9.5.1
         if ends:
             # A deregistration repeated because its acknowledgement was lost is accepted again while its
             # sequence number is kept; without any entry there is nothing to end (§10.3.2).

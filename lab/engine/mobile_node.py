@@ -8,10 +8,14 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import Any, TypeAlias
 
+from lab.auth.secrets import Secrets
+from lab.constants import BindingErrorStatus
 from lab.engine.announcements import Announcements
 from lab.engine.binding_update_list import HomeRegistration, Outcome, Request
 from lab.engine.care_of_address import CareOfAddress, form, valid_until
 from lab.engine.config import DadMode, MobileNodeConfig
+from lab.engine.correspondent import Correspondent
+from lab.engine.correspondent_states import EndReason
 from lab.engine.io import (
     AddAddress,
     DadFailed,
@@ -20,7 +24,9 @@ from lab.engine.io import (
     Effect,
     ForgetRouter,
     Input,
+    InstallBinding,
     InstallReverseTunnel,
+    InstallRouteOptimisation,
     Instant,
     JoinGroup,
     LeaveGroup,
@@ -28,28 +34,42 @@ from lab.engine.io import (
     LinkHint,
     LinkUp,
     Malformed,
+    PeerHeard,
     Received,
+    Refused,
     RemoveAddress,
     RemoveReverseTunnel,
     Report,
     Send,
     StartDad,
     StopDad,
+    Used,
     UseRouter,
 )
-from lab.engine.mobility_header import (
-    ErrorLimit,
-    answer_malformed,
-    answer_unbound_home_address,
-    answer_unknown_type,
-    drop,
-)
+from lab.engine.mobility_header import ErrorLimit, answer_malformed, answer_unknown_type, drop
 from lab.engine.movement import Movement, Router, router_of
 from lab.engine.neighbor_discovery import HOP_LIMIT, announcement, answer
+from lab.engine.route_optimisation import RouteOptimisation
+from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.events import CareOfAddressFormed, CareOfAddressLost, MovementDetected, ReturnedHome
 from lab.wire.addresses import interface_identifier, solicited_node
-from lab.wire.icmpv6 import Icmpv6Message, NeighborAdvertisement, NeighborSolicitation, RouterAdvertisement
-from lab.wire.mobility import BindingAcknowledgement, MobilityMessage, UnknownMobilityMessage
+from lab.wire.icmpv6 import (
+    DestinationUnreachable,
+    Icmpv6Message,
+    NeighborAdvertisement,
+    NeighborSolicitation,
+    ParameterProblem,
+    RouterAdvertisement,
+)
+from lab.wire.mobility import (
+    BindingAcknowledgement,
+    BindingError,
+    BindingRefreshRequest,
+    CareOfTest,
+    HomeTest,
+    MobilityMessage,
+    UnknownMobilityMessage,
+)
 
 INTERFACE_IDENTIFIER = (1 << 64) - 1
 
@@ -92,13 +112,16 @@ Place: TypeAlias = Unattached | Settling | AtHome | Returning | Away
 
 
 class MobileNode:
-    """One interface, one home address, bi-directional tunnelling."""
+    """One interface, one home address."""
 
-    def __init__(self, config: MobileNodeConfig) -> None:
+    def __init__(self, config: MobileNodeConfig, secrets: Secrets) -> None:
         self._config = config
         self._place: Place = Unattached()
         self._movement = Movement(config.interface)
         self._registration = HomeRegistration(config)
+        self._route_optimisation = RouteOptimisation(config, secrets)
+        self._correspondent = Correspondent(config.correspondent, secrets, home_address=config.home_address)
+        """What it is to other mobile nodes, at its home address (§8.2)."""
         self._announcements = Announcements()
         self._errors = ErrorLimit()
         self._left_behind: list[CareOfAddress] = []
@@ -106,6 +129,10 @@ class MobileNode:
 
     def handle(self, happened: Input, now: Instant) -> list[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
+        effects = self._handle(happened, now)
+        return effects + self._route_optimisation.follow(self._whereabouts(), now)
+
+    def _handle(self, happened: Input, now: Instant) -> list[Effect]:
         match happened:
             case LinkUp(interface=interface) if interface == self._config.interface:
                 return self._movement.link_up(happened, now)
@@ -121,22 +148,48 @@ class MobileNode:
                 return self._on_unique(address, now)
             case DadFailed(address=address):
                 return self._on_duplicate(address, now)
+            case PeerHeard(home_address=home_address, peer=peer):
+                return self._route_optimisation.heard(home_address, peer, now)
+            case Used(peer=None) | Refused(effect=InstallBinding()):
+                return self._correspondent.handle(happened, now)
+            case Used(home_address=home_address, peer=peer, used=used):
+                return self._route_optimisation.used(home_address, peer, used, now)
+            case Refused(effect=InstallRouteOptimisation(peer=peer)):
+                return self._route_optimisation.refused(peer, now)
             case DeadlineReached():
                 return self._advance(now)
             case _:
                 return []
 
+    def _whereabouts(self) -> Whereabouts:
+        """Tell where correspondents can be dealt with from."""
+        match self._place:
+            case Away(care_of=care_of, usable=True):
+                return Abroad(
+                    care_of_address=care_of.address,
+                    valid_until=min(care_of.valid_until, self._home_valid_until),
+                    registered_until=self._registration.acknowledged_until,
+                    renewal=self._registration.deadline(),
+                )
+            case AtHome():
+                return OnHomeLink()
+            case _:
+                return Nowhere()
+
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
-        due = [self._movement.deadline(), self._announcements.deadline()]
+        due = [self._movement.deadline(), self._announcements.deadline(), self._correspondent.deadline()]
         if self._movement.settled:
-            due.append(self._registration.deadline())
+            due += [self._registration.deadline(), self._route_optimisation.deadline()]
         if isinstance(self._place, Away) and self._place.care_of.valid_until != float("inf"):
             due.append(self._place.care_of.valid_until)
         return min((instant for instant in due if instant is not None), default=None)
 
     def snapshot(self, now: Instant) -> list[dict[str, Any]]:
-        """List the Binding Update List (its one entry) and the place: unattached, settling, athome, returning, away."""
+        """List the Binding Update List, the home agent's entry first, and the binding cache.
+
+        The first entry has the place too: unattached, settling, athome, returning, away.
+        """
         care_of = self._registration.care_of_address
         return [
             {
@@ -147,7 +200,9 @@ class MobileNode:
                 "sequence": self._registration.sequence,
                 "remaining": round(self._registration.remaining(now), 3),
                 "place": type(self._place).__name__.lower(),
-            }
+            },
+            *self._route_optimisation.snapshot(now),
+            *self._correspondent.snapshot(now),
         ]
 
     # What arrives
@@ -155,23 +210,41 @@ class MobileNode:
     def _received(self, received: Received, now: Instant) -> list[Effect]:
         packet = received.packet
         match packet.payload:
-            case BindingAcknowledgement() as acknowledgement:
-                return self._on_acknowledgement(received, acknowledgement, now)
             case UnknownMobilityMessage():
                 return answer_unknown_type(received, self._errors, now)
-            case message if isinstance(message, MobilityMessage):
-                return [drop(packet, "unsupported-message", type(message).__name__)]
             case _ if packet.home_address is not None:
-                return answer_unbound_home_address(received, self._errors, now)
+                return self._for_correspondent(received, now)
+            case BindingAcknowledgement() as acknowledgement if packet.source == self._config.home_agent:
+                return self._on_acknowledgement(received, acknowledgement, now)
+            case BindingError() as error if packet.source == self._config.home_agent:
+                return self._on_error_of_home_agent(received, error, now)
+            case (
+                HomeTest() | CareOfTest() | BindingAcknowledgement() | BindingRefreshRequest() | BindingError()
+            ) as message:
+                return self._route_optimisation.received(received, message, now)
+            case message if isinstance(message, MobilityMessage):
+                return self._for_correspondent(received, now)
             case _ if packet.routed_home_address is not None:
-                # Without route optimisation nobody has reason to send payload by a type 2 routing header.
+                # What reaches the engine is what the plane did not take: it comes by no binding of ours.
                 return [drop(packet, "unsupported-packet", "type 2 routing header")]
             case message if isinstance(message, Icmpv6Message):
                 return self._on_icmpv6(received, message, now)
             case _:
                 return [drop(packet, "unsupported-packet")]
 
+    def _for_correspondent(self, received: Received, now: Instant) -> list[Effect]:
+        """Take what other mobile nodes ask of this one, and what comes by their Home Address options (§9)."""
+        packet = received.packet
+        is_message = isinstance(packet.payload, MobilityMessage)
+        if is_message and (packet.routed_home_address or packet.destination) != self._config.home_address:
+            return [drop(packet, "not-for-home-address", type(packet.payload).__name__)]
+        return self._correspondent.handle(received, now)
+
     def _on_icmpv6(self, received: Received, message: Icmpv6Message, now: Instant) -> list[Effect]:
+        if isinstance(message, ParameterProblem):  # on any interface: perhaps through the tunnel
+            return self._route_optimisation.parameter_problem(received.packet, message, now)
+        if isinstance(message, DestinationUnreachable):
+            return self._correspondent.handle(received, now)
         if received.interface != self._config.interface:
             return []
         match message:
@@ -215,7 +288,7 @@ class MobileNode:
             to_prefix=self._config.home_prefix if at_home else router.networks[0],
             at_home=at_home,
         )
-        effects: list[Effect] = [Report(event=moved), *self._leave(before)]
+        effects: list[Effect] = [Report(event=moved), *self._leave(before, now)]
         return effects + (self._arrive_home(router, now) if at_home else self._arrive_away(router, 0, now))
 
     def _prefix_of(self, place: Place) -> Any:
@@ -227,11 +300,15 @@ class MobileNode:
             case _:
                 return self._config.home_prefix
 
-    def _leave(self, place: Place) -> list[Effect]:
+    def _leave(self, place: Place, now: Instant) -> list[Effect]:
         """Take back what belonged to the link that was left.
 
         A care-of address stays until the next one is acknowledged, for packets that are under way (§11.5.4).
         """
+        suspended = self._route_optimisation.suspend(EndReason.MOVED, now)
+        return [*suspended, *self._take_back(place)]
+
+    def _take_back(self, place: Place) -> list[Effect]:
         home_address, interface = self._config.home_address, self._config.interface
         match place:
             case Away(care_of=care_of):
@@ -315,11 +392,14 @@ class MobileNode:
             case Away(care_of=care_of) if care_of.address == address and self._movement.link is None:
                 return self._lose(care_of, "duplicate", now)
             case Away(care_of=care_of) if care_of.address == address:
-                return [lost, *self._drop(care_of), *self._arrive_away(care_of.router, care_of.collisions + 1, now)]
+                suspended = self._route_optimisation.suspend(EndReason.CARE_OF_ADDRESS_LOST, now)
+                another = self._arrive_away(care_of.router, care_of.collisions + 1, now)
+                return [lost, *suspended, *self._drop(care_of), *another]
             case Settling(router=router) | AtHome(router=router) if address == self._config.home_address:
                 # Somebody on the home link has our home address; without it there is nothing to be done here.
                 self._place = Settling(router=router)
-                return [lost, RemoveAddress(interface=interface, address=address, prefix_length=64)]
+                suspended = self._route_optimisation.suspend(EndReason.CARE_OF_ADDRESS_LOST, now)
+                return [lost, *suspended, RemoveAddress(interface=interface, address=address, prefix_length=64)]
             case _:
                 return []
 
@@ -328,7 +408,8 @@ class MobileNode:
         self._place = Unattached()
         self._registration.abandon()
         lost = Report(event=CareOfAddressLost(address=care_of.address, reason=reason))
-        return [lost, *self._drop(care_of), *self._movement.forget(now)]
+        suspended = self._route_optimisation.suspend(EndReason.CARE_OF_ADDRESS_LOST, now)
+        return [lost, *suspended, *self._drop(care_of), *self._movement.forget(now)]
 
     def _drop(self, care_of: CareOfAddress) -> list[Effect]:
         interface = self._config.interface
@@ -417,7 +498,7 @@ class MobileNode:
     ) -> list[Effect]:
         packet = received.packet
         addressed = packet.routed_home_address or packet.destination  # §11.7.3, §6.4
-        if packet.source != self._config.home_agent or addressed != self._config.home_address:
+        if addressed != self._config.home_address:
             return [drop(packet, "unexpected-acknowledgement", f"#{acknowledgement.sequence}")]
         effects, outcome = self._registration.acknowledged(acknowledgement, now)
         match outcome, self._place:
@@ -433,6 +514,13 @@ class MobileNode:
             case _:
                 return effects
 
+    def _on_error_of_home_agent(self, received: Received, error: BindingError, now: Instant) -> list[Effect]:
+        """Register again where the home agent says that it has no binding (§11.3.6)."""
+        unknown = error.status == BindingErrorStatus.UNKNOWN_BINDING_FOR_HOME_ADDRESS_OPTION
+        if unknown and error.home_address == self._config.home_address and isinstance(self._place, Away):
+            return self._registration.renew(now)
+        return [drop(received.packet, "unexpected-binding-error", f"status {error.status}")]
+
     def _advance(self, now: Instant) -> list[Effect]:
         effects, new = self._movement.advance(now)
         if new is not None:
@@ -443,5 +531,6 @@ class MobileNode:
             case _:
                 pass
         if self._movement.settled:  # else nobody knows by which router, and from which address, to register
-            effects += self._registration.advance(now)
-        return effects + self._announcements.advance(now)
+            effects += self._registration.advance(now) + self._route_optimisation.advance(now)
+        effects += self._announcements.advance(now)
+        return effects + self._correspondent.handle(DeadlineReached(), now)

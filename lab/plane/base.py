@@ -20,6 +20,10 @@ class Plane(Protocol):
         """Tell whether a direct path carried packets since this was last asked; see `lab.engine.io.AskUse`."""
         ...
 
+    def restore(self, interface: str) -> None:
+        """Do anew what the kernel undid when an interface was taken down. Raises `PlaneError` when it cannot be."""
+        ...
+
     def counters(self) -> dict[str, int]:
         """Packets dropped by reason and forwarded by direction, since the start."""
         ...

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
+from typing import NamedTuple
 
 from lab.engine.io import AddAddress, DefendAddress, ForgetRouter, RemoveAddress, StopDefending, UseRouter
 from lab.errors import PlaneError
-from lab.netlink import Netlink
+from lab.netlink import MAIN_TABLE, Netlink
 from lab.plane import sysctl
 
 ANYWHERE = IPv6Network("::/0")
@@ -30,15 +31,21 @@ MARK = 6275
 SO_MARK = 36
 
 
+class _Route(NamedTuple):
+    """What tells one route from others; `interface` is an index."""
+
+    destination: IPv6Network
+    interface: int
+    table: int
+    metric: int
+
+
 @dataclass(slots=True)
 class _Source:
-    """The table of one source address and the routes in it and in the main table."""
+    """The table of one source address, and the routes in it and in the main table with what asked for them."""
 
     table: int
-    routes: set[tuple[IPv6Network, int, int]] = field(default_factory=set)
-    """Destination, interface index, metric."""
-    default: int | None = None
-    """Interface of the route in the main table."""
+    routes: dict[_Route, UseRouter | None] = field(default_factory=dict)
 
 
 class Host:
@@ -82,47 +89,37 @@ class Host:
         if effect.link_layer_address is not None:
             self._netlink.set_neighbor(index, effect.router, effect.link_layer_address)
         with self._source(effect.source) as source:
-            if effect.default:
-                self._netlink.add_route(ANYWHERE, via=effect.router, interface=index, metric=ROUTER_METRIC)
-                source.default = index
-                return
             destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
-            self._netlink.add_route(
-                destination, via=effect.router, interface=index, table=source.table, metric=ROUTER_METRIC
-            )
-            source.routes.add((destination, index, ROUTER_METRIC))
+            table = MAIN_TABLE if effect.default else source.table
+            self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
 
     def forget_router(self, effect: ForgetRouter) -> None:
         """Undo `use_router` of a source; the routes into a tunnel stay."""
         source = self._sources.get(effect.source)
         if source is None:
             return
-        for route in [route for route in source.routes if route[2] == ROUTER_METRIC]:
+        for route in [route for route in source.routes if route.metric == ROUTER_METRIC]:
             self._remove_route(source, route)
-        if source.default is not None:
-            self._netlink.remove_route(ANYWHERE, interface=source.default, metric=ROUTER_METRIC)
-            source.default = None
         self._release(effect.source, source)
 
     def route_source(self, address: IPv6Address, index: int) -> None:
         """Route what leaves from a source into a tunnel device."""
         with self._source(address) as source:
-            self._netlink.add_route(ANYWHERE, interface=index, table=source.table, metric=TUNNEL_METRIC)
-            source.routes.add((ANYWHERE, index, TUNNEL_METRIC))
+            self._add_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC), None)
 
     def unroute_source(self, address: IPv6Address, index: int) -> None:
         """Undo `route_source`."""
         source = self._sources.get(address)
-        if source is not None and (ANYWHERE, index, TUNNEL_METRIC) in source.routes:
-            self._remove_route(source, (ANYWHERE, index, TUNNEL_METRIC))
+        if source is not None:
+            self._remove_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC))
             self._release(address, source)
 
     def divert(self, address: IPv6Address, index: int) -> None:
         """Lead what is sent to an address into a tunnel device, but for packets with the mark."""
+        self._netlink.add_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
         if not self._diverted:
             self._netlink.add_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
         self._diverted[address] = index
-        self._netlink.add_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
 
     def undivert(self, address: IPv6Address) -> None:
         """Undo `divert`; an address that is not diverted is no error."""
@@ -148,17 +145,24 @@ class Host:
         if index is not None:
             self._netlink.remove_proxy(index, effect.address)
 
+    def restore(self, interface: str) -> None:
+        """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""
+        for added in [added for added in self._addresses if added.interface == interface]:
+            self.add_address(added)
+        for source in [*self._sources.values()]:
+            for route, effect in [*source.routes.items()]:
+                if effect is not None and effect.interface == interface:
+                    del source.routes[route]  # the interface may have another index now
+                    self.use_router(effect)
+        for defended in [defended for defended in self._defended if defended.interface == interface]:
+            self.defend(defended)
+
     def close(self) -> None:
         """Undo everything that is left, as far as it can still be undone."""
         for address, source in [*self._sources.items()]:
             for route in [*source.routes]:
                 with contextlib.suppress(PlaneError):
                     self._remove_route(source, route)
-            source.routes.clear()
-            if source.default is not None:
-                with contextlib.suppress(PlaneError):
-                    self._netlink.remove_route(ANYWHERE, interface=source.default, metric=ROUTER_METRIC)
-                source.default = None
             with contextlib.suppress(PlaneError):
                 self._release(address, source)
         for diverted in [*self._diverted]:
@@ -188,11 +192,18 @@ class Host:
 
     def _release(self, address: IPv6Address, source: _Source) -> None:
         """Give up the rule of a source without routes."""
-        if not source.routes and source.default is None:
+        if not source.routes:
             del self._sources[address]
             self._netlink.remove_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
 
-    def _remove_route(self, source: _Source, route: tuple[IPv6Network, int, int]) -> None:
-        destination, index, metric = route
-        source.routes.discard(route)
-        self._netlink.remove_route(destination, interface=index, table=source.table, metric=metric)
+    def _add_route(self, source: _Source, route: _Route, effect: UseRouter | None) -> None:
+        destination, index, table, metric = route
+        router = None if effect is None else effect.router
+        self._netlink.add_route(destination, via=router, interface=index, table=table, metric=metric)
+        source.routes[route] = effect
+
+    def _remove_route(self, source: _Source, route: _Route) -> None:
+        if route in source.routes:
+            del source.routes[route]
+            destination, index, table, metric = route
+            self._netlink.remove_route(destination, interface=index, table=table, metric=metric)

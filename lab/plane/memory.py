@@ -85,6 +85,9 @@ class MemoryPlane:
         self.in_use.discard(key)
         return found
 
+    def restore(self, interface: str) -> None:
+        """Nothing is lost from memory."""
+
     def counters(self) -> dict[str, int]:
         """Nothing passes through memory."""
         return {}

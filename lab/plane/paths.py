@@ -45,6 +45,8 @@ class Paths:
     def __init__(self) -> None:
         self._bindings: dict[bytes, bytes] = {}
         """Home address to care-of address."""
+        self._served: dict[bytes, bytes] = {}
+        """The same of home registrations: their nodes are reached through tunnels, but may come straight."""
         self._routes: dict[tuple[bytes, bytes], bytes] = {}
         """Home address and peer to care-of address."""
         self._homes: set[bytes] = set()
@@ -62,14 +64,17 @@ class Paths:
         """Let packets for a home address go to its care-of address."""
         self._bindings[home_address.packed] = care_of_address.packed
 
-    def unbind(self, home_address: IPv6Address) -> bool:
-        """Undo `bind`; tell whether there was anything to undo."""
-        return self._bindings.pop(home_address.packed, None) is not None
+    def unbind(self, home_address: IPv6Address) -> None:
+        """Undo `bind`."""
+        self._bindings.pop(home_address.packed, None)
 
-    @property
-    def bound(self) -> list[IPv6Address]:
-        """The home addresses that are bound."""
-        return [IPv6Address(home) for home in self._bindings]
+    def serve(self, home_address: IPv6Address, care_of_address: IPv6Address) -> None:
+        """Take packets with a Home Address option that a home registration stands for (§9.3.1)."""
+        self._served[home_address.packed] = care_of_address.packed
+
+    def end_service(self, home_address: IPv6Address) -> None:
+        """Undo `serve`."""
+        self._served.pop(home_address.packed, None)
 
     def route(self, home_address: IPv6Address, peer: IPv6Address, care_of_address: IPv6Address) -> None:
         """Let packets from a home address to a peer leave from the care-of address."""
@@ -131,7 +136,7 @@ class Paths:
             return Unclaimed()
         if routed is not None and routed not in self._homes:
             return Dropped(reason="foreign-routing-header")  # §6.4: never sent on
-        bound = home is None or self._bindings.get(home) == source(packet)
+        bound = home is None or source(packet) in (self._bindings.get(home), self._served.get(home))
         if not bound and chain.next_header not in _JUDGED_BY_OTHERS:
             return Unclaimed()  # §9.3.1
         restored = restore(packet, chain)

@@ -37,7 +37,7 @@ from lab.plane.base import Watch
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
-from lab.wire.icmpv6 import PacketTooBig
+from lab.wire.icmpv6 import ICMPV6, PacketTooBig
 from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, IPV6, ROUTING, Packet, build
 
 DEVICE = "mip0"
@@ -51,6 +51,8 @@ _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
 _MOBILITY_HEADER = 135
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
 """First headers behind which something of RFC 6275 may be."""
+_INFORMATION = bytes((128,))
+"""ICMPv6 types from here on are no errors."""
 _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_MTU = 23, 2, 24
 
 
@@ -146,6 +148,10 @@ class UserPlane:
             case ListenFor(home_address=home_address, peer=peer):
                 self._paths.listen(home_address, peer)
 
+    def restore(self, interface: str) -> None:
+        """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""
+        self._host.restore(interface)
+
     def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
         """Tell whether a direct path carried packets since this was last asked."""
         return self._paths.used(home_address, peer)
@@ -192,8 +198,10 @@ class UserPlane:
             if home_address.packed not in self._towards:
                 self._netlink.add_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
         _exchange(self._towards, home_address, tunnel)
+        self._paths.serve(home_address, effect.care_of_address)
 
     def _remove(self, home_address: IPv6Address) -> None:
+        self._paths.end_service(home_address)
         tunnel = self._towards.pop(home_address.packed, None)
         if tunnel is not None:
             tunnel.outlet.close()
@@ -271,7 +279,10 @@ class UserPlane:
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
-        if packet[_NEXT_HEADER] != _MOBILITY_HEADER and self._paths.hear(home_address, peer):
+        kind = packet[_NEXT_HEADER]
+        if kind in _WITH_MOBILITY or (kind == ICMPV6 and packet[HEADER_OCTETS : HEADER_OCTETS + 1] < _INFORMATION):
+            return  # that somebody tells of an error is no conversation (§11.3.3)
+        if self._paths.hear(home_address, peer):
             self._heard(IPv6Address(home_address), IPv6Address(peer))
 
     def _count_failure(self, error: OSError) -> None:

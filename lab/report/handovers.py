@@ -50,6 +50,8 @@ def _handover(
     move: MoveBegan, began: float, end: float, records: Sequence[Record], arrivals: Sequence[Arrival]
 ) -> Handover:
     received = sorted(arrival.received for arrival in arrivals if arrival.received is not None)
+    if arrivals and received and arrivals[-1].received is None:
+        received.append(max(arrivals[-1].sent, received[-1]))  # silence until the end is an interruption too
     last, first = _largest_gap(received, began, end)
     marks = [last]
     for _, kinds in STAGES:

@@ -4,6 +4,7 @@ Nothing is checked that a plane need not know: the packets are the payload of ot
 error). Checksums of upper layers stay right, since they count the home addresses (§6.3, §6.4).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 HEADER_OCTETS = 40
@@ -13,7 +14,15 @@ HOP_BY_HOP, ROUTING, FRAGMENT, ESP, AH, DESTINATION_OPTIONS = 0, 43, 44, 50, 51,
 _NEXT_HEADER_AT, _LENGTH_AT = 6, slice(4, 6)
 _SOURCE, _DESTINATION = slice(8, 24), slice(24, 40)
 _HOME_ADDRESS_OPTION, _OPTION_OCTETS = 0xC9, 18
-_PAD_N = bytes((1, _OPTION_OCTETS - 2)) + bytes(_OPTION_OCTETS - 2)
+_PAD_1, _PAD_N = 0, 1
+_LARGEST_PAYLOAD = 0xFFFF
+_PADDING = (b"", b"\0", *(bytes((_PAD_N, size)) + bytes(size) for size in range(6)))
+"""Padding of 0 to 7 octets; kernels take no more for padding."""
+_ALONE = bytes((2, _PAD_N, 2, 0, 0, _HOME_ADDRESS_OPTION, _OPTION_OCTETS - 2))
+"""Length, padding, type and length before the address where a Home Address option is alone, as nearly always."""
+_EXTENSION_HEADERS = (HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS)
+_FRAGMENT_FIELD = 0xFFF9
+"""Offset and M flag of a Fragment header: both zero where the one fragment is all of the packet (RFC 6946)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,19 +43,28 @@ class Chain:
 
 
 def walk(octets: bytes) -> Chain | None:
-    """Follow the header chain of a packet; None for what is no IPv6 header."""
+    """Follow the header chain of a packet.
+
+    None for what is no IPv6 header, or has a header of RFC 6275 twice, which no packet may (§6.3, §6.4).
+    """
     if len(octets) < HEADER_OCTETS or octets[0] >> 4 != 6:
         return None
-    kind, at, end = octets[_NEXT_HEADER_AT], HEADER_OCTETS, len(octets)
+    kind, at = octets[_NEXT_HEADER_AT], HEADER_OCTETS
+    end = min(len(octets), HEADER_OCTETS + int.from_bytes(octets[_LENGTH_AT], "big"))
     home: bytes | None = None
     routed: bytes | None = None
     home_header = home_option = routing_header = 0
-    while kind in (HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS) and at + 2 <= end:
-        after = at + (octets[at + 1] + 1) * 8
+    while kind in _EXTENSION_HEADERS and at + 2 <= end and _goes_on(octets, kind, at, end):
+        after = at + _size(octets, kind, at)
         if kind == ROUTING and after == at + ADDED_OCTETS <= end and octets[at + 2 : at + 4] == b"\2\1":
+            if routed is not None:
+                return None
             routed, routing_header = octets[at + 8 : at + 24], at
-        elif kind == DESTINATION_OPTIONS and (found := _find_home_address(octets, at + 2, min(after, end))):
-            home, home_header, home_option = octets[found + 2 : found + _OPTION_OCTETS], at, found
+        elif kind == DESTINATION_OPTIONS:
+            for option in _home_addresses(octets, at, min(after, end)):
+                if home is not None:
+                    return None
+                home, home_header, home_option = octets[option + 2 : option + _OPTION_OCTETS], at, option
         kind, at = octets[at], after
     return Chain(
         next_header=kind,
@@ -74,18 +92,14 @@ def restore(octets: bytes, chain: Chain) -> bytes:
     packet = bytearray(octets)
     if chain.home_address is not None:
         packet[_SOURCE] = chain.home_address
-        alone = packet[chain.home_address_header + 1] == ADDED_OCTETS // 8 - 1
-        if not alone:  # other options stay, at their places
-            packet[chain.home_address_option : chain.home_address_option + _OPTION_OCTETS] = _PAD_N
     if chain.routed_home_address is not None:
         packet[_DESTINATION] = chain.routed_home_address
-    cuts = []
-    if chain.home_address is not None and alone:
-        cuts.append(chain.home_address_header)
-    if chain.routed_home_address is not None:
-        cuts.append(chain.routing_header)
-    for at in sorted(cuts, reverse=True):
-        _cut(packet, at)
+    # The later header first, so that the other one stays at its place.
+    for at in sorted({chain.home_address_header, chain.routing_header} - {0}, reverse=True):
+        if at == chain.routing_header:
+            _cut(packet, at)
+        else:
+            _take_home_address(packet, at, chain.home_address_option)
     return bytes(packet)
 
 
@@ -96,18 +110,19 @@ def optimise(octets: bytes, *, care_of_source: bytes | None = None, care_of_dest
     """
     pointer, at = _NEXT_HEADER_AT, HEADER_OCTETS
     # Both headers go behind hop-by-hop options and other routing headers, before everything else (§6.3, §6.4).
-    while octets[pointer] in (HOP_BY_HOP, ROUTING) and at + 2 <= len(octets):
-        pointer, at = at, at + (octets[at + 1] + 1) * 8
+    while at + 2 <= len(octets) and _comes_first(octets, octets[pointer], at):
+        pointer, at = at, at + _size(octets, octets[pointer], at)
     added = b""
     kind = octets[pointer]
     if care_of_source is not None:
-        option = bytes((1, 2, 0, 0, _HOME_ADDRESS_OPTION, 16)) + octets[_SOURCE]
+        option = bytes((_PAD_N, 2, 0, 0, _HOME_ADDRESS_OPTION, 16)) + octets[_SOURCE]
         added, kind = bytes((kind, 2)) + option, DESTINATION_OPTIONS
     if care_of_destination is not None:
         added, kind = bytes((kind, 2, 2, 1, 0, 0, 0, 0)) + octets[_DESTINATION] + added, ROUTING
     packet = bytearray(octets[:at] + added + octets[at:])
     packet[pointer] = kind
-    packet[_LENGTH_AT] = (int.from_bytes(octets[_LENGTH_AT], "big") + len(added)).to_bytes(2, "big")
+    length = int.from_bytes(octets[_LENGTH_AT], "big") + len(added)
+    packet[_LENGTH_AT] = min(length, _LARGEST_PAYLOAD).to_bytes(2, "big")
     if care_of_source is not None:
         packet[_SOURCE] = care_of_source
     if care_of_destination is not None:
@@ -115,22 +130,80 @@ def optimise(octets: bytes, *, care_of_source: bytes | None = None, care_of_dest
     return bytes(packet)
 
 
+def _goes_on(octets: bytes, kind: int, at: int, end: int) -> bool:
+    """Tell whether what lies at an offset is an extension header that may be read at this node."""
+    if kind == HOP_BY_HOP:
+        return at == HEADER_OCTETS  # RFC 8200 §4.1: only the first
+    if kind == ROUTING:
+        is_type_2 = octets[at + 2 : at + 3] == b"\2"
+        return is_type_2 or octets[at + 3 : at + 4] in (b"", b"\0")  # with segments left it is not yet there
+    if kind == FRAGMENT:
+        return at + 8 <= end and not int.from_bytes(octets[at + 2 : at + 4], "big") & _FRAGMENT_FIELD
+    return True
+
+
+def _comes_first(octets: bytes, kind: int, at: int) -> bool:
+    """Tell whether what lies at an offset belongs before the headers of RFC 6275."""
+    before_routing = kind == DESTINATION_OPTIONS and octets[at] == ROUTING
+    return kind in (HOP_BY_HOP, ROUTING) or before_routing
+
+
+def _size(octets: bytes | bytearray, kind: int, at: int) -> int:
+    """Give the size of an extension header; a Fragment header has no length field."""
+    return 8 if kind == FRAGMENT else (octets[at + 1] + 1) * 8
+
+
 def _cut(packet: bytearray, at: int) -> None:
-    """Take out the header of ADDED_OCTETS at an offset."""
+    """Take out the header at an offset."""
     pointer, here = _NEXT_HEADER_AT, HEADER_OCTETS
     while here < at:
-        pointer, here = here, here + (packet[here + 1] + 1) * 8
+        pointer, here = here, here + _size(packet, packet[pointer], here)
     packet[pointer] = packet[at]
-    del packet[at : at + ADDED_OCTETS]
+    _remove(packet, at, at + (packet[at + 1] + 1) * 8)
+
+
+def _take_home_address(packet: bytearray, header: int, option: int) -> None:
+    """Take out a Home Address option; other options of its header stay, as they are aligned."""
+    if packet[header + 1 : header + 8] == _ALONE:
+        _cut(packet, header)
+        return
+    first, last = header + 2, min(header + (packet[header + 1] + 1) * 8, len(packet))
+    start, end = option, option + _OPTION_OCTETS
+    around = [*_options(packet, first, last)]
+    while (padding := next((at for at, after in around if after == start and packet[at] <= _PAD_N), None)) is not None:
+        start = padding
+    while (padding := next((after for at, after in around if at == end and packet[at] <= _PAD_N), None)) is not None:
+        end = padding
+    if start == first and end == last:
+        _cut(packet, header)
+        return
+    filling = _PADDING[(end - start) % 8]
+    packet[start : start + len(filling)] = filling
+    packet[header + 1] -= (end - start - len(filling)) // 8
+    _remove(packet, start + len(filling), end)
+
+
+def _remove(packet: bytearray, start: int, end: int) -> None:
     length = int.from_bytes(packet[_LENGTH_AT], "big")
-    packet[_LENGTH_AT] = max(length - ADDED_OCTETS, 0).to_bytes(2, "big")
+    packet[_LENGTH_AT] = max(length - (end - start), 0).to_bytes(2, "big")
+    del packet[start:end]
 
 
-def _find_home_address(octets: bytes, at: int, end: int) -> int:
-    """Find the Home Address option among the options of a header; 0 if there is none."""
-    while at + 2 <= end:
-        kind = octets[at]
-        if kind == _HOME_ADDRESS_OPTION and octets[at + 1] == _OPTION_OCTETS - 2 and at + _OPTION_OCTETS <= end:
-            return at
-        at += 1 if kind == 0 else 2 + octets[at + 1]
-    return 0
+def _options(octets: bytes | bytearray, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Give where the options between two offsets begin and end, those alone that are whole."""
+    while at < end:
+        after = at + 1 if octets[at] == _PAD_1 else at + 2 + octets[at + 1] if at + 2 <= end else end + 1
+        if after > end:
+            return
+        yield at, after
+        at = after
+
+
+def _home_addresses(octets: bytes, header: int, end: int) -> Iterator[int]:
+    """Find the Home Address options of a header."""
+    if octets[header + 1 : header + 8] == _ALONE and header + ADDED_OCTETS <= end:
+        yield header + 6
+        return
+    for at, after in _options(octets, header + 2, end):
+        if octets[at] == _HOME_ADDRESS_OPTION and after == at + _OPTION_OCTETS:
+            yield at

@@ -218,6 +218,21 @@ def test_clients_that_stay_do_not_hold_up_the_end(path: Path) -> None:
     serving(path, body)
 
 
+def test_a_client_that_comes_at_the_end_is_let_go(path: Path) -> None:
+    async def body(path: Path) -> None:
+        for _ in range(20):
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(str(path))
+            late.append(client)
+            await asyncio.sleep(0)
+
+    late: list[socket.socket] = []
+    serving(path, body)
+    for client in late:
+        assert client.recv(1) == b""
+        client.close()
+
+
 def test_a_client_that_does_not_read_does_not_hold_up_the_end(path: Path) -> None:
     async def body(path: Path) -> None:
         client.connect(str(path))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.auth.secrets import Secrets
 from lab.constants import RETRANS_TIMER, Status
 from lab.daemon.dispatcher import FAULT_PAUSE, Dispatcher
 from lab.engine.config import HomeAgentConfig
@@ -224,7 +225,7 @@ def test_a_refusal_of_the_answer_to_a_refusal_is_told_as_well(script: Script, wo
 def test_a_home_agent_without_a_tunnel_acknowledges_with_130() -> None:
     """No acknowledgement precedes its route: where the plane refuses, the home agent has no resources."""
     config = HomeAgentConfig(interface=LINK, address=AGENT, home_prefixes=(IPv6Network("2001:db8:1::/64"),))
-    world = World(HomeAgent(config))
+    world = World(HomeAgent(config, Secrets(b"seed")))
     world.plane.refuse = frozenset({InstallTunnel})
     world.feed(LinkUp(interface=LINK, link_layer_address=bytes(6), link_local_address=IPv6Address("fe80::1")))
     world.feed(update(1))

@@ -12,16 +12,24 @@ from typing import Any, get_args
 
 import pytest
 
+from lab.auth.secrets import Secrets
 from lab.emulation import topology
 from lab.engine import io
+from lab.engine.config import CorrespondentConfig
+from lab.engine.correspondent import Correspondent
+from lab.engine.io import Send
 from lab.plane import base, host
 from lab.verify import RULE_FILES, rules
 from lab.verify.rules import Rule
 from lab.verify.session import Session
 from lab.wire.layout import layout
 from lab.wire.mobility import FIXED_OCTETS
+from lab.wire.summary import name as title
 from tests.docs.markdown import ROOT, SPAN, code, document, name, run
+from tests.engine.effects import of_kind
 from tests.engine.home_agent_bench import HOME, Bench, update
+from tests.engine.mobile_node_bench import VISITED1
+from tests.engine.route_optimisation_bench import RouteBench, received
 from tests.known_ids import unknown
 from tests.unit.test_floors import FLOORS, rooms
 
@@ -52,6 +60,33 @@ def test_effects() -> None:
     rows = DOCUMENT.table("effect", "carried out by", "what is asked for").rows
     assert [name(row[0]) for row in rows] == [kind.__name__ for kind in members(io.Effect)]
     assert [name(row[0]) for row in rows if row[1] == "plane"] == [kind.__name__ for kind in members(io.PlaneEffect)]
+
+
+def test_the_way_to_a_direct_path() -> None:
+    """Two engines say to each other what the diagram says, and ask their planes for what it notes."""
+    drawn = DOCUMENT.block("mermaid", "The way to a direct path")
+    bench = RouteBench()
+    correspondent = Correspondent(CorrespondentConfig(), Secrets(b"cn"))
+    bench.register(VISITED1)
+    said: dict[str, list[str]] = {"M": [], "C": []}
+    notes: dict[str, list[str]] = {"M": [], "C": []}
+    pending = bench.hear()
+    while pending:
+        sent = of_kind(pending, Send)
+        said["M"] += [title(effect.packet.payload) for effect in sent]
+        notes["M"] += [type(effect).__name__ for effect in pending if isinstance(effect, io.PlaneEffect)]
+        tunnelled = re.findall(r"M->>H: (.+), in the tunnel", drawn)
+        assert {title(effect.packet.payload) for effect in sent if effect.tunnelled} <= {*tunnelled}
+        answers = [answer for effect in sent for answer in correspondent.handle(received(effect.packet), bench.now)]
+        said["C"] += [title(effect.packet.payload) for effect in of_kind(answers, Send)]
+        notes["C"] += [type(effect).__name__ for effect in answers if isinstance(effect, io.PlaneEffect)]
+        packets = [effect.packet for effect in of_kind(answers, Send)]
+        arriving = [received(packet, tunnelled=packet.destination == HOME) for packet in packets]
+        pending = [effect for arrival in arriving for effect in bench.take(arrival)]
+    for engine, messages in said.items():
+        found = re.findall(rf"{engine}->>[HMC]: (.+)", drawn)
+        assert messages == [message.removesuffix(", in the tunnel") for message in found]
+        assert notes[engine] == re.findall(rf"Note over {engine}: (Install\w+)", drawn)
 
 
 def members(union: Any) -> list[type]:
@@ -93,6 +128,8 @@ def test_numbers() -> None:
     text = " ".join(DOCUMENT.prose.split())
     assert f"nodes count from {topology.FIRST_INDEX} and bridges' ends from {topology.FIRST_PEER_INDEX}" in text
     assert f"from {host.FIRST_TABLE} on" in text
+    assert f"table {host.DIRECT_TABLE} for every packet" in text
+    assert f"by table {host.DIRECT_TABLE}, which" in text
     assert host.TUNNEL_METRIC < host.ROUTER_METRIC  # the smaller one is the better one
 
 

@@ -16,18 +16,22 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
+from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role, parse
 from lab.daemon.control import LONGEST_LINE, VERSION, Control, ask
 from lab.daemon.service import Service
 from lab.emulation.settings import Settings, settings_from
+from lab.engine import correspondent_states
 from lab.engine.config import CorrespondentConfig, HomeAgentConfig, MobileNodeConfig
 from lab.engine.correspondent import Correspondent
+from lab.engine.correspondent_binding import Bound, Ended
 from lab.engine.io import DadSucceeded
 from lab.engine.mobile_node import AtHome, Away, MobileNode, Returning, Settling, Unattached
-from lab.plane import user
+from lab.plane import paths, user
 from lab.plane.user import UserPlane
 from tests.docs.markdown import ROOT, Document, Table, code, document, name
 from tests.engine.home_agent_bench import HOME, Bench, from_home, update
+from tests.engine.route_optimisation_bench import RouteBench
 
 DOCUMENT = document("docs/configuration.md")
 KEYS = ("key", "type", "default", "meaning")
@@ -42,6 +46,15 @@ WORDS: dict[object, str] = {
     IPv6Network: "prefix",
 }
 PLURALS = {"address": "addresses", "prefix": "prefixes"}
+BOUND = Bound(
+    care_of_address=IPv6Address("2001:db8:a1::2"),
+    own_address=IPv6Address("2001:db8:c::2"),
+    sequence=1,
+    lifetime=420,
+    expires=420.0,
+    replayable_until=420.0,
+    deadline=315.0,
+)
 
 # Settings of a network
 
@@ -63,6 +76,9 @@ def test_values_of_settings_that_are_named_can_be_set() -> None:
     assert "from 0.05 to 1285" in meanings["ra_interval"]
     assert "from 0.002" in meanings["outage"]
     assert "to 60" in meanings["outage"]
+    settings_from(["ro_lifetime=4"])
+    settings_from(["ro_lifetime=420"])
+    assert "from 4 to 420" in meanings["ro_lifetime"]
     for mode in code(meanings["dad"]):
         settings_from([f"dad={mode}"])
 
@@ -221,7 +237,7 @@ def test_bindings_of_a_home_agent() -> None:
     seen += bench.agent.snapshot(bench.now)
     bench.take(from_home(2))
     seen += bench.agent.snapshot(bench.now)
-    bindings, _ = bindings_tables()
+    bindings, *_ = bindings_tables()
     documented = {name(key): meaning for key, meaning in bindings.rows}
     assert {*documented} == {key for entry in seen for key in entry}
     assert {entry["state"] for entry in seen} == {*code(documented["state"])}
@@ -230,11 +246,25 @@ def test_bindings_of_a_home_agent() -> None:
     assert not {"care_of_address", "lifetime"} & {*deregistered}
 
 
+def test_bindings_of_a_correspondent() -> None:
+    cache = Correspondent(CorrespondentConfig(), Secrets(b"test"))
+    cache._cache.put(HOME, BOUND)
+    seen = [*cache.snapshot(0.0)]
+    cache._cache.put(HOME, Ended(sequence=2, deadline=2.0))
+    seen += cache.snapshot(0.0)
+    _, bindings, *_ = bindings_tables()
+    documented = {name(key): meaning for key, meaning in bindings.rows}
+    bound, ended = seen
+    assert [*documented] == [*bound]
+    assert {*bound} - {*ended} == {key for key, meaning in documented.items() if "not if ended" in meaning}
+    assert [bound["state"], ended["state"]] == code(documented["state"])
+
+
 def test_bindings_of_a_mobile_node() -> None:
     table = parse(DOCUMENT.block("toml", "[mobile_node]"), "the example of a mobile node").mobile_node
     assert table is not None
-    (entry,) = MobileNode(table).snapshot(0.0)
-    _, bindings = bindings_tables()
+    (entry,) = MobileNode(table, Secrets(b"test")).snapshot(0.0)
+    *_, bindings, _ = bindings_tables()
     documented = {name(key): meaning for key, meaning in bindings.rows}
     assert [*documented] == [*entry]
     places = {place.__name__.lower() for place in (Unattached, Settling, AtHome, Returning, Away)}
@@ -242,8 +272,18 @@ def test_bindings_of_a_mobile_node() -> None:
     assert {*code(documented["state"])} == {"none", "pending", "registered"}
 
 
-def test_bindings_of_a_correspondent() -> None:
-    assert Correspondent(CorrespondentConfig()).snapshot(0.0) == []
+def test_bindings_of_a_mobile_node_with_correspondents() -> None:
+    bench = RouteBench()
+    bench.optimise()
+    bench.node._correspondent._cache.put(HOME, BOUND)
+    home, entry, in_cache = bench.node.snapshot(bench.now)
+    tables = bindings_tables()
+    documented = {name(key): meaning for key, meaning in tables[3].rows}
+    assert [*documented] == [*entry]
+    assert ("place" in home, [*in_cache]) == (True, [name(key) for key, _ in tables[1].rows])
+    rows = DOCUMENT.table("state", "what goes on").rows
+    states = [state.__name__.lower() for state in get_args(correspondent_states.State)]
+    assert [name(state) for state, _ in rows] == [state for state in states if state != "over"]
 
 
 def bindings_tables() -> list[Table]:
@@ -252,7 +292,15 @@ def bindings_tables() -> list[Table]:
 
 def test_counters() -> None:
     documented = {name(counter) for counter, _ in DOCUMENT.table("counter", "packets").rows}
-    assert documented == {*counters_in(Path(user.__file__))}
+    assert documented == {*counters_in(Path(user.__file__)), *reasons_in(Path(paths.__file__))}
+
+
+def reasons_in(path: Path) -> Iterator[str]:
+    """Give the reasons for which direct paths drop packets; the plane counts them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name(id="Dropped"), keywords=[ast.keyword(value=ast.Constant(value=reason))]):
+                yield str(reason)
 
 
 def counters_in(path: Path) -> Iterator[str]:
@@ -264,6 +312,12 @@ def counters_in(path: Path) -> Iterator[str]:
             case ast.Subscript(value=ast.Attribute(attr="_counters"), slice=ast.JoinedStr(values=[start, *_])):
                 assert isinstance(start, ast.Constant)
                 yield str(start.value) + "…"
+            case ast.Subscript(
+                value=ast.Attribute(attr="_counters"), slice=ast.IfExp(orelse=ast.Constant(value=counter))
+            ):
+                yield str(counter)
+            case ast.Call(func=ast.Attribute(attr="_count_delivery"), args=[ast.Constant(value=counter), _]):
+                yield str(counter)
 
 
 def test_other_documents_name_known_keys() -> None:

@@ -5,10 +5,13 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from lab.emulation.scenario import Stage
+from lab.engine import correspondent, correspondent_registration
+from lab.engine.correspondent_states import EndReason
 from lab.errors import MalformedReason
 from lab.events import EVENTS, BindingRegistered, Event, Record, RegistrationKind
 from tests.docs.markdown import ROOT, code, document, name, run
@@ -50,6 +53,23 @@ def test_reasons_of_other_events() -> None:
     for event, reason in reasons_of_events():
         if event != "PacketDropped":
             assert f"`{reason}`" in documented()[event][2], f"{event}: the reason {reason} is not documented"
+
+
+def test_reasons_why_route_optimisation_ends() -> None:
+    rows = DOCUMENT.table("reason", "when", "what follows").rows
+    assert sorted(name(reason) for reason, _, _ in rows) == sorted(EndReason)
+    text = DOCUMENT.path.read_text(encoding="utf-8")
+    assert f"nothing for {correspondent_registration.REST:g} seconds" in text
+    assert correspondent_registration.RESTART_INTERVAL == 10.0
+    assert "nothing for ten seconds" in text
+
+
+def test_reasons_why_a_correspondent_removes_bindings() -> None:
+    tree = ast.parse(Path(correspondent.__file__).read_text(encoding="utf-8"))
+    ends = [call for call in ast.walk(tree) if isinstance(call, ast.Call) and ast.unparse(call.func) == "self._end"]
+    reasons = {call.args[1].value for call in ends if isinstance(call.args[1], ast.Constant)}
+    assert reasons == {"evicted", "expired", "unreachable", "refused"}
+    assert reasons < {*code(documented()["BindingRemoved"][2])}
 
 
 def reasons_in_code() -> Iterator[str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.main import COMMANDS
+from lab.cli.main import COMMANDS, main
 from lab.emulation.prompt import Prompt
 from lab.emulation.scenario import library
+from lab.emulation.settings import Settings, settings_from
 from lab.emulation.topology import Kind
 from tests.docs.markdown import ROOT, code, document
 from tests.unit.test_floors import FLOORS, rooms
@@ -23,6 +24,21 @@ def test_every_command_is_in_the_table() -> None:
     words = [code(command)[0].split() for command, _ in rows]
     assert all(program == "mip6lab" for program, *_ in words)
     assert [command for _, command, *_ in words] == [*COMMANDS]
+
+
+def test_the_list_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of files that a reader adds nothing is said here; of ours all is."""
+    shown = DOCUMENT.block("text", "Scenarios").splitlines()
+    topologies = library().topologies
+    modules = {topologies[line.split()[0]].__module__ for line in shown if not line.startswith(" ")}
+    files = sorted(ROOT / f"{module.replace('.', '/')}.py" for module in modules)
+    assert main(["list", *map(str, files)]) == 0
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown
+
+
+def test_the_setting_of_a_scenario_exists() -> None:
+    (assignment,) = re.findall(r"`@scenario\(OneVisitedLink, (\w+=\w+)\)`", DOCUMENT.prose)
+    assert settings_from([assignment.lower()]) != Settings()
 
 
 def test_commands_of_the_prompt_exist() -> None:

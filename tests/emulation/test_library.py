@@ -113,7 +113,7 @@ def test_a_broken_file_does_not_hide_the_others(file: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nothing", "no scenario nothing; known: handover"),
+        ("nothing", "no scenario nothing; known: "),
         ("missing.py", "missing.py has no scenario: FileNotFoundError: "),
         ("missing.py:x", "no scenario x; known: none\n  missing.py: FileNotFoundError: "),
         ("{file}:x", "no scenario x; known: stay-here"),
@@ -132,7 +132,7 @@ def test_what_scenario_is_not_there_is_told(file: Path, tmp_path: Path, name: st
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nothing", "no topology nothing; known: two_visited_links"),
+        ("nothing", "no topology nothing; known: "),
         ("missing.py", "missing.py: FileNotFoundError: "),
         ("{bare}", "{bare}: it has no `topos`, a table of names and topologies"),
     ],

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
+from lab.auth.secrets import Secrets
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_agent import HomeAgent
 from lab.engine.io import DadSucceeded, DeadlineReached, Effect, Input, LinkUp, Received, StartDad
@@ -56,7 +57,7 @@ class Bench:
     linked: bool = True
 
     def __post_init__(self) -> None:
-        self.agent = HomeAgent(self.config)
+        self.agent = HomeAgent(self.config, Secrets(b"seed"))
         if self.linked:
             link_local = IPv6Address("fe80::1")
             self.take(LinkUp(interface="ha-eth0", link_layer_address=MAC, link_local_address=link_local))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
+from lab.auth.secrets import Secrets
 from lab.constants import Status
 from lab.engine.config import MobileNodeConfig
 from lab.engine.io import DeadlineReached, Effect, Input, LinkDown, LinkUp, Received, Send
@@ -114,7 +115,7 @@ class MobileBench:
     now: float = 1000.0
 
     def __post_init__(self) -> None:
-        self.node = MobileNode(self.config)
+        self.node = MobileNode(self.config, Secrets(b"bench"))
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over."""
@@ -155,9 +156,8 @@ class MobileBench:
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The Binding Update List."""
-        (entry,) = self.node.snapshot(self.now)
-        return entry
+        """The home agent's entry in the Binding Update List."""
+        return self.node.snapshot(self.now)[0]
 
 
 def acknowledgement(

@@ -26,7 +26,7 @@ from lab.engine.io import (
 from lab.errors import MalformedReason, WireError
 from lab.events import BindingDeregistered, BindingRegistered, BindingRejected, BindingRemoved, PacketDropped
 from lab.wire.icmpv6 import EchoRequest, NeighborAdvertisement, ParameterProblem
-from lab.wire.mobility import BindingError, HomeTestInit, UnknownMobilityMessage
+from lab.wire.mobility import BindingError, HomeTest, UnknownMobilityMessage
 from lab.wire.options import BindingRefreshAdvice
 from lab.wire.packet import DestinationOptions, HomeAddressOption, OpaquePayload, Packet, mobility_packet
 from tests.engine.effects import events, names, of_kind, sent
@@ -400,7 +400,7 @@ def _with_home_address(source: IPv6Address) -> Received:
     return Received(packet=Packet(source=source, destination=AGENT, headers=headers, payload=echo), interface="x")
 
 
-@pytest.mark.rfc6275("9.3.1-a", "15.8-a")
+@pytest.mark.rfc6275("8.1-a", "9.3.1-a", "15.8-a")
 @pytest.mark.case("HA-001")
 def test_an_unbound_home_address_option_gets_a_binding_error() -> None:
     bench = Bench()
@@ -429,7 +429,7 @@ def test_malformed_messages(pointer: int | None, answered: bool) -> None:
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (HomeTestInit(cookie=bytes(8)), "unsupported-message"),
+        (HomeTest(nonce_index=1, cookie=bytes(8), keygen_token=bytes(8)), "unexpected-message"),
         (update(flags=A).packet.payload, "unauthorized-binding-update"),
         (OpaquePayload(next_header=17, data=b""), "unsupported-packet"),
     ],

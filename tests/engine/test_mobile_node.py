@@ -37,6 +37,7 @@ from lab.wire.mobility import (
     BindingUpdate,
     BindingUpdateFlag,
     CareOfTest,
+    HomeTestInit,
     UnknownMobilityMessage,
 )
 from lab.wire.packet import (
@@ -211,7 +212,8 @@ def test_a_home_address_without_binding_is_answered() -> None:
 @pytest.mark.parametrize(
     ("packet", "reason"),
     [
-        (received(CareOfTest(nonce_index=1, cookie=bytes(8), keygen_token=bytes(8))), "unsupported-message"),
+        (received(CareOfTest(nonce_index=1, cookie=bytes(8), keygen_token=bytes(8))), "unexpected-care-of-test"),
+        (received(HomeTestInit(cookie=bytes(8))), "not-for-home-address"),
         (received(OpaquePayload(next_header=17, data=bytes(8))), "unsupported-packet"),
         (
             received(
@@ -227,7 +229,7 @@ def test_a_home_address_without_binding_is_answered() -> None:
                 ),
                 interface=INTERFACE,
             ),
-            "unsupported-message",
+            "not-for-home-address",
         ),
     ],
 )

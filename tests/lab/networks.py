@@ -54,19 +54,30 @@ class Here:
         """Take the mobile node to a foreign link, or leave it there; give its care-of address once it is registered."""
         if self["mn"].link_name == link:
             return IPv6Address(self["mn"].control("bindings")[0]["care_of_address"])
-        began = self._mark()
+        began = self.mark()
         self.network.move("mn", link)
-        event = self.wait(BindingAcknowledged, node="mn", since=began).event
-        assert isinstance(event, BindingAcknowledged)
-        return event.care_of_address
+        return self.wait_registered(link, since=began)
 
     def return_home(self) -> None:
         """Take the mobile node home, or leave it there."""
         if self["mn"].link_name == "home":
             return
-        began = self._mark()
+        began = self.mark()
         self.network.move("mn", "home")
         self.wait(ReturnedHome, node="mn", since=began)
+
+    def wait_registered(self, link: str, *, since: float) -> IPv6Address:
+        """Wait until the home agent acknowledged a care-of address of a link to the mobile node; give it."""
+        prefix = self.network.topology.link_specs[link].prefix
+
+        def matches(record: Record) -> bool:
+            event = record.event
+            return isinstance(event, BindingAcknowledged) and event.peer == AGENT and event.care_of_address in prefix
+
+        record = self.network.context.collector.wait(matches, since=since, within=WITHIN)
+        assert record is not None, f"no care-of address of {link} was registered"
+        assert isinstance(record.event, BindingAcknowledged)
+        return record.event.care_of_address
 
     def wait(self, kind: type[Event], *, node: str, since: float = 0.0) -> Record:
         """Wait for an event."""
@@ -85,7 +96,8 @@ class Here:
         counters: dict[str, int] = self[name].control("counters")["plane"]
         return counters
 
-    def _mark(self) -> float:
+    def mark(self) -> float:
+        """Give an instant after all that happened so far."""
         records = self.network.context.collector.records()
         return records[-1].time + 1e-6 if records else 0.0
 
@@ -114,6 +126,16 @@ def state_of(namespace: Namespace) -> dict[str, Any]:
     }
     described["nft"] = run_in(namespace, "nft", "list", "ruleset").stdout
     return described
+
+
+def settle(namespace: Namespace, *interfaces: str) -> None:
+    """Wait until the kernel has seen that interfaces have carrier: the last that it adds is a multicast route."""
+
+    def settled() -> bool:
+        routes = run_in(namespace, "ip", "-6", "route", "show", "table", "local", "type", "multicast").stdout
+        return all(f"dev {interface} " in routes for interface in interfaces)
+
+    until(settled, f"carrier on {', '.join(interfaces)}")
 
 
 def until(holds: Callable[[], bool], what: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lab.cli.main import INTERRUPTED
-from lab.emulation import leftovers
 from tests.lab.networks import ROOT, until
+from tests.lab.session import folders, marked
 
 pytestmark = pytest.mark.privileged
 
@@ -61,22 +61,6 @@ class Runner:
         until(lambda: "playing" in self.output() or self.process.poll() is not None, "the scenario plays")
         assert self.process.poll() is None, self.output()
 
-    def marked(self) -> list[str]:
-        """Name the processes that were started by this run."""
-        prefix = f"{leftovers.VARIABLE}={self.process.pid}-".encode()
-        found = []
-        for entry in Path("/proc").iterdir():
-            try:
-                if entry.name.isdigit() and prefix in (entry / "environ").read_bytes():
-                    found.append((entry / "cmdline").read_text(encoding="utf-8").replace("\0", " "))
-            except OSError:
-                continue
-        return found
-
-    def folders(self) -> list[Path]:
-        """Give the folders of this run."""
-        return list(leftovers.ROOT.glob(f"{self.process.pid}-*"))
-
 
 @pytest.fixture
 def bystander() -> Iterator["subprocess.Popen[bytes]"]:
@@ -92,12 +76,12 @@ def test_killed_without_warning(tmp_path: Path, bystander: "subprocess.Popen[byt
     """Nothing runs on after `kill -9`, and `clean` removes the folder."""
     runner = Runner(tmp_path, "stage.wait(300)")
     runner.wait_playing()
-    assert len(runner.marked()) >= 5
+    assert len(marked(runner.process.pid)) >= 5
     runner.process.kill()
     runner.process.wait()
     done = subprocess.run([*COMMAND, "clean"], capture_output=True, text=True, check=True, cwd=ROOT, timeout=30)
-    until(lambda: not runner.marked(), "all processes ended")
-    assert runner.folders() == []
+    until(lambda: not marked(runner.process.pid), "all processes ended")
+    assert folders(runner.process.pid) == []
     assert "removed" in done.stdout
     assert bystander.poll() is None
 
@@ -112,8 +96,8 @@ def test_ended_by_a_signal(tmp_path: Path, number: signal.Signals, status: int) 
     runner.wait_playing()
     runner.process.send_signal(number)
     assert runner.process.wait(20) == status, runner.output()
-    assert runner.marked() == []
-    assert runner.folders() == []
+    assert marked(runner.process.pid) == []
+    assert folders(runner.process.pid) == []
 
 
 @pytest.mark.parametrize(
@@ -134,8 +118,8 @@ def test_a_scenario_that_fails(tmp_path: Path, ending: str, status: int, said: s
     runner = Runner(tmp_path, ending)
     assert runner.process.wait(30) == status, runner.output()
     assert said in runner.output()
-    assert runner.marked() == []
-    assert runner.folders() == []
+    assert marked(runner.process.pid) == []
+    assert folders(runner.process.pid) == []
 
 
 def test_clean_spares_a_run_that_lives(tmp_path: Path) -> None:
@@ -143,8 +127,8 @@ def test_clean_spares_a_run_that_lives(tmp_path: Path) -> None:
     runner.wait_playing()
     subprocess.run([*COMMAND, "clean"], check=True, cwd=ROOT, timeout=30, stdout=subprocess.DEVNULL)
     assert runner.process.poll() is None
-    assert len(runner.marked()) >= 5
+    assert len(marked(runner.process.pid)) >= 5
     subprocess.run([*COMMAND, "clean", "--all"], check=True, cwd=ROOT, timeout=30, stdout=subprocess.DEVNULL)
     assert runner.process.wait(20) == -signal.SIGKILL
-    until(lambda: not runner.marked(), "all processes ended")
-    assert runner.folders() == []
+    until(lambda: not marked(runner.process.pid), "all processes ended")
+    assert folders(runner.process.pid) == []

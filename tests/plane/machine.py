@@ -12,7 +12,7 @@ from lab.emulation.namespace import Namespace
 from lab.engine.io import PlaneEffect
 from lab.plane import sysctl
 from lab.plane.user import UserPlane
-from tests.lab.networks import WITHIN, state_of
+from tests.lab.networks import WITHIN, settle, state_of
 
 LINK = "eth0"
 OWN, FAR, FAR_TOO = IPv6Address("2001:db8:f::1"), IPv6Address("2001:db8:f::2"), IPv6Address("2001:db8:f::3")
@@ -39,6 +39,8 @@ class Machine:
             end.netlink.set_link(index, up=True)
             for address in addresses:
                 end.netlink.add_address(index, address, 64)
+        for end in (self.namespace, self.far):  # the carrier comes a moment later, and is part of the state
+            settle(end, LINK)
         self.watched: dict[int, Callable[[], None]] = {}
         self.delivered: list[bytes] = []
         self.heard: list[tuple[IPv6Address, IPv6Address]] = []

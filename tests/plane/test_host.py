@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,10 +17,12 @@ from lab.engine.io import (
     AddAddress,
     DefendAddress,
     ForgetRouter,
+    InstallBinding,
     InstallReverseTunnel,
     InstallTunnel,
     PlaneEffect,
     RemoveAddress,
+    RemoveBinding,
     RemoveReverseTunnel,
     RemoveTunnel,
     StopDefending,
@@ -27,7 +30,7 @@ from lab.engine.io import (
 )
 from lab.errors import PlaneError
 from tests.lab.networks import run_in
-from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
+from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, MAC, OTHER_HOME, OWN, ROUTER, Machine
 
 pytestmark = pytest.mark.privileged
 
@@ -65,6 +68,7 @@ PAIRS: dict[str, tuple[list[PlaneEffect], PlaneEffect]] = {
         [InstallReverseTunnel(home_agent_address=FAR, home_address=HOME, care_of_address=OWN)],
         RemoveReverseTunnel(home_address=HOME),
     ),
+    "direct path": ([InstallBinding(home_address=HOME, care_of_address=FAR)], RemoveBinding(home_address=HOME)),
     "reverse tunnel that was changed": (
         [
             InstallReverseTunnel(home_agent_address=FAR, home_address=HOME, care_of_address=OWN),
@@ -213,6 +217,37 @@ def test_undoing_what_is_gone_is_no_error(machine: Machine, how: str) -> None:
     machine.close_plane()
 
 
+@pytest.mark.parametrize("how", ["down and up", "gone and back"])
+def test_what_the_kernel_dropped_with_an_interface_is_restored(machine: Machine, how: str) -> None:
+    machine.plane()
+    machine.apply(*(effect for effects, _ in PAIRS.values() for effect in effects))
+    before = machine.state()
+    if how == "gone and back":
+        machine.command("ip", "link", "del", LINK)
+        machine.command("ip", "link", "add", LINK, "address", MAC.hex(":"), "type", "veth", "peer", "name", "far0")
+        machine.command("ip", "link", "set", "far0", "up", "addrgenmode", "none")
+    else:
+        machine.command("ip", "link", "set", LINK, "down")
+    machine.command("ip", "link", "set", LINK, "up")
+    machine.command("ip", "-6", "address", "add", f"{OWN}/64", "dev", LINK, "nodad")
+    machine.run(partial(machine.planes[-1].restore, LINK))
+    assert [route for route in restored(before) if route not in restored(machine.state())] == []
+    machine.close_plane()
+    assert "'protocol': '62'" not in str(machine.state())
+
+
+def restored(state: dict[str, Any]) -> list[str]:
+    """List what a restoration is to bring back: addresses of the interface, routes, rules, proxies of ours."""
+    addresses = [
+        f"{link['ifname']} {entry['local']}"
+        for link in state["address"]
+        for entry in link.get("addr_info", [])
+        if entry["scope"] == "global"
+    ]
+    routes = [str(route) for route in state["route show table all"] if route["protocol"] == "62"]
+    return [*addresses, *routes, *map(str, state["rule"]), *map(str, state["neighbour show proxy"])]
+
+
 def test_an_interface_that_comes_back_is_another(machine: Machine) -> None:
     machine.plane()
     address = AddAddress(interface=LINK, address=CARE_OF, prefix_length=64)
@@ -258,7 +293,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason(machine: Machine, effect
     assert machine.state() == before
 
 
-@pytest.mark.parametrize("name", ["tunnel", "reverse tunnel"])
+@pytest.mark.parametrize("name", ["tunnel", "direct path", "reverse tunnel"])
 def test_a_tunnel_that_was_refused_can_be_had_later(machine: Machine, name: str) -> None:
     (effect,), undo = PAIRS[name]
     machine.run(partial(machine.plane().own_home_address, HOME))
@@ -271,8 +306,7 @@ def test_a_tunnel_that_was_refused_can_be_had_later(machine: Machine, name: str)
     machine.command("ip", "link", "set", "mip0", "up")
     machine.command("ip", "-6", "address", "replace", f"{HOME}/128", "dev", "mip0", "nodad")
     machine.apply(effect)
-    route_of = str(HOME) if name == "tunnel" else "default"
-    assert "mip0" in run_in(machine.namespace, "ip", "-6", "route", "show", route_of).stdout
+    assert "mip0" in run_in(machine.namespace, "ip", "-6", "route", "show", "table", "all", "proto", "62").stdout
     machine.apply(undo)
     assert before["rule"] == machine.state()["rule"]
 

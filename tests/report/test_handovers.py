@@ -165,6 +165,13 @@ def test_the_parts_add_up_whatever_happened(records: list[Record], arrivals: lis
         assert all(part >= 0 for part in handover.breakdown.values())
         assert sum(handover.breakdown.values()) == pytest.approx(handover.interruption_ms, abs=0.001)
         received = [a.received for a in arrivals if a.received is not None]
-        longest = max(received, default=0.0) - min(received, default=0.0)
+        last = max([*received, *(a.sent for a in arrivals if received)], default=0.0)
+        longest = last - min(received, default=0.0)
         assert handover.interruption_ms <= longest * 1000 + 0.01
     assert sum(handover.lost for handover in found) <= sum(a.received is None for a in arrivals)
+
+
+def test_a_stream_that_never_recovers_is_interrupted_until_its_end() -> None:
+    found = only([move(10.0)], stream(9.9, 9.99, lost=(10.0, 11.0, 12.0)))
+    assert found.interruption_ms == pytest.approx(2010)
+    assert found.lost == 3

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 
+from lab.auth.secrets import Secrets
 from lab.engine.config import HomeAgentConfig, MobileNodeConfig
 from lab.engine.duplicate_address_detection import Answer, DuplicateAddressDetection
 from lab.engine.home_agent import HomeAgent
 from lab.engine.io import (
+    AskUse,
     DadFailed,
     DadSucceeded,
     DeadlineReached,
@@ -28,6 +30,7 @@ from lab.engine.io import (
     StartDad,
     Started,
     StopDad,
+    Used,
 )
 from lab.engine.mobile_node import MobileNode
 from lab.errors import PlaneError
@@ -100,7 +103,8 @@ class Simulation:
             home_agent=AGENT,
             lifetime=lifetime,
         )
-        self.agent, self.mobile = Node(HomeAgent(agent)), Node(MobileNode(mobile))
+        secrets = Secrets(b"simulation")
+        self.agent, self.mobile = Node(HomeAgent(agent, secrets)), Node(MobileNode(mobile, secrets))
         for node, mac, name in ((self.agent, ROUTER_MACS["home"], "ha-eth0"), (self.mobile, MOBILE_MAC, "mn-eth0")):
             self.feed(node, Started())
             self.feed(node, _link_up(name, mac))
@@ -164,6 +168,9 @@ class Simulation:
                     node.events.append(event)
                 case JoinGroup() | LeaveGroup():
                     pass
+                case AskUse(home_address=home_address, peer=peer):
+                    used = node.plane.used(home_address, peer)
+                    queue.append(Used(home_address=home_address, peer=peer, used=used))
                 case other:
                     try:
                         node.plane.apply(other)

@@ -143,5 +143,5 @@ def commands_of(text: str) -> Iterator[list[str]]:
 def run(source: str, **given: Any) -> dict[str, Any]:
     """Execute an example; give the names that it defined."""
     scope: dict[str, Any] = {"__name__": "example", **given}
-    exec(compile(source, "example", "exec"), scope)
+    exec(compile(source, "<example>", "exec"), scope)
     return scope

@@ -19,7 +19,7 @@ from lab.events import (
     BindingDeregistered,
     BindingRegistered,
     Event,
-    MoveDone,
+    MoveBegan,
     PacketDropped,
     Record,
     RouteOptimisationStarted,
@@ -167,7 +167,7 @@ def test_test_inits_take_both_ways(runs: Callable[[str], Run]) -> None:
 @pytest.mark.case("CN-070", "MN-049", "MN-100")
 def test_after_each_move_the_home_agent_is_told_first(runs: Callable[[str], Run]) -> None:
     run = runs("ro-handover")
-    moves = [at for at, _ in run.events(MoveDone, "lab")]
+    moves = [at for at, _ in run.events(MoveBegan, "lab")]
     assert len(moves) == 3
     acknowledged = run.events(BindingAcknowledged, "mn")
     sequences = [event.sequence for _, event in run.events(BindingRegistered, "cn")]

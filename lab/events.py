@@ -145,6 +145,17 @@ class BindingDeregistered(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRecalled(Event):
+    """A home agent knows a binding, or (care-of address None) a sequence number, again after its restart."""
+
+    SECTION = "15.3"
+    home_address: IPv6Address
+    care_of_address: IPv6Address | None
+    sequence: int
+    remaining: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BindingRemoved(Event):
     """Nothing is left of a binding; `reason`: deregistered, expired, refused (by the plane), unreachable, evicted."""
 
@@ -357,6 +368,13 @@ class MoveDone(Event):
 
     mobile_node: str
     link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeKilled(Event):
+    """The daemon of a node is ended as by a crash: it can clear nothing away."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,7 @@ class Service:
                 self._dispatcher.feed(change)
             for record in self._store.recalled if self._store is not None else ():
                 self._dispatcher.feed(Recalled(record=record))  # one by one: one that is refused ends no other
+            self._plane.end_recall()
             if control is not None:
                 await control.start()
             await self._stopping.wait()

@@ -120,9 +120,18 @@ class Session:
         return [update for frame in self.mobility if (update := _update(frame)) is not None]
 
     def updates_of_each(self) -> Iterator[list[Update]]:
-        """Give home registrations by mobile node and home agent."""
-        for peers in sorted({update.peers for update in self.updates}):
-            yield [update for update in self.updates if update.peers == peers]
+        """Give home registrations by mobile node and home agent, without those that somebody else plays back."""
+        own = [update for update in self.updates if not self._played_back(update)]
+        for peers in sorted({update.peers for update in own}):
+            yield [update for update in own if update.peers == peers]
+
+    def _played_back(self, update: Update) -> bool:
+        """Tell whether somebody else, by the link-layer address, sends the octets of an earlier update again."""
+        frame = update.frame
+        return any(
+            other.frame.same == frame.same and other.frame.source_mac != frame.source_mac
+            for other in self.updates[: self.updates.index(update)]
+        )
 
     @cached_property
     def acknowledgements(self) -> list[Acknowledgement]:
@@ -153,8 +162,8 @@ class Session:
         ):
             same = [update for update in own if update.sequence == message.seq]
             # §6.1.8: with this status the sequence number is the home agent's own.
-            if not same and message.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
-                same = own
+            if message.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
+                same = [update for update in own if update.frame.source == frame.destination] or own
             if same:
                 return same[-1]
         return None

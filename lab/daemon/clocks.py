@@ -38,6 +38,7 @@ def elapsed(then: Reading, now: Reading) -> float | None:
 
     Without a reboot no clock that somebody set is asked. After one there is only the wall clock, and it is not believed
     if by it less time passed than this boot is old: it was set back, or the machine has none that runs while it is off.
+    Set back by no more than the machine was off, or set forward, it cannot be told from one that is right.
     """
     if then.boot == now.boot:
         return max(now.uptime - then.uptime, 0.0)

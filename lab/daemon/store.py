@@ -71,7 +71,7 @@ class Store:
 
     def close(self) -> None:
         """Let the file go; may be called twice."""
-        with contextlib.suppress(StoreError):
+        with contextlib.suppress(StoreError, sqlite3.ProgrammingError):  # of one that is closed already
             self.flush()
         self._connection.close()
 

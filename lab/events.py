@@ -86,7 +86,7 @@ class PacketDropped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectRefused(Event):
-    """The data plane could not do what the protocol asked for."""
+    """The data plane, or the disk, could not do what the protocol asked for."""
 
     effect: str
     reason: str

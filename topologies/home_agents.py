@@ -30,7 +30,7 @@ def ha_restart(stage: Stage) -> None:
         care_of_address = stage.care_of_address("mn", link)
         stage.expect(BindingRegistered, node="ha", care_of_address=care_of_address)
         registered = stage.expect(BindingAcknowledged, node="mn", care_of_address=care_of_address)
-    stage.wait(1.5)
+        stage.wait(1.0)
     stage.say("The home agent is killed, and started again")
     stage.kill("ha")
     stage.restart("ha")

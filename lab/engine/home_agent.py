@@ -351,9 +351,9 @@ class HomeAgent:
         self._cache.put(home_address, state)
         effects: list[Effect] = []
         if isinstance(state, Registered):
+            effects.append(self._tunnel(state.registration))  # first: what is intercepted must have a way to go
             for address in state.registration.defended:
                 effects += self._defend(state.registration, address, now)
-            effects.append(self._tunnel(state.registration))
         recalled = BindingRecalled(
             home_address=home_address,
             care_of_address=record.care_of_address,

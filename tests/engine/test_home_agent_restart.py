@@ -140,7 +140,7 @@ def test_an_end_that_cannot_be_kept_is_refused_until_it_can() -> None:
 def test_a_recalled_binding_is_served_at_once() -> None:
     bench = Bench()
     effects = bench.take(Recalled(record=replace(RECORD, link_local=LINK_LOCAL)))
-    assert names(effects) == [*["DefendAddress", "NeighborAdvertisement"] * 2, "InstallTunnel"]
+    assert names(effects) == ["InstallTunnel", *["DefendAddress", "NeighborAdvertisement"] * 2]
     assert [effect.address for effect in of_kind(effects, DefendAddress)] == [HOME, LINK_LOCAL]
     (tunnel,) = of_kind(effects, InstallTunnel)
     assert tunnel == InstallTunnel(home_agent_address=AGENT, home_address=HOME, care_of_address=CARE_OF)
@@ -153,7 +153,7 @@ def test_a_recalled_binding_is_served_at_once() -> None:
 
 def test_without_a_link_nothing_is_announced() -> None:
     bench = Bench(linked=False)
-    assert names(bench.take(Recalled(record=RECORD))) == ["DefendAddress", "InstallTunnel"]
+    assert names(bench.take(Recalled(record=RECORD))) == ["InstallTunnel", "DefendAddress"]
 
 
 @pytest.mark.rfc6275("15.3-a", "9.5.1-b")

@@ -40,6 +40,10 @@ class PlaneError(Mip6LabError):
     """The data plane could not carry out an effect."""
 
 
+class StoreError(Mip6LabError):
+    """What must survive a restart could not be kept."""
+
+
 class ConfigError(Mip6LabError):
     """A configuration is wrong; the text names file, key and reason."""
 

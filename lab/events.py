@@ -86,7 +86,7 @@ class PacketDropped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectRefused(Event):
-    """The data plane could not do what the protocol asked for."""
+    """The data plane, or the disk, could not do what the protocol asked for."""
 
     effect: str
     reason: str
@@ -142,6 +142,17 @@ class BindingDeregistered(Event):
     SECTION = "10.3.2"
     home_address: IPv6Address
     sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRecalled(Event):
+    """A home agent knows a binding, or (care-of address None) a sequence number, again after its restart."""
+
+    SECTION = "15.3"
+    home_address: IPv6Address
+    care_of_address: IPv6Address | None
+    sequence: int
+    remaining: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,6 +368,13 @@ class MoveDone(Event):
 
     mobile_node: str
     link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeKilled(Event):
+    """The daemon of a node is ended as by a crash: it can clear nothing away."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

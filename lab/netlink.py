@@ -36,7 +36,7 @@ RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_NODAD = 0x02
 NTF_PROXY, NUD_STALE = 0x08, 0x04
-RTPROT_STATIC, RTN_UNICAST, FR_ACT_TO_TBL = 4, 1, 1
+RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE, FR_ACT_TO_TBL = 4, 1, 6, 1
 MAIN_TABLE = 254
 REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
@@ -215,6 +215,13 @@ class Netlink:
         fields = self._route_fields(destination, table)
         self._request(rtmsg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
+    def add_blackhole(self, destination: IPv6Network, *, metric: int) -> None:
+        """Swallow what is sent to a destination, unless a route with a better metric has it; see `remove_route`."""
+        attributes = _route_attributes(destination, None, MAIN_TABLE, metric)
+        fields = self._route_fields(destination, MAIN_TABLE) | {"type": RTN_BLACKHOLE}
+        what = f"blackhole for {destination}"
+        self._request(rtmsg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+
     def remove_route(
         self,
         destination: IPv6Network,
@@ -257,11 +264,17 @@ class Netlink:
         told = [("NDA_LLADDR", _mac(link_layer_address))]
         self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_STALE}, told)
 
-    def sweep(self) -> None:
-        """Remove the routes, rules, addresses and proxies that bear the mark, whoever made them."""
+    def sweep(self) -> frozenset[IPv6Address]:
+        """Remove the routes, rules, addresses and proxies that bear the mark, whoever made them.
+
+        Blackholes stay, since what they hold back must not get out in the meantime; gives their destinations.
+        """
         family = {"family": socket.AF_INET6}
+        blackholes = set()
         for route in self._dump(rtmsg, RTM_GETROUTE, family):
-            if route["proto"] == self._protocol:
+            if route["proto"] == self._protocol and route["type"] == RTN_BLACKHOLE:
+                blackholes.add(IPv6Address(route.get_attr("RTA_DST")))
+            elif route["proto"] == self._protocol:
                 self.remove_route(
                     IPv6Network(f"{route.get_attr('RTA_DST') or '::'}/{route['dst_len']}"),
                     interface=route.get_attr("RTA_OIF"),
@@ -282,6 +295,7 @@ class Netlink:
         for neighbor in self._dump(ndmsg, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
             if neighbor.get_attr("NDA_PROTOCOL") == self._protocol:
                 self.remove_proxy(neighbor["ifindex"], IPv6Address(neighbor.get_attr("NDA_DST")))
+        return frozenset(blackholes)
 
     def _address(self, kind: int, flags: int, index: int, address: IPv6Address, prefix_length: int) -> None:
         fields = {"family": socket.AF_INET6, "prefixlen": prefix_length, "index": index, "flags": IFA_F_NODAD}

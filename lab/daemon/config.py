@@ -56,6 +56,7 @@ class NodeConfig:
     plane: PlaneName = PlaneName.USER
     journal: str = "-"
     control: Path | None = None
+    state: Path | None = None
     home_agent: HomeAgentConfig | None = None
     correspondent: CorrespondentConfig | None = None
     mobile_node: MobileNodeConfig | None = None
@@ -131,6 +132,10 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
         yield "role", f"{config.role} needs the table [{config.role.table}] and no other role's"
     if config.control is not None and not config.control.name:
         yield "control", f"{str(config.control)!r} is not the path of a socket"
+    if config.state is not None and not config.state.name:
+        yield "state", f"{str(config.state)!r} is not the path of a file"
+    if config.state is not None and config.role is not Role.HOME_AGENT:
+        yield "state", "only a home agent has a state that is kept"
     if not config.journal:
         yield "journal", "the path of a file, or - for standard output"
     for interface in config.interfaces:

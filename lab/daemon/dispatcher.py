@@ -14,19 +14,21 @@ from lab.engine.io import (
     DadSucceeded,
     DeadlineReached,
     Engine,
+    Forget,
     Input,
     Instant,
     JoinGroup,
     LeaveGroup,
     Received,
     Refused,
+    Remember,
     Report,
     Send,
     StartDad,
     StopDad,
     Used,
 )
-from lab.errors import PlaneError
+from lab.errors import PlaneError, StoreError
 from lab.events import EffectRefused, Event, MessageReceived, MessageSent, PacketDropped
 from lab.plane.base import Plane
 from lab.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation
@@ -53,6 +55,16 @@ class Outlet(Protocol):
         """Undo `join`; raises OSError."""
 
 
+class Keeper(Protocol):
+    """What a node keeps by beyond its end."""
+
+    def apply(self, effect: Remember | Forget) -> None:
+        """Keep a record, durably on return, or remove one; raises `StoreError`."""
+
+    def flush(self) -> None:
+        """Make removals durable; raises `StoreError`."""
+
+
 class Dispatcher:
     """Owns the order of things: one input at a time, and all it leads to before the next."""
 
@@ -65,6 +77,7 @@ class Dispatcher:
         journal: Callable[[Event], None],
         clock: Callable[[], Instant],
         arm: Callable[[Instant | None], None],
+        store: Keeper | None = None,
     ) -> None:
         self._engine = engine
         self._plane = plane
@@ -72,6 +85,7 @@ class Dispatcher:
         self._journal = journal
         self._clock = clock
         self._arm = arm
+        self._store = store
         self._dad = DuplicateAddressDetection()
         self._queue: deque[Input] = deque()
         self._busy = False
@@ -87,6 +101,7 @@ class Dispatcher:
         try:
             while self._queue:
                 self._process(self._queue.popleft())
+            self._flush()
         finally:
             self._busy = False
         self._arm(self.deadline())
@@ -133,6 +148,9 @@ class Dispatcher:
                 case AskUse(home_address=home_address, peer=peer):
                     used = self._plane.used(home_address, peer)
                     self._queue.append(Used(home_address=home_address, peer=peer, used=used))
+                case Remember() | Forget():
+                    if not self._keep(effect):
+                        return  # so no acknowledgement precedes what must be known after a restart
                 case plane_effect:
                     try:
                         self._plane.apply(plane_effect)
@@ -140,6 +158,25 @@ class Dispatcher:
                         self.report(EffectRefused(effect=type(plane_effect).__name__, reason=str(error)))
                         self._queue.appendleft(Refused(effect=plane_effect, reason=str(error)))
                         return  # so no acknowledgement precedes its route
+
+    def _keep(self, effect: Remember | Forget) -> bool:
+        """Have a record kept or removed; False if what is behind that must not be done."""
+        try:
+            if self._store is not None:
+                self._store.apply(effect)
+        except StoreError as error:
+            self.report(EffectRefused(effect=type(effect).__name__, reason=str(error)))
+            if isinstance(effect, Remember):
+                self._queue.appendleft(Refused(effect=effect, reason=str(error)))
+                return False
+        return True
+
+    def _flush(self) -> None:
+        try:
+            if self._store is not None:
+                self._store.flush()
+        except StoreError as error:
+            self.report(EffectRefused(effect=Forget.__name__, reason=str(error)))
 
     def _send(self, packet: Packet, interface: str | None) -> None:
         try:

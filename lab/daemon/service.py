@@ -18,9 +18,21 @@ from lab.daemon.dispatcher import Dispatcher
 from lab.daemon.journal import Journal
 from lab.daemon.links import LinkEvents
 from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
+from lab.daemon.store import Store
 from lab.engine.correspondent import Correspondent
 from lab.engine.home_agent import HomeAgent
-from lab.engine.io import DeadlineReached, Engine, Instant, LinkHint, LinkUp, Malformed, PeerHeard, Received, Started
+from lab.engine.io import (
+    DeadlineReached,
+    Engine,
+    Instant,
+    LinkHint,
+    LinkUp,
+    Malformed,
+    PeerHeard,
+    Recalled,
+    Received,
+    Started,
+)
 from lab.engine.mobile_node import MobileNode
 from lab.errors import ConfigError, PlaneError, WireError
 from lab.events import NodeStarted, NodeStopped, PacketDropped
@@ -60,6 +72,11 @@ class Service:
         self._closing = contextlib.ExitStack()
         self._journal = Journal(config.name, config.journal)
         _prepare(config)
+        self._store = None if config.state is None else Store(config.state)
+        if self._store is not None:
+            self._closing.callback(self._store.close)
+        elif config.role is Role.HOME_AGENT:
+            _log.warning("no key state: bindings and sequence numbers end with this process (RFC 6275 §15.3)")
         netlink = self._closing.enter_context(Netlink())
         self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard)
         self._closing.callback(self._plane.close)
@@ -81,6 +98,7 @@ class Service:
             journal=self._journal.write,
             clock=time.monotonic,
             arm=self._arm,
+            store=self._store,
         )
 
     async def run(self) -> None:
@@ -96,6 +114,9 @@ class Service:
             self._dispatcher.feed(Started())
             for change in self._links.present():
                 self._dispatcher.feed(change)
+            for record in self._store.recalled if self._store is not None else ():
+                self._dispatcher.feed(Recalled(record=record))  # one by one: one that is refused ends no other
+            self._plane.end_recall()
             if control is not None:
                 await control.start()
             await self._stopping.wait()

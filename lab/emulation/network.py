@@ -115,6 +115,14 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         outage = settings.outage if outage is None else outage
         move(self.node(mobile_node), self.bridge(to), outage=None if hint else outage, hint=hint)
 
+    def kill(self, name: str) -> None:
+        """End the daemon of a node as a crash would, at once and with nothing cleared away; see `LabNode.kill`."""
+        self.node(name).kill()
+
+    def restart(self, name: str) -> None:
+        """Start the daemon of a node anew, and wait until it serves; see `LabNode.restart`."""
+        self.node(name).restart()
+
     def check_daemons(self) -> None:
         """Raise `ScenarioError` if a daemon has died."""
         for node in self.hosts:

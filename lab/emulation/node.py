@@ -21,6 +21,7 @@ from lab.emulation.process import check_alive, end, hasten
 from lab.emulation.settings import Settings
 from lab.emulation.topology import Kind, LinkSpec, NodeSpec, Plug, Topology
 from lab.errors import MissingError, ScenarioError
+from lab.events import NodeKilled
 from lab.plane import sysctl
 from lab.templating import render
 
@@ -228,6 +229,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             plane="user",
             journal="-",
             control=str(self.control_path),
+            state=str(self.state_path) if role is Role.HOME_AGENT else "",
             table=role.table,
             options=self._daemon_options() | self.spec.options,
         )
@@ -269,6 +271,11 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         """The control socket of the node's daemon."""
         return Path(self.context.run / f"{self.name}.sock")
 
+    @property
+    def state_path(self) -> Path:
+        """What the node's daemon keeps for its next start; of a network, not of its results."""
+        return Path(self.context.run / f"{self.name}.sqlite")
+
     def control(self, command: str, **arguments: Any) -> Any:
         """Ask the node's daemon; raises `CommandError`."""
         return ask(self.control_path, command, **arguments)
@@ -300,9 +307,24 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             time.sleep(0.02)
 
     def stop_daemon(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End the daemon: in order, or with SIGKILL as a crash would."""
+        """End the daemon: in order, or with SIGKILL as a crash would; nobody misses it then."""
         end([self.daemon], how)
         self.daemon = None
+
+    def kill(self) -> None:
+        """End the daemon as a crash would; raises `ScenarioError` if none runs."""
+        if self.daemon is None:
+            raise ScenarioError(f"{self.name} has no daemon that runs")
+        self.context.collector.report(NodeKilled(name=self.name))
+        self.stop_daemon(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Start the daemon anew, after it was killed or in place of one that runs, and wait until it serves."""
+        if not self.context.daemons or self.spec.kind in (Kind.HOST, Kind.ROUTER):
+            raise ScenarioError(f"{self.name} is a {self.spec.kind.value}: it has no daemon")
+        self.stop_daemon()
+        self.start_daemon()
+        self.wait_ready()
 
     def spawn(self, command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
         """Start a process that ends with the node."""
@@ -323,7 +345,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         self.namespace.close()
 
     def _spawn(self, command: list[str], name: str, **options: Any) -> "subprocess.Popen[bytes]":
-        with self._log(name).open("wb") as log:
+        with self._log(name).open("ab") as log:  # a daemon that is started again goes on in its log
             options.setdefault("stdout", log)
             try:
                 process = self.namespace.spawn(command, stderr=log, **options)

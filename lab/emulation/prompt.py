@@ -57,6 +57,20 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         """
         self._answer(line, self._move, "move NODE LINK [--no-carrier-loss]")
 
+    def do_kill(self, line: str) -> None:
+        """End the daemon of a node as a crash would: kill NODE.
+
+        Example: kill ha
+        """
+        self._answer(line, lambda words: self._one(words).kill(), "kill NODE")
+
+    def do_restart(self, line: str) -> None:
+        """Start the daemon of a node anew, also one that was killed: restart NODE.
+
+        Example: restart ha
+        """
+        self._answer(line, lambda words: self._one(words).restart(), "restart NODE")
+
     def do_bindings(self, line: str) -> None:
         """Show the binding caches and Binding Update Lists: bindings [NODE].
 
@@ -113,6 +127,11 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         lines = list(timeline(chosen, start))
         for line in lines[max(len(lines) - counts[0], 0) :]:
             print(f"{line.time:9.3f}  {line.node:<5} {line.text}  {line.section}")
+
+    def _one(self, words: Sequence[str]) -> LabNode:
+        if len(words) != 1:
+            raise ValueError("a node is needed")
+        return self._node(words[0])
 
     def _nodes(self) -> list[LabNode]:
         return [node for node in self.mn.hosts if isinstance(node, LabNode)]

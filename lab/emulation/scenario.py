@@ -189,6 +189,16 @@ class Stage:
         self._since = self._settled = time.time()
         self.network.move(mobile_node, to, **how)
 
+    def kill(self, node: str) -> None:
+        """End the daemon of a node as a crash would."""
+        self._since = self._settled = time.time()
+        self.network.kill(node)
+
+    def restart(self, node: str) -> None:
+        """Start the daemon of a node anew; what is expected then may have come while it started."""
+        self._since = self._settled = time.time()
+        self.network.restart(node)
+
     def care_of_address(self, mobile_node: str, link: str) -> IPv6Address:
         """Compute the address that a mobile node forms on a link."""
         plug = self.network.node(mobile_node).spec.plugs[0]

@@ -9,21 +9,34 @@ from lab.engine.announcements import Announcements
 from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
 from lab.engine.correspondent import Correspondent
-from lab.engine.home_binding import Deregistered, Probing, Registered, Registration, State, last_sequence
+from lab.engine.home_binding import (
+    Deregistered,
+    Probing,
+    Registered,
+    Registration,
+    State,
+    last_sequence,
+    record_of,
+    state_of,
+)
 from lab.engine.io import (
+    BindingRecord,
     DadFailed,
     DadSucceeded,
     DeadlineReached,
     DefendAddress,
     Effect,
+    Forget,
     Input,
     InstallBinding,
     InstallTunnel,
     Instant,
     LinkUp,
     Malformed,
+    Recalled,
     Received,
     Refused,
+    Remember,
     RemoveTunnel,
     Report,
     Send,
@@ -37,6 +50,7 @@ from lab.engine.neighbor_discovery import announcement_by_proxy
 from lab.engine.sequence import is_newer
 from lab.events import (
     BindingDeregistered,
+    BindingRecalled,
     BindingRegistered,
     BindingRejected,
     BindingRemoved,
@@ -86,6 +100,8 @@ class HomeAgent:
                 return self._correspondent.handle(happened, now)
             case Refused():
                 return self._on_refused(happened)
+            case Recalled(record=record):
+                return self._recall(record, now)
             case LinkUp(interface=interface) if interface == self._config.interface:
                 self._link = happened
                 return []
@@ -158,10 +174,9 @@ class HomeAgent:
     def _objection(self, registration: Registration, state: State | None, ends: bool) -> Status | None:
         """Find the status that refuses a Binding Update, if one does (§9.5.1, §10.3.1, §10.3.2)."""
         home_address = registration.home_address
-        if not any(home_address in prefix for prefix in self._config.home_prefixes):
-            return Status.NOT_HOME_SUBNET
-        if self._config.allowed is not None and home_address not in self._config.allowed:
-            return Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
+        status = self._foreign(home_address)
+        if status is not None:
+            return status
         if state is not None and not is_newer(registration.sequence, last_sequence(state)):
             return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
         if self._correspondent.has_binding(home_address):
@@ -174,6 +189,14 @@ class HomeAgent:
             return Status.INVALID_CARE_OF_ADDRESS
         if self._full(state):
             return Status.INSUFFICIENT_RESOURCES
+        return None
+
+    def _foreign(self, home_address: IPv6Address) -> Status | None:
+        """Find the status that refuses a home address which is not for this home agent to serve."""
+        if not any(home_address in prefix for prefix in self._config.home_prefixes):
+            return Status.NOT_HOME_SUBNET
+        if self._config.allowed is not None and home_address not in self._config.allowed:
+            return Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
         return None
 
     def _full(self, state: State | None) -> bool:
@@ -206,7 +229,8 @@ class HomeAgent:
     ) -> list[Effect]:
         """Serve a binding, then acknowledge it (§10.3.1); `defended` names what is answered for already."""
         home_address = registration.home_address
-        self._cache.put(home_address, Registered(registration=registration, deadline=now + registration.lifetime))
+        state = Registered(registration=registration, deadline=now + registration.lifetime)
+        self._cache.put(home_address, state)
         effects: list[Effect] = []
         for address in registration.defended:
             if address not in defended:
@@ -215,13 +239,8 @@ class HomeAgent:
             if address not in registration.defended:
                 effects += self._stop_defending(address)
         if kind is not RegistrationKind.REFRESHED:
-            effects.append(
-                InstallTunnel(
-                    home_agent_address=self._config.address,
-                    home_address=home_address,
-                    care_of_address=registration.care_of_address,
-                )
-            )
+            effects.append(self._tunnel(registration))
+        effects.append(Remember(record=record_of(state)))  # §15.3: what is acknowledged survives a restart
         registered = BindingRegistered(
             home_address=home_address,
             care_of_address=registration.care_of_address,
@@ -233,7 +252,7 @@ class HomeAgent:
 
     def _deregister(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
         home_address = registration.home_address
-        keep = Deregistered(sequence=registration.sequence, deadline=now + self._config.delete_timeout)
+        keep = Deregistered(registration=registration, deadline=now + self._config.delete_timeout)
         self._cache.put(home_address, keep)
         effects: list[Effect] = []
         match state:
@@ -245,6 +264,7 @@ class HomeAgent:
                 pass
         return [
             *effects,
+            Remember(record=record_of(keep)),
             self._acknowledge(registration, Status.ACCEPTED),
             Report(event=BindingDeregistered(home_address=home_address, sequence=registration.sequence)),
         ]
@@ -313,9 +333,43 @@ class HomeAgent:
         home_address, state = found
         self._cache.remove(home_address)
         others = [StopDad(address=other) for other in state.untested - {address}]
-        return [*others, *self._reject(state.registration, Status.DUPLICATE_ADDRESS_DETECTION_FAILED, state)]
+        rejected = self._reject(state.registration, Status.DUPLICATE_ADDRESS_DETECTION_FAILED, state)
+        return [*others, *rejected, Forget(home_address=home_address)]
+
+    # After a restart, §15.3
+
+    def _recall(self, record: BindingRecord, now: Instant) -> list[Effect]:
+        """Take a binding up again: without Duplicate Address Detection, since it was tested when it was accepted."""
+        home_address = record.home_address
+        if self._cache.get(home_address) is not None:
+            return []  # what is there is younger
+        foreign = self._foreign(home_address) is not None  # the configuration may be another one
+        if foreign or record.deadline <= now:
+            removed = BindingRemoved(home_address=home_address, reason="refused" if foreign else "expired")
+            return [Report(event=removed), Forget(home_address=home_address)]
+        state = state_of(record, self._config.address)
+        self._cache.put(home_address, state)
+        effects: list[Effect] = []
+        if isinstance(state, Registered):
+            effects.append(self._tunnel(state.registration))  # first: what is intercepted must have a way to go
+            for address in state.registration.defended:
+                effects += self._defend(state.registration, address, now)
+        recalled = BindingRecalled(
+            home_address=home_address,
+            care_of_address=record.care_of_address,
+            sequence=record.sequence,
+            remaining=round(record.deadline - now, 3),
+        )
+        return [*effects, Report(event=recalled)]
 
     # Serving and no longer serving, §10.4
+
+    def _tunnel(self, registration: Registration) -> InstallTunnel:
+        return InstallTunnel(
+            home_agent_address=self._config.address,
+            home_address=registration.home_address,
+            care_of_address=registration.care_of_address,
+        )
 
     def _defend(self, registration: Registration, address: IPv6Address, now: Instant) -> list[Effect]:
         interface = self._config.interface
@@ -349,27 +403,35 @@ class HomeAgent:
             if isinstance(state, Registered):
                 effects += self._stop_serving(state.registration)
             reason = "expired" if isinstance(state, Registered) else "deregistered"
-            effects.append(Report(event=BindingRemoved(home_address=home_address, reason=reason)))
+            removed = BindingRemoved(home_address=home_address, reason=reason)
+            effects += [Report(event=removed), Forget(home_address=home_address)]
         return effects
 
     def _on_refused(self, refused: Refused) -> list[Effect]:
-        """Undo a registration that the data plane cannot serve, and say so: status 130 (§9.5.1).
+        """Undo a registration that cannot be served, or not be kept, and say so: status 130 (§9.5.1).
 
         An older binding of the same home address ends with it: what the plane still does for it is unknown.
         """
         match refused.effect:
             case InstallTunnel(home_address=address) | DefendAddress(address=address):
                 pass
+            case Remember(record=record):
+                address = record.home_address
             case _:
                 return []
         for home_address, state in self._cache:
-            if isinstance(state, Registered) and address in (home_address, *state.registration.defended):
-                self._cache.remove(home_address)
-                return [
-                    *self._stop_serving(state.registration),
-                    *self._reject(state.registration, Status.INSUFFICIENT_RESOURCES, None),
-                    Report(event=BindingRemoved(home_address=home_address, reason="refused")),
-                ]
+            if isinstance(state, Probing) or address not in (home_address, *state.registration.defended):
+                continue
+            rejected = self._reject(state.registration, Status.INSUFFICIENT_RESOURCES, None)
+            if isinstance(state, Deregistered):  # not served any more; the mobile node asks again until that is kept
+                return rejected if isinstance(refused.effect, Remember) else []
+            effects = self._stop_serving(state.registration)
+            removed = Report(event=BindingRemoved(home_address=home_address, reason="refused"))
+            if state.recalled:  # nobody asked; its sequence number counts as long as the record does
+                self._cache.put(home_address, Deregistered(registration=state.registration, deadline=state.deadline))
+                return [*effects, removed]
+            self._cache.remove(home_address)
+            return [*effects, *rejected, removed, Forget(home_address=home_address)]
         return []
 
 

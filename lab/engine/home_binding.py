@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import TypeAlias
 
-from lab.engine.io import Instant
+from lab.engine.io import BindingRecord, Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +42,16 @@ class Registered:
 
     registration: Registration
     deadline: Instant
+    recalled: bool = False
+    """It was accepted before a restart: no Binding Update waits for an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deregistered:
     """Nothing is served any more; the sequence number alone is kept until the deadline (§10.3.2)."""
 
-    sequence: int
+    registration: Registration
+    """The Binding Update that ended the binding."""
     deadline: Instant
 
 
@@ -57,4 +60,34 @@ State: TypeAlias = Probing | Registered | Deregistered
 
 def last_sequence(state: State) -> int:
     """Give the sequence number that a later Binding Update must exceed, §9.5.1."""
-    return state.sequence if isinstance(state, Deregistered) else state.registration.sequence
+    return state.registration.sequence
+
+
+def record_of(state: Registered | Deregistered) -> BindingRecord:
+    """Say what must be known of a state after a restart."""
+    registration, ended = state.registration, isinstance(state, Deregistered)
+    return BindingRecord(
+        home_address=registration.home_address,
+        care_of_address=None if ended else registration.care_of_address,
+        sequence=registration.sequence,
+        lifetime=registration.lifetime,
+        link_local=registration.link_local,
+        deadline=state.deadline,
+    )
+
+
+def state_of(record: BindingRecord, home_agent_address: IPv6Address) -> Registered | Deregistered:
+    """Make the state that a record tells of."""
+    care_of_address = record.care_of_address or record.home_address
+    registration = Registration(
+        home_address=record.home_address,
+        care_of_address=care_of_address,
+        sequence=record.sequence,
+        lifetime=record.lifetime,
+        link_local=record.link_local,
+        source=care_of_address,
+        home_agent_address=home_agent_address,
+    )
+    if record.care_of_address is None:
+        return Deregistered(registration=registration, deadline=record.deadline)
+    return Registered(registration=registration, deadline=record.deadline, recalled=True)

@@ -17,6 +17,28 @@ Instant: TypeAlias = float
 """Seconds on a monotonic clock that the runtime owns."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BindingRecord:
+    """What a home agent must know of a home address after a restart (§15.3).
+
+    It is worth as much as the entry of the binding cache, and as long. Where there is no entry, any sequence number
+    is accepted (§9.5.1), and a deregistered one is kept for MAX_DELETE_BCE_TIMEOUT at most (§10.3.2): a record that
+    outlived its entry would turn a mobile node away that nothing else is held against. So a restart opens no replay
+    that was not open before, and the records are never more than the bindings. Replays of what is older than the
+    entry are for IPsec with dynamic keys to keep off (§15.3).
+    """
+
+    home_address: IPv6Address
+    care_of_address: IPv6Address | None
+    """None: deregistered; the sequence number alone is kept (§10.3.2)."""
+    sequence: int
+    lifetime: int
+    """As granted."""
+    link_local: IPv6Address | None
+    """Defended as well (L bit)."""
+    deadline: Instant
+
+
 # Inputs
 
 
@@ -106,6 +128,13 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """Home agent: what `Remember` kept before a restart; told for each record before any packet, after `LinkUp`."""
+
+    record: BindingRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineReached:
     """The instant that `deadline()` named has come."""
 
@@ -166,6 +195,20 @@ class AskUse:
 
     home_address: IPv6Address
     peer: IPv6Address | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remember:
+    """Keep a record durably before anything behind it is done, in place of an earlier one of the home address."""
+
+    record: BindingRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget:
+    """Undo a `Remember`; nothing waits for it, since a record that has ended means nothing."""
+
+    home_address: IPv6Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,14 +381,16 @@ PlaneEffect: TypeAlias = (
     | ListenFor
 )
 
-Effect: TypeAlias = Send | StartDad | StopDad | JoinGroup | LeaveGroup | AskUse | Report | PlaneEffect
+Effect: TypeAlias = (
+    Send | StartDad | StopDad | JoinGroup | LeaveGroup | AskUse | Remember | Forget | Report | PlaneEffect
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """Input: the plane could not carry out an effect; the effects behind it were dropped."""
+    """Input: the plane, or the store, could not carry out an effect; the effects behind it were dropped."""
 
-    effect: PlaneEffect
+    effect: PlaneEffect | Remember
     reason: str
 
 
@@ -360,6 +405,7 @@ Input: TypeAlias = (
     | DadFailed
     | PeerHeard
     | Used
+    | Recalled
     | DeadlineReached
     | Refused
 )

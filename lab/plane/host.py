@@ -21,7 +21,7 @@ from lab.plane import sysctl
 ANYWHERE = IPv6Network("::/0")
 PROTOCOL = 62
 """Marks what is ours in the kernel's tables, as `ip route show proto 62` tells; see /etc/iproute2/rt_protos."""
-TUNNEL_METRIC, ROUTER_METRIC = 100, 200
+TUNNEL_METRIC, ROUTER_METRIC, NOWHERE_METRIC = 100, 200, 300
 RULE_PRIORITY = 1000
 FIRST_TABLE = 6275
 """Tables from here on are ours."""
@@ -61,6 +61,7 @@ class Host:
         """How they were."""
         self._tables = itertools.count(FIRST_TABLE)
         self._diverted: dict[IPv6Address, int] = {}
+        self._held = {*netlink.sweep()}  # what a crash left
 
     @staticmethod
     def index(interface: str) -> int:
@@ -132,6 +133,22 @@ class Host:
         if not self._diverted:
             self._netlink.remove_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
 
+    def hold(self, address: IPv6Address) -> None:
+        """Have what no tunnel takes go nowhere: when this process is killed, its tunnel device ends with it."""
+        self._netlink.add_blackhole(IPv6Network(address), metric=NOWHERE_METRIC)
+        self._held.add(address)
+
+    def release(self, address: IPv6Address) -> None:
+        """Undo `hold`."""
+        if address in self._held:
+            self._held.remove(address)
+            self._netlink.remove_route(IPv6Network(address), metric=NOWHERE_METRIC)
+
+    @property
+    def held(self) -> frozenset[IPv6Address]:
+        """Addresses that are held, also since a time before a crash."""
+        return frozenset(self._held)
+
     def defend(self, effect: DefendAddress) -> None:
         """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
         index = self.index(effect.interface)
@@ -170,6 +187,9 @@ class Host:
         for diverted in [*self._diverted]:
             with contextlib.suppress(PlaneError):
                 self.undivert(diverted)
+        for held in [*self._held]:
+            with contextlib.suppress(PlaneError):
+                self.release(held)
         for defended in [*self._defended]:
             with contextlib.suppress(PlaneError):
                 self.stop_defending(StopDefending(interface=defended.interface, address=defended.address))

@@ -102,8 +102,7 @@ class UserPlane:
         self._paths = Paths()
         self._tun = Tun(DEVICE)
         self._netlink = Netlink(PROTOCOL)
-        self._netlink.sweep()  # what a crash left: whoever has the device is the only node here
-        self._host = Host(self._netlink)
+        self._host = Host(self._netlink)  # removes what a crash left: whoever has the device is the only node here
         self._inlet = _raw_socket(IPV6)
         self._outlet = _raw_socket(socket.IPPROTO_RAW)
         self._outlet.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
@@ -162,6 +161,12 @@ class UserPlane:
         """Tell whether a direct path carried packets since this was last asked."""
         return self._paths.used(home_address, peer)
 
+    def end_recall(self) -> None:
+        """Let go of home addresses that an earlier run served and this one does not; raises `PlaneError`."""
+        for home_address in self._host.held:
+            if home_address.packed not in self._towards:
+                self._host.release(home_address)
+
     def take(self, packet: bytes) -> bool:
         """Deal with a packet that arrived with headers of RFC 6275; False leaves it to the engine."""
         match self._paths.inwards(packet):
@@ -203,6 +208,7 @@ class UserPlane:
         with _opened(effect.home_agent_address, effect.care_of_address) as tunnel:
             if home_address.packed not in self._towards:
                 self._netlink.add_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
+                self._host.hold(home_address)
         _exchange(self._towards, home_address, tunnel)
         self._paths.serve(home_address, effect.care_of_address)
 
@@ -212,6 +218,7 @@ class UserPlane:
         if tunnel is not None:
             tunnel.outlet.close()
             self._netlink.remove_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
+            self._host.release(home_address)
 
     # A mobile node's reverse tunnel, §11.3.1
 

@@ -12,6 +12,7 @@ from lab.events import (
     LinkWentUp,
     MoveBegan,
     MovementDetected,
+    NodeKilled,
     Record,
 )
 from lab.report.streams import Arrival
@@ -41,9 +42,14 @@ class Handover:
 
 def handovers(records: Sequence[Record], arrivals: Sequence[Arrival]) -> list[Handover]:
     """Find the largest gap between arrivals after each move and split it at the mobile node's events."""
-    moves = [(record.time, record.event) for record in records if isinstance(record.event, MoveBegan)]
-    ends = [*[time for time, _ in moves[1:]], float("inf")]
-    return [_handover(move, began, end, records, arrivals) for (began, move), end in zip(moves, ends, strict=False)]
+    # What a killed daemon costs is no cost of the move before.
+    breaks = [record for record in records if isinstance(record.event, MoveBegan | NodeKilled)]
+    ends = [*[record.time for record in breaks[1:]], float("inf")]
+    return [
+        _handover(record.event, record.time, end, records, arrivals)
+        for record, end in zip(breaks, ends, strict=False)
+        if isinstance(record.event, MoveBegan)
+    ]
 
 
 def _handover(

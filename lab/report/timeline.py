@@ -66,6 +66,10 @@ def sentence(event: Event) -> str:
             return f"refuses the binding of {home}: status {status}"
         case events.BindingDeregistered(home_address=home):
             return f"binding of {home} ended by its mobile node"
+        case events.BindingRecalled(home_address=home, care_of_address=None, sequence=sequence):
+            return f"recalls the sequence number of {home}: #{sequence}"
+        case events.BindingRecalled(home_address=home, care_of_address=care_of, remaining=remaining):
+            return f"recalls a binding: {home} is at {care_of} for {remaining:g} s"
         case events.BindingRemoved(home_address=home, reason=reason):
             return f"binding of {home} removed: {reason}"
         case events.BindingAcknowledged(status=status, lifetime=lifetime):
@@ -89,6 +93,8 @@ def sentence(event: Event) -> str:
         case events.MoveBegan(mobile_node=node, from_link=before, to_link=after, outage=outage):
             how = "without loss of carrier" if outage is None else f"{outage * 1000:.0f} ms without carrier"
             return f"{node} moves from {before} to {after}, {how}"
+        case events.NodeKilled(name=name):
+            return f"the daemon of {name} is killed"
         case events.StreamStarted(source=source, destination=destination, every=every):
             return f"stream {source} → {destination}, a packet every {every * 1000:g} ms"
         case events.StreamEnded(sent=sent, received=received):

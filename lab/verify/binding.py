@@ -137,8 +137,8 @@ def _answered(frame: Frame, sequence: int, status: int, updates: Sequence[Update
     ):
         same = [update for update in own if update.sequence == sequence]
         # §6.1.8: with this status the sequence number is the peer's own.
-        if not same and status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
-            same = own
+        if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
+            same = [update for update in own if update.frame.source == frame.destination] or own
         if same:
             return same[-1]
     return None

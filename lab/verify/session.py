@@ -84,9 +84,20 @@ class Session:
         return sorted(both, key=lambda acknowledgement: acknowledgement.frame.time)
 
     def updates_of_each(self) -> Iterator[list[Update]]:
-        """Give registrations by mobile node and its peer."""
-        for peers in sorted({update.peers for update in self.all_updates}):
-            yield [update for update in self.all_updates if update.peers == peers]
+        """Give registrations by mobile node and its peer, without those that somebody else plays back."""
+        own = [update for update in self.all_updates if not self._played_back(update)]
+        for peers in sorted({update.peers for update in own}):
+            yield [update for update in own if update.peers == peers]
+
+    def _played_back(self, update: Update) -> bool:
+        """Tell whether somebody else, by the link-layer address, sends the octets of an earlier update again."""
+        frame = update.frame
+        return any(
+            other.frame.same == frame.same
+            and other.frame.source_mac != frame.source_mac
+            and other.frame.time < frame.time
+            for other in self.all_updates
+        )
 
     @cached_property
     def acknowledgements(self) -> list[Acknowledgement]:

@@ -64,7 +64,7 @@ def written(table: str, **changes: str | None) -> str:
     top = NODE | {"role": f'"{ROLES[table]}"'}
     inside = dict(TABLES[table])
     for key, value in changes.items():
-        place = top if key in ("name", "role", "plane", "journal", "control") else inside
+        place = top if key in ("name", "role", "plane", "journal", "control", "state") else inside
         place.pop(key, None)
         if value is not None:
             place[key] = value
@@ -225,6 +225,10 @@ def test_a_wrong_value_is_shown() -> None:
         pytest.param("correspondent", {"name": "''"}, "needs a name", id="no name"),
         pytest.param("correspondent", {"control": "''"}, "not the path", id="no path"),
         pytest.param("correspondent", {"journal": "''"}, "the path of a file", id="no file"),
+        pytest.param("home_agent", {"state": "'/'"}, "state: '/' is not the path of a file", id="no file for a state"),
+        pytest.param(
+            "mobile_node", {"state": "'a'"}, "state: only a home agent has a state", id="state of another role"
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(table: str, changes: dict[str, str], reason: str) -> None:
@@ -368,7 +372,7 @@ def test_no_table_raises_anything_else(tables: dict[str, Any]) -> None:
 
 @given(st.sampled_from([*TABLES]), st.data())
 def test_no_change_of_a_right_file_raises_anything_else(table: str, data: st.DataObject) -> None:
-    key = data.draw(st.sampled_from([*TABLES[table], "name", "role", "journal", "control"]))
+    key = data.draw(st.sampled_from([*TABLES[table], "name", "role", "journal", "control", "state"]))
     said = complaint(written(table, **{key: toml(data.draw(_VALUES))}))
     # A value may be right by itself and yet not fit the other key, which is then named.
     named = {"home_prefixes": "allowed", "home_prefix": "home_address"}.get(key, key)

@@ -29,8 +29,9 @@ def test_every_command_is_in_the_table() -> None:
 def test_the_list_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     """Of files that a reader adds nothing is said here; of ours all is."""
     shown = DOCUMENT.block("text", "Scenarios").splitlines()
-    topologies = library().topologies
-    modules = {topologies[line.split()[0]].__module__ for line in shown if not line.startswith(" ")}
+    found = library()
+    modules = {found.topologies[line.split()[0]].__module__ for line in shown if not line.startswith(" ")}
+    modules |= {found.scenarios[line.split()[0]].body.__module__ for line in shown if line.startswith(" ")}
     files = sorted(ROOT / f"{module.replace('.', '/')}.py" for module in modules)
     assert main(["list", *map(str, files)]) == 0
     assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown

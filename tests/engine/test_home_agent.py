@@ -59,6 +59,7 @@ def test_first_registration_waits_for_duplicate_address_detection() -> None:
         "DefendAddress",
         "NeighborAdvertisement",
         "InstallTunnel",
+        "Remember",
         "BindingAcknowledgement",
     ]
 
@@ -238,7 +239,7 @@ def test_refresh_changes_neither_proxy_nor_tunnel() -> None:
     bench = Bench()
     bench.register()
     effects = bench.take(update(2, lifetime=120))
-    assert names(effects) == ["BindingAcknowledgement"]
+    assert names(effects) == ["Remember", "BindingAcknowledgement"]
     assert events(effects, BindingRegistered)[0].kind == "refreshed"
 
 
@@ -272,7 +273,7 @@ def test_deregistration(at_home: bool, lifetime: int, option: bool, flags: int) 
     ((packet, message),) = acknowledgements(effects)
     assert (message.status, message.lifetime) == (Status.ACCEPTED, 0)
     assert packet.routed_home_address == (None if at_home else HOME)
-    assert names(effects) == ["RemoveTunnel", "StopDefending", "BindingAcknowledgement"]
+    assert names(effects) == ["RemoveTunnel", "StopDefending", "Remember", "BindingAcknowledgement"]
     assert events(effects, BindingDeregistered)
 
 

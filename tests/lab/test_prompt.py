@@ -72,6 +72,9 @@ def test_a_tour(session: Session) -> None:
         "move home home": "*** no node home; nodes: ",
         "move cn home": "*** cn is a correspondent; only mobile nodes move",
         "move 'mn": "*** No closing quotation; usage: move NODE LINK",
+        "kill": "*** a node is needed; usage: kill NODE",
+        "restart ha mn": "*** a node is needed; usage: restart NODE",
+        "restart core": "*** core is a router: it has no daemon",
         "bindings nobody": "*** no node nobody",
         "bindings ha mn": "*** one node at most; usage: bindings [NODE]",
         "events ha mn": "*** one node and one number at most; usage: events [NODE] [COUNT]",
@@ -85,6 +88,13 @@ def test_a_tour(session: Session) -> None:
     assert session.ask("move mn visited2 --no-carrier-loss") == PROMPT
     session.ask_until("bindings ha", "at 2001:db8:a2::")
     assert "mn moves from visited1 to visited2, without loss of carrier" in session.ask("events 100")
+    assert session.ask("kill ha") == PROMPT
+    assert "ha:" not in session.ask("bindings")
+    assert "*** ha has no daemon that runs" in session.ask("kill ha")
+    assert session.ask("restart ha") == PROMPT
+    assert "at 2001:db8:a2::" in session.ask("bindings ha")
+    assert "recalls a binding: 2001:db8:1::100 is at 2001:db8:a2::" in session.ask("events ha 100")
+    assert "1 received" in session.ask("cn ping -c1 -W5 mn")
     assert session.ask("move mn home") == PROMPT
     session.ask_until("bindings mn", "mn: at home")
     assert "1 received" in session.ask("cn ping -c1 -W5 mn")

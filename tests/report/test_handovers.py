@@ -13,6 +13,7 @@ from lab.events import (
     LinkWentUp,
     MoveBegan,
     MovementDetected,
+    NodeKilled,
     Record,
 )
 from lab.report.handovers import STAGES, Handover, handovers
@@ -126,6 +127,12 @@ def test_a_move_is_not_charged_for_the_next_one() -> None:
     )
     assert first.interruption_ms < 150
     assert second.interruption_ms == pytest.approx(1010)
+
+
+def test_a_move_is_not_charged_for_a_daemon_that_is_killed() -> None:
+    records = [move(10.0), Record(time=20.0, node="lab", event=NodeKilled(name="ha")), move(30.0, to="home")]
+    times = [n / 10 for n in range(90, 400) if not 101 <= n < 103 and not 200 <= n < 215]
+    assert [found.interruption_ms for found in handovers(records, stream(*times))] == pytest.approx([300, 100])
 
 
 def test_a_loss_belongs_to_the_move_in_whose_time_it_was_sent() -> None:

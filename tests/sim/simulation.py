@@ -18,6 +18,7 @@ from lab.engine.io import (
     DeadlineReached,
     Effect,
     Engine,
+    Forget,
     Input,
     JoinGroup,
     LeaveGroup,
@@ -25,6 +26,7 @@ from lab.engine.io import (
     LinkUp,
     Received,
     Refused,
+    Remember,
     Report,
     Send,
     StartDad,
@@ -166,7 +168,7 @@ class Simulation:
                     queue.append(effect)
                 case Report(event=event):
                     node.events.append(event)
-                case JoinGroup() | LeaveGroup():
+                case JoinGroup() | LeaveGroup() | Remember() | Forget():
                     pass
                 case AskUse(home_address=home_address, peer=peer):
                     used = node.plane.used(home_address, peer)

@@ -132,6 +132,15 @@ def a_refused_update_leaves_the_tunnel_where_it_is(story: Story) -> None:
     _count_on(story, 1)
 
 
+@variant()
+def an_old_update_that_somebody_plays_back_is_not_the_mobile_nodes(story: Story) -> None:
+    # The router forwards it before the home agent; the answer tells the number that the home agent knows.
+    replay = handover.binding_update(0xFFFE, CARE_OF_1)
+    story.add("replay", 5.0, replay, FROM_VISITED1[1])
+    story.add("refusal", 5.01, handover.acknowledgement(0xFFFF, CARE_OF_1, status=OUT_OF_WINDOW), *TO_VISITED1)
+    story.add("reverse-on", 5.2, _reverse(CARE_OF_1), *FROM_VISITED1)
+
+
 def _reverse(care_of: str) -> Scapy:
     return handover.tunnelled(care_of, HOME_AGENT, handover.data(HOME_ADDRESS, handover.CORRESPONDENT, 50))
 

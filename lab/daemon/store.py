@@ -1,0 +1,191 @@
+"""What survives a restart: bindings and sequence numbers of a home agent, in SQLite (RFC 6275 §15.3).
+
+A record is on the disk when `apply` returns: the write-ahead log is synchronised at every commit, which costs one
+fsync where a rollback journal costs several. The file is locked for as long as it is open, so that no two daemons
+acknowledge by the same records; the kernel ends the lock with the process, however that ends.
+"""
+
+import contextlib
+import dataclasses
+import sqlite3
+from collections.abc import Callable, Iterator
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Any
+
+from lab.daemon.clocks import Reading, elapsed, read
+from lab.engine.io import BindingRecord, Forget, Remember
+from lab.errors import ConfigError, StoreError
+
+APPLICATION_ID = 0x6D697036  # "mip6"
+VERSION = 1
+PATIENCE = 1.0
+"""Seconds in which an earlier daemon may still let the file go."""
+LARGEST_SEQUENCE = 0xFFFF
+
+_SCHEMA = (
+    "CREATE TABLE clock (boot TEXT NOT NULL, uptime REAL NOT NULL, wall REAL NOT NULL)",
+    "CREATE TABLE bindings (home_address TEXT PRIMARY KEY NOT NULL, care_of_address TEXT, sequence INTEGER NOT NULL,"
+    " lifetime INTEGER NOT NULL, link_local TEXT, ends REAL NOT NULL) WITHOUT ROWID",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {VERSION}",
+)
+_COLUMNS = "home_address, care_of_address, sequence, lifetime, link_local, ends"
+
+
+class Store:
+    """One file that one daemon has open. Deadlines in it count on the clock `uptime` of the boot that it names."""
+
+    def __init__(self, path: Path, clock: Callable[[], Reading] = read) -> None:
+        """Open or make a file; raises `ConfigError` that says what is wrong with it."""
+        self._path = path
+        self._clock = clock
+        try:
+            path.touch(mode=0o600)  # where nodes are is nobody else's business
+            self._connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(f"state: {path}: cannot be opened: {error}") from error
+        try:
+            self._prepare()
+            self.recalled = self._recall()
+            """What was kept before, ended or not."""
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def apply(self, effect: Remember | Forget) -> None:
+        """Keep a record, durably on return, or remove one with the next `flush`; raises `StoreError`."""
+        with self._changing():
+            match effect:
+                case Remember(record=record):
+                    self._put(record)
+                    self._connection.execute("COMMIT")
+                case Forget(home_address=home_address):
+                    self._connection.execute("DELETE FROM bindings WHERE home_address = ?", (str(home_address),))
+
+    def flush(self) -> None:
+        """Make every removal durable; raises `StoreError`."""
+        if self._connection.in_transaction:
+            with self._changing():
+                self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Let the file go; may be called twice."""
+        with contextlib.suppress(StoreError, sqlite3.ProgrammingError):  # of one that is closed already
+            self.flush()
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Be in a transaction for the block, which is undone as a whole if the block fails."""
+        try:
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN")
+            yield
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise StoreError(f"{self._path}: {error}") from error
+
+    def _put(self, record: BindingRecord) -> None:
+        now = self._clock()
+        values = (
+            str(record.home_address),
+            None if record.care_of_address is None else str(record.care_of_address),
+            record.sequence,
+            record.lifetime,
+            None if record.link_local is None else str(record.link_local),
+            record.deadline - now.monotonic + now.uptime,
+        )
+        self._connection.execute(f"INSERT OR REPLACE INTO bindings ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", values)
+        self._connection.execute("UPDATE clock SET uptime = ?, wall = ?", (now.uptime, now.wall))
+
+    # Opening
+
+    def _prepare(self) -> None:
+        """Lock the file, and see that it is ours and whole."""
+        execute = self._connection.execute
+        try:
+            execute("PRAGMA locking_mode = EXCLUSIVE")
+            ours, version, foreign = (
+                execute(question).fetchone()[0]
+                for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_schema")
+            )
+            if not (ours or version or foreign):
+                self._create()
+            elif ours != APPLICATION_ID:
+                raise ConfigError(f"state: {self._path}: a database, but not of a home agent; name another file")
+            elif version != VERSION:
+                raise ConfigError(
+                    f"state: {self._path}: version {version}, this program reads and writes version {VERSION}"
+                )
+            execute("PRAGMA journal_mode = WAL")
+            execute("PRAGMA synchronous = FULL")
+            execute("BEGIN IMMEDIATE")  # takes the lock, which stays
+            execute("COMMIT")
+            if (found := execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+                raise sqlite3.DatabaseError(found)
+        except sqlite3.Error as error:
+            raise ConfigError(self._what_is_wrong(error)) from error
+
+    def _create(self) -> None:
+        now = self._clock()
+        self._connection.execute("BEGIN EXCLUSIVE")
+        for statement in _SCHEMA:
+            self._connection.execute(statement)
+        self._connection.execute("INSERT INTO clock VALUES (?, ?, ?)", (now.boot, now.uptime, now.wall))
+        self._connection.execute("COMMIT")
+
+    def _what_is_wrong(self, error: Exception) -> str:
+        if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return f"state: {self._path}: in use by a running node"
+        if isinstance(error, sqlite3.OperationalError):
+            return f"state: {self._path}: cannot be used: {error}"
+        return (
+            f"state: {self._path}: damaged: {error}; moved away, the node starts without it,"
+            " and old Binding Updates can be played back (RFC 6275 §15.3)"
+        )
+
+    def _recall(self) -> tuple[BindingRecord, ...]:
+        """Read all records, their deadlines on the engine's clock, and have the file count on this boot's."""
+        now = self._clock()
+        try:
+            boot, uptime, wall = self._connection.execute("SELECT boot, uptime, wall FROM clock").fetchone()
+            then = Reading(boot=boot, uptime=uptime, wall=wall, monotonic=0.0)
+            passed = elapsed(then, now)
+            rows = self._connection.execute(f"SELECT {_COLUMNS} FROM bindings").fetchall()
+            records = tuple(_record(row, now.monotonic - then.uptime - (passed or 0.0)) for row in rows)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise ConfigError(self._what_is_wrong(error)) from error
+        if passed is None:
+            # How long the machine was off, nobody knows: to serve a binding longer than was granted would be wrong,
+            # and so would be to accept its Binding Update once more.
+            records = tuple(_sequence_alone(record) for record in records)
+        try:
+            with self._changing():
+                for record in records if then.boot != now.boot else ():
+                    self._put(record)
+                values = (now.boot, now.uptime, now.wall)
+                self._connection.execute("UPDATE clock SET boot = ?, uptime = ?, wall = ?", values)
+                self._connection.execute("COMMIT")
+        except StoreError as error:
+            raise ConfigError(f"state: {error}") from error
+        return records
+
+
+def _record(row: tuple[Any, ...], shift: float) -> BindingRecord:
+    home_address, care_of_address, sequence, lifetime, link_local, ends = row
+    if not (0 <= sequence <= LARGEST_SEQUENCE and lifetime >= 0):
+        raise ValueError(f"sequence number {sequence}, lifetime {lifetime}")
+    return BindingRecord(
+        home_address=IPv6Address(home_address),
+        care_of_address=None if care_of_address is None else IPv6Address(care_of_address),
+        sequence=sequence,
+        lifetime=lifetime,
+        link_local=None if link_local is None else IPv6Address(link_local),
+        deadline=ends + shift,
+    )
+
+
+def _sequence_alone(record: BindingRecord) -> BindingRecord:
+    return dataclasses.replace(record, care_of_address=None, link_local=None)

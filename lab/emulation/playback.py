@@ -1,0 +1,50 @@
+"""Binding Updates out of a capture that still grows, and one of them sent once more by somebody else."""
+
+import socket
+import time
+from functools import partial
+from ipaddress import IPv6Address
+from pathlib import Path
+
+from lab.emulation.node import LabNode
+from lab.errors import ScenarioError
+from lab.verify.frame import Frame
+from lab.verify.session import Session
+from lab.verify.trace import CaptureError, read
+
+SEEN_WITHIN = 5.0
+"""Seconds after which a packet must have come from dumpcap's buffer into its file."""
+
+
+def home_registrations(capture: Path) -> list[Frame]:
+    """Give the Binding Updates for home agents that a capture holds so far; raises `CaptureError`."""
+    deadline = time.monotonic() + SEEN_WITHIN
+    while True:
+        try:
+            return [update.frame for update in Session(frames=read([capture])).updates]
+        except CaptureError:  # the last record may be half written just now
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def first_registration(capture: Path, home_address: IPv6Address) -> bytes:
+    """Wait for the first Binding Update of a home address in a capture; give its octets, or raise `ScenarioError`."""
+    deadline = time.monotonic() + SEEN_WITHIN
+    while True:
+        for frame in home_registrations(capture):
+            if frame.home_address == home_address:
+                return frame.octets
+        if time.monotonic() > deadline:
+            raise ScenarioError(f"{capture} holds no Binding Update of {home_address}")
+        time.sleep(0.05)
+
+
+def send_again(node: LabNode, packet: bytes) -> None:
+    """Send a packet from a node as it stands, whoever sent it first."""
+    node.namespace.run(partial(_send, packet))
+
+
+def _send(packet: bytes) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as outlet:
+        outlet.sendto(packet, (str(IPv6Address(packet[24:40])), 0))

@@ -19,6 +19,7 @@ from lab.engine.io import (
     Effect,
     Engine,
     Input,
+    JoinAnycast,
     JoinGroup,
     LeaveGroup,
     LinkDown,
@@ -166,7 +167,7 @@ class Simulation:
                     queue.append(effect)
                 case Report(event=event):
                     node.events.append(event)
-                case JoinGroup() | LeaveGroup():
+                case JoinGroup() | LeaveGroup() | JoinAnycast():
                     pass
                 case AskUse(home_address=home_address, peer=peer):
                     used = node.plane.used(home_address, peer)

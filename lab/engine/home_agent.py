@@ -219,13 +219,7 @@ class HomeAgent:
         home_address = registration.home_address
         self._cache.put(home_address, Registered(registration=registration, deadline=now + registration.lifetime))
         effects: list[Effect] = []
-        for address in registration.defended:
-            if address not in defended:
-                effects += self._defend(registration, address, now)
-        for address in defended:
-            if address not in registration.defended:
-                effects += self._stop_defending(address)
-        if kind is not RegistrationKind.REFRESHED:
+        if kind is not RegistrationKind.REFRESHED:  # first of all: what is intercepted must have a way to go
             effects.append(
                 InstallTunnel(
                     home_agent_address=self._config.address,
@@ -233,6 +227,12 @@ class HomeAgent:
                     care_of_address=registration.care_of_address,
                 )
             )
+        for address in registration.defended:
+            if address not in defended:
+                effects += self._defend(registration, address, now)
+        for address in defended:
+            if address not in registration.defended:
+                effects += self._stop_defending(address)
         registered = BindingRegistered(
             home_address=home_address,
             care_of_address=registration.care_of_address,

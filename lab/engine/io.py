@@ -208,8 +208,8 @@ class RemoveAddress:
 class UseRouter:
     """Send what leaves from `source` (and, with `default`, everything) by a router on an interface.
 
-    With a `destination`, only what goes there; without a router it is on the link itself. `link_layer_address` spares the address resolution where an
-    advertisement told it.
+    With a `destination`, only what goes there; without a router it is on the link itself. `link_layer_address` spares
+    the address resolution where an advertisement told it.
     """
 
     interface: str

@@ -189,8 +189,27 @@ class Session:
         return any(
             period.care_of_address is not None and period.must_hold(time)
             for period in self.periods
-            if period.home_address == home_address
+            if period.home_address == home_address and not self.is_gone(period.acknowledgement.frame.source, time)
         )
+
+    def is_gone(self, home_agent: IPv6Address, time: float) -> bool:
+        """Whether a home agent was never heard again, not even advertising itself: it died, and nobody can ask more."""
+        return self._last_heard.get(home_agent, float("-inf")) < time
+
+    @cached_property
+    def _last_heard(self) -> dict[IPv6Address, float]:
+        told = {
+            frame.source_mac: IPv6Address(option.prefix)
+            for frame in self.advertisements
+            if frame.message.H
+            for option in prefix_options(frame)
+            if option.R
+        }
+        heard = {frame.source: frame.time for frame in self.frames}
+        for frame in self.frames:
+            if frame.source_mac in told:
+                heard[told[frame.source_mac]] = frame.time
+        return heard
 
     @cached_property
     def home_agents(self) -> set[IPv6Address]:

@@ -24,6 +24,8 @@ from lab.verify.trace import first_sightings
 HOME_REGISTRATION, ACKNOWLEDGE = 0x4000, 0x8000
 BINDING_UPDATE, BINDING_ACKNOWLEDGEMENT = 5, 6
 LONGEST_PREFIX = 128
+GONE_AFTER = 3.0
+"""Seconds without a sign of a home agent, while the captures go on."""
 JUST = 0.1
 """Seconds in which what belongs together may be seen in either order: captures see packets, not decisions."""
 
@@ -194,21 +196,23 @@ class Session:
 
     def is_gone(self, home_agent: IPv6Address, time: float) -> bool:
         """Whether a home agent was never heard again, not even advertising itself: it died, and nobody can ask more."""
-        return self._last_heard.get(home_agent, float("-inf")) < time
+        heard = self._last_heard.get(home_agent)
+        return heard is not None and heard < time and self.last_time - heard > GONE_AFTER
 
     @cached_property
     def _last_heard(self) -> dict[IPv6Address, float]:
-        told = {
-            frame.source_mac: IPv6Address(option.prefix)
+        addresses = {
+            (frame.source_mac, IPv6Address(option.prefix))
             for frame in self.advertisements
             if frame.message.H
             for option in prefix_options(frame)
             if option.R
         }
-        heard = {frame.source: frame.time for frame in self.frames}
-        for frame in self.frames:
-            if frame.source_mac in told:
-                heard[told[frame.source_mac]] = frame.time
+        sources = {frame.source: frame.time for frame in self.frames}
+        macs = {frame.source_mac: frame.time for frame in self.frames if frame.source_mac}
+        heard = dict(sources)
+        for mac, address in addresses:
+            heard[address] = max(heard.get(address, 0.0), macs.get(mac, 0.0))
         return heard
 
     @cached_property

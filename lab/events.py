@@ -25,7 +25,7 @@ class Event:
 
 
 class RegistrationKind(StrEnum):
-    """What an accepted home registration changed."""
+    """What an accepted registration changed."""
 
     NEW = "new"
     MOVED = "moved"
@@ -114,7 +114,7 @@ class DadFinished(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingRegistered(Event):
-    """The home agent accepted a binding; `lifetime` granted, in seconds."""
+    """A home agent or a correspondent accepted a binding; `lifetime` granted, in seconds."""
 
     SECTION = "10.3.1"
     home_address: IPv6Address
@@ -146,7 +146,7 @@ class BindingDeregistered(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindingRemoved(Event):
-    """Nothing is left of a binding; `reason` is deregistered, expired or refused (by the data plane)."""
+    """Nothing is left of a binding; `reason`: deregistered, expired, refused (by the plane), unreachable, evicted."""
 
     SECTION = "10.3.2"
     home_address: IPv6Address

@@ -38,7 +38,6 @@ IFA_F_NODAD = 0x02
 NTF_PROXY, NUD_STALE = 0x08, 0x04
 RTPROT_STATIC, RTN_UNICAST, FR_ACT_TO_TBL = 4, 1, 1
 MAIN_TABLE = 254
-FIB_RULE_INVERT = 0x2
 REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
@@ -238,7 +237,7 @@ class Netlink:
         self._rule(RTM_DELRULE, 0, source, table, priority)
 
     def add_unmarked_rule(self, mark: int, *, table: int, priority: int) -> None:
-        """Look up what does not bear a mark in a table of its own."""
+        """Look up what this machine itself sends without any bit of a mark in a table of its own."""
         self._unmarked_rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, mark, table, priority)
 
     def remove_unmarked_rule(self, mark: int, *, table: int, priority: int) -> None:
@@ -272,7 +271,7 @@ class Netlink:
         for rule in self._dump(fibmsg, RTM_GETRULE, family):
             if rule.get_attr("FRA_PROTOCOL") == self._protocol:
                 table, priority = rule.get_attr("FRA_TABLE"), rule.get_attr("FRA_PRIORITY")
-                if mark := rule.get_attr("FRA_FWMARK"):
+                if mark := rule.get_attr("FRA_FWMASK"):
                     self.remove_unmarked_rule(mark, table=table, priority=priority)
                 else:
                     source = IPv6Network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}")
@@ -295,8 +294,8 @@ class Netlink:
         self._any_rule(kind, flags, {"src_len": source.prefixlen}, selector, table, priority, f"rule from {source}")
 
     def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
-        selector = [("FRA_FWMARK", mark)]
-        self._any_rule(kind, flags, {"flags": FIB_RULE_INVERT}, selector, table, priority, f"rule without mark {mark}")
+        selector = [("FRA_FWMARK", 0), ("FRA_FWMASK", mark), ("FRA_IIFNAME", "lo")]
+        self._any_rule(kind, flags, {}, selector, table, priority, f"rule without mark {mark}")
 
     def _any_rule(
         self,

@@ -20,6 +20,7 @@ from lab.wire.packet import (
     DESTINATION_OPTIONS,
     HEADER_OCTETS,
     HOME_ADDRESS_OPTION,
+    HOP_BY_HOP,
     ROUTING,
     Packet,
     build,
@@ -32,35 +33,58 @@ _ICMP6_FILTER = 1
 _IPV6_JOIN_ANYCAST, _IPV6_LEAVE_ANYCAST = 27, 28
 _MOBILITY_HEADER = 135
 _ICMPV6_TYPES = (1, 2, 3, 4, 133, 134, 135, 136, 144, 145, 146, 147)
-_HOME_ADDRESS_AT = HEADER_OCTETS + 6
-"""Where the first Home Address option of a first Destination Options header must begin (§6.3: 8n+6)."""
-_ROUTING_TYPE_AT = HEADER_OCTETS + 2
+_OPTION_AT, _ROUTING_TYPE_AT = 6, 2
+"""Where, in a Destination Options header, the first Home Address option must begin (§6.3: 8n+6), and a routing type."""
+_HOP_BY_HOP_OCTETS = 8
+"""Hop-by-hop options may come first: of this size, which holds the one that is in use, Router Alert."""
 
+
+def _hide(before: str, at: int) -> str:
+    """Make rules of nftables for the headers at an offset; `before` ends in the one that says which that is."""
+    return f"""
+        {before} {_MOBILITY_HEADER} counter drop
+        {before} {DESTINATION_OPTIONS} @nh,{(at + _OPTION_AT) * 8},8 {HOME_ADDRESS_OPTION} counter drop
+        {before} {ROUTING} @nh,{(at + _ROUTING_TYPE_AT) * 8},8 2 counter drop"""
+
+
+_BEHIND_HOP_BY_HOP = f"ip6 nexthdr {HOP_BY_HOP} @nh,{(HEADER_OCTETS + 1) * 8},8 0 @nh,{HEADER_OCTETS * 8},8"
 _HIDE = f"""
 table ip6 {{name}} {{{{
     chain hide {{{{
         type filter hook prerouting priority -300; policy accept;
         fib daddr type != local accept
-        ip6 nexthdr {_MOBILITY_HEADER} counter drop
-        ip6 nexthdr {DESTINATION_OPTIONS} @nh,{_HOME_ADDRESS_AT * 8},8 {HOME_ADDRESS_OPTION} counter drop
-        ip6 nexthdr {ROUTING} @nh,{_ROUTING_TYPE_AT * 8},8 2 counter drop
+        {_hide("ip6 nexthdr", HEADER_OCTETS)}
+        {_hide(_BEHIND_HOP_BY_HOP, HEADER_OCTETS + _HOP_BY_HOP_OCTETS)}
     }}}}
 }}}}
 """
 
+
+def _select(next_header_at: int, at: int) -> tuple[Instruction, ...]:
+    """Take the same by a socket's filter."""
+    return (
+        Instruction(packet_filter.LOAD_BYTE, 0, 0, next_header_at),
+        Instruction(packet_filter.JUMP_IF_EQUAL, 6, 0, _MOBILITY_HEADER),
+        Instruction(packet_filter.JUMP_IF_EQUAL, 3, 0, ROUTING),
+        Instruction(packet_filter.JUMP_IF_EQUAL, 0, 5, DESTINATION_OPTIONS),
+        Instruction(packet_filter.LOAD_BYTE, 0, 0, at + _OPTION_AT),
+        Instruction(packet_filter.JUMP_IF_EQUAL, 2, 3, HOME_ADDRESS_OPTION),
+        Instruction(packet_filter.LOAD_BYTE, 0, 0, at + _ROUTING_TYPE_AT),
+        Instruction(packet_filter.JUMP_IF_EQUAL, 0, 1, 2),
+        Instruction(packet_filter.RETURN, 0, 0, packet_filter.EVERYTHING),
+        Instruction(packet_filter.RETURN, 0, 0, packet_filter.NOTHING),
+    )
+
+
 _MOBILITY = (
     Instruction(packet_filter.LOAD_WORD, 0, 0, packet_filter.PACKET_TYPE),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 9, 0, _PACKET_OUTGOING),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 13, 0, _PACKET_OUTGOING),
     Instruction(packet_filter.LOAD_BYTE, 0, 0, 6),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 6, 0, _MOBILITY_HEADER),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 3, 0, ROUTING),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 0, 5, DESTINATION_OPTIONS),
-    Instruction(packet_filter.LOAD_BYTE, 0, 0, _HOME_ADDRESS_AT),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 2, 3, HOME_ADDRESS_OPTION),
-    Instruction(packet_filter.LOAD_BYTE, 0, 0, _ROUTING_TYPE_AT),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 0, 1, 2),
-    Instruction(packet_filter.RETURN, 0, 0, packet_filter.EVERYTHING),
-    Instruction(packet_filter.RETURN, 0, 0, packet_filter.NOTHING),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 0, 12, HOP_BY_HOP),
+    Instruction(packet_filter.LOAD_BYTE, 0, 0, HEADER_OCTETS + 1),
+    Instruction(packet_filter.JUMP_IF_EQUAL, 0, 9, 0),
+    *_select(HEADER_OCTETS, HEADER_OCTETS + _HOP_BY_HOP_OCTETS),
+    *_select(6, HEADER_OCTETS),
 )
 
 

@@ -42,7 +42,7 @@ class Collector:
 
     def report(self, event: Event) -> None:
         """Take an event of the lab itself, which happens now."""
-        self.add(Record(time=time.time(), node=LAB, event=event))
+        self.add(Record(time=round(time.time(), 6), node=LAB, event=event))  # as exact as what is written
 
     def records(self) -> list[Record]:
         """Give all records so far in the order of their times."""

@@ -215,7 +215,9 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         config = self.context.run / f"{self.name}.radvd.conf"
         config.write_text(render("radvd.conf.j2", links=links), encoding="utf-8")
         command = ["radvd", "-n", "-C", str(config), "-p", str(config.with_suffix(".pid")), "-m", "stderr"]
-        self._services.append(self._spawn(command, f"{self.name}.radvd"))
+        radvd = self._spawn(command, f"{self.name}.radvd")
+        hasten(radvd)
+        self._services.append(radvd)
 
     def _leaves_routing_to_others(self, link: LinkSpec) -> bool:
         """Tell whether it is a home agent beside the router of its link, and no default router (RFC 4861 §6.2.1)."""
@@ -266,7 +268,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "binding_lifetime": settings.ro_lifetime,
                 } | ({} if agent is None else {"home_agent": str(agent.address)})
             case _:
-                return {"address": str(spec.address)}
+                return {}
 
     @property
     def control_path(self) -> Path:
@@ -286,6 +288,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             check_alive(self.daemon, self.name, self._log(self.name))
             with contextlib.suppress(CommandError):
                 self.control("ping")
+                hasten(self.daemon)  # not before: its start is work for seconds, which must not hold up everybody
                 return
             if time.monotonic() > deadline:
                 raise ScenarioError(f"{self.name} does not answer after {READY_WITHIN} s; see {self._log(self.name)}")
@@ -342,7 +345,6 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 process = self.namespace.spawn(command, stderr=log, **options)
             except FileNotFoundError as error:
                 raise MissingError(f"{command[0]} is missing") from error
-        hasten(process)
         return process
 
     def _log(self, name: str) -> Path:

@@ -18,7 +18,6 @@ class DadMode(StrEnum):
 class CorrespondentConfig:
     """A correspondent node."""
 
-    address: IPv6Address | None = None
     route_optimisation: bool = True
     """Off: test inits go unanswered and Binding Updates are ignored (§8.2)."""
     refused: tuple[IPv6Network, ...] = ()

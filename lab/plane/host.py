@@ -114,9 +114,11 @@ class Host:
             self._remove_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC))
             self._release(address, source)
 
-    def divert(self, address: IPv6Address, index: int) -> None:
-        """Lead what is sent to an address into a tunnel device, but for packets with the mark."""
-        self._netlink.add_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
+    def divert(self, address: IPv6Address, index: int, mtu: int) -> None:
+        """Lead what this node sends to an address into a tunnel device, but for packets with the mark."""
+        self._netlink.add_route(
+            IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC, mtu=mtu
+        )
         if not self._diverted:
             self._netlink.add_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
         self._diverted[address] = index

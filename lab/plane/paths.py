@@ -8,13 +8,17 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import TypeAlias
 
-from lab.wire.chain import AH, ESP, destination, optimise, restore, source, walk
+from lab.wire.addresses import is_unicast_routable
+from lab.wire.chain import AH, ESP, Chain, destination, has_room, optimise, restore, source, walk
 from lab.wire.icmpv6 import DestinationUnreachable, PacketTooBig, ParameterProblem, TimeExceeded
 from lab.wire.packet import Packet
 
 MOBILITY_HEADER = 135
 _JUDGED_BY_OTHERS = (ESP, AH)
 """Upper layers whose security association is proof enough of a home address (§9.3.1)."""
+
+MAX_HEARD = 1024
+"""Pairs that are kept in mind: whoever sends from many addresses shall not take all memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,8 @@ class Paths:
         self._homes: set[bytes] = set()
         self._used: set[tuple[bytes, bytes]] = set()
         """Both ends of what took a direct path, this node's first."""
-        self._heard: set[tuple[bytes, bytes]] = set()
+        self._heard: dict[tuple[bytes, bytes], None] = {}
+        """In the order in which they were heard."""
 
     # What is in force
 
@@ -100,12 +105,14 @@ class Paths:
         pair = (home_address, peer)
         if home_address not in self._homes or pair in self._heard or pair in self._routes:
             return False
-        self._heard.add(pair)
+        if len(self._heard) == MAX_HEARD:
+            del self._heard[next(iter(self._heard))]
+        self._heard[pair] = None
         return True
 
     def listen(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         """Let the next packet of a peer be news again."""
-        self._heard.discard((home_address.packed, peer.packed))
+        self._heard.pop((home_address.packed, peer.packed), None)
 
     # Packets
 
@@ -119,32 +126,36 @@ class Paths:
         if care_of_source is None and care_of_destination is None:
             return None
         chain = walk(packet)
-        if chain is None or chain.next_header == MOBILITY_HEADER:
+        if chain is None or chain.next_header == MOBILITY_HEADER or not has_room(packet):
             return None
-        self._used.add(ends)
+        self._note(ends)
         return optimise(packet, care_of_source=care_of_source, care_of_destination=care_of_destination)
+
+    @staticmethod
+    def concerns(packet: bytes) -> bool:
+        """Tell whether a packet has something of RFC 6275, which a kernel without it must not see."""
+        chain = walk(packet)
+        if chain is None or chain.next_header == MOBILITY_HEADER:
+            return True
+        return chain.home_address is not None or chain.routed_home_address is not None
 
     def inwards(self, packet: bytes) -> Arrival:
         """Judge and restore a packet that arrived with headers of RFC 6275."""
         chain = walk(packet)
         if chain is None:
-            return Dropped(reason="truncated")
-        if chain.next_header == MOBILITY_HEADER:
-            return Unclaimed()
+            return Dropped(reason="malformed")
         home, routed = chain.home_address, chain.routed_home_address
-        if home is None and routed is None:
-            return Unclaimed()
         if routed is not None and routed not in self._homes:
-            return Dropped(reason="foreign-routing-header")  # §6.4: never sent on
-        bound = home is None or source(packet) in (self._bindings.get(home), self._served.get(home))
-        if not bound and chain.next_header not in _JUDGED_BY_OTHERS:
+            return Dropped(reason="foreign-routing-header")  # §6.4: never sent on, whatever is in it
+        if chain.next_header == MOBILITY_HEADER or (home is None and routed is None):
+            return Unclaimed()
+        if home is not None and not self._is_good(home, source(packet), chain.next_header):
             return Unclaimed()  # §9.3.1
         restored = restore(packet, chain)
-        self._used.add((destination(restored), source(restored)))
+        self._note((destination(restored), source(restored)))
         return Restored(packet=restored)
 
-    @staticmethod
-    def error(packet: Packet) -> Packet | None:
+    def error(self, packet: Packet) -> Packet | None:
         """Give an ICMPv6 error about a packet on a direct path as upper layers understand it (§9.3.4).
 
         None for errors about other packets, and about what this node put into the packet itself.
@@ -153,13 +164,13 @@ class Paths:
         if not isinstance(message, DestinationUnreachable | PacketTooBig | TimeExceeded | ParameterProblem):
             return None
         chain = walk(message.invoking)
-        if chain is None or (chain.home_address is None and chain.routed_home_address is None):
+        if chain is None or not chain.whole or chain.next_header == MOBILITY_HEADER:  # those are the engine's own
             return None
-        if chain.next_header == MOBILITY_HEADER:
-            return None  # the engine's own
-        if isinstance(message, ParameterProblem) and message.pointer < chain.at:
-            return None  # about a header that upper layers know nothing of (§11.3.5)
         invoking = restore(message.invoking, chain)
+        if not self._is_ours(message.invoking, invoking, chain):
+            return None
+        if isinstance(message, ParameterProblem) and message.pointer < chain.end:
+            return None  # about a header that upper layers know nothing of (§11.3.5)
         added = len(message.invoking) - len(invoking)
         translated = replace(message, invoking=invoking)
         if isinstance(translated, PacketTooBig):
@@ -167,3 +178,23 @@ class Paths:
         elif isinstance(translated, ParameterProblem):
             translated = replace(translated, pointer=translated.pointer - added)
         return Packet(source=packet.source, destination=IPv6Address(source(invoking)), payload=translated)
+
+    def _note(self, ends: tuple[bytes, bytes]) -> None:
+        """Note a packet of a path that may be asked for; of others there may be any number."""
+        if ends in self._routes or ends[1] in self._bindings:
+            self._used.add(ends)
+
+    def _is_good(self, home_address: bytes, care_of_address: bytes, next_header: int) -> bool:
+        """Tell whether a Home Address option stands for itself, or is for others to judge (§9.3.1)."""
+        if care_of_address in (self._bindings.get(home_address), self._served.get(home_address)):
+            return True
+        return next_header in _JUDGED_BY_OTHERS and is_unicast_routable(IPv6Address(home_address))
+
+    def _is_ours(self, invoking: bytes, restored: bytes, chain: Chain) -> bool:
+        """Tell whether a packet took a direct path of this node: an error about another is nobody's here."""
+        ends = source(restored), destination(restored)
+        care_of_source = None if chain.home_address is None else self._routes.get(ends, b"")
+        care_of_destination = None if chain.routed_home_address is None else self._bindings.get(ends[1], b"")
+        if care_of_source is None and care_of_destination is None:
+            return False
+        return care_of_source in (None, source(invoking)) and care_of_destination in (None, destination(invoking))

@@ -37,12 +37,15 @@ from lab.plane.base import Watch
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
+from lab.wire.chain import ADDED_OCTETS
 from lab.wire.icmpv6 import ICMPV6, PacketTooBig
-from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, IPV6, ROUTING, Packet, build
+from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, HOP_BY_HOP, IPV6, ROUTING, Packet, build
 
 DEVICE = "mip0"
 TUNNEL_MTU = 1460
 """An Ethernet's 1500 octets less the outer header."""
+TWO_HEADERS_MTU = TUNNEL_MTU + HEADER_OCTETS - 2 * ADDED_OCTETS
+"""The same less a Home Address option and a type 2 routing header: between mobile nodes."""
 MINIMUM_MTU = 1280
 PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
@@ -50,6 +53,8 @@ INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
 _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
 _MOBILITY_HEADER = 135
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
+"""First headers of what is no conversation: mobility messages, and packets between mobile nodes."""
+_BEFORE_MOBILITY = _WITH_MOBILITY | {HOP_BY_HOP}
 """First headers behind which something of RFC 6275 may be."""
 _INFORMATION = bytes((128,))
 """ICMPv6 types from here on are no errors."""
@@ -136,7 +141,8 @@ class UserPlane:
             case RemoveReverseTunnel(home_address=home_address):
                 self._remove_reverse(home_address)
             case InstallBinding(home_address=home_address, care_of_address=care_of_address):
-                self._host.divert(home_address, self._index)
+                mtu = TWO_HEADERS_MTU if self._home_addresses else TUNNEL_MTU
+                self._host.divert(home_address, self._index, mtu)
                 self._paths.bind(home_address, care_of_address)
             case RemoveBinding(home_address=home_address):
                 self._paths.unbind(home_address)
@@ -263,7 +269,7 @@ class UserPlane:
         except OSError as error:
             self._count_failure(error)
             if error.errno == errno.EMSGSIZE:
-                mtu = _path_mtu(remote) - (len(straight) - len(packet))
+                mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote) - (len(straight) - len(packet))
                 self._report_too_big(packet, remote, mtu)
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: _Tunnel) -> None:
@@ -317,7 +323,7 @@ class UserPlane:
                 self._count_delivery("detunnelled", packet)
                 continue
             self._hear(packet, packet[_DESTINATION], packet[_SOURCE])
-            if packet[_NEXT_HEADER] not in _WITH_MOBILITY:
+            if packet[_NEXT_HEADER] not in _BEFORE_MOBILITY or not self._paths.concerns(packet):
                 self._count_delivery("detunnelled", packet)
             elif not self.take(packet):
                 self._counters["detunnelled"] += 1
@@ -373,8 +379,10 @@ def _raw_socket(protocol: int) -> socket.socket:
         raise PlaneError(f"open a raw socket: {error.strerror} (root is needed)") from error
 
 
-def _path_mtu(remote: IPv6Address) -> int:
+def _path_mtu(source: IPv6Address, remote: IPv6Address) -> int:
+    """Ask the kernel for the path MTU from an address, since that chooses the route (§11.3.1)."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
+        probe.bind((str(source), 0))
         probe.connect((str(remote), 9))
         return probe.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.verify import home_link, mobility_header, movement_and_tunnels, registration
+from lab.verify import (
+    correspondent_registration,
+    direct_path,
+    home_link,
+    mobility_header,
+    movement_and_tunnels,
+    registration,
+    return_routability,
+)
 from lab.verify.check import Check, Evidence, Verdict
 from lab.verify.rules import RULES
 from lab.verify.session import Session
@@ -11,7 +19,15 @@ from lab.verify.trace import CaptureError, read
 
 __all__ = ["RULES", "CaptureError", "Check", "Evidence", "Verdict", "verify"]
 
-RULE_FILES = (mobility_header, registration, home_link, movement_and_tunnels)
+RULE_FILES = (
+    mobility_header,
+    registration,
+    home_link,
+    movement_and_tunnels,
+    return_routability,
+    correspondent_registration,
+    direct_path,
+)
 
 
 def verify(captures: Sequence[Path]) -> list[Check]:

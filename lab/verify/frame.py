@@ -12,6 +12,7 @@ from lab.verify.check import Evidence
 MOBILITY, ICMPV6, TUNNEL, ROUTING, DESTINATION_OPTIONS, HOP_BY_HOP = 135, 58, 41, 43, 60, 0
 EXTENSION_HEADERS = (ROUTING, DESTINATION_OPTIONS, HOP_BY_HOP)
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT, REDIRECT = range(133, 138)
+DESTINATION_UNREACHABLE = 1
 NEIGHBOR_DISCOVERY = range(ROUTER_SOLICITATION, REDIRECT + 1)
 HEADER_OCTETS = 40
 MESSAGES: dict[tuple[int, int], Any] = {
@@ -104,6 +105,21 @@ class Frame:
         """The address in the type 2 routing header."""
         at = self._chain[3]
         return IPv6Address(self.octets[at + 8 : at + 24]) if at else None
+
+    @property
+    def sender(self) -> IPv6Address:
+        """The source as upper layers see it (RFC 6275 §9.3.1)."""
+        return self.home_address or self.source
+
+    @property
+    def receiver(self) -> IPv6Address:
+        """The destination as upper layers see it (RFC 6275 §6.4)."""
+        return self.routed_home_address or self.destination
+
+    @property
+    def routing_header_at(self) -> int:
+        """Where the type 2 routing header begins in the packet; 0 if there is none."""
+        return self._chain[3]
 
     @property
     def routing_header_form(self) -> tuple[int, int] | None:

@@ -4,9 +4,10 @@ from ipaddress import IPv6Address
 
 from scapy.layers.inet6 import ICMPv6NDOptDstLLAddr
 
+from lab.verify.binding import JUST, Period, Update
 from lab.verify.frame import ICMPV6, MOBILITY, NEIGHBOR_ADVERTISEMENT, Frame
 from lab.verify.rules import Findings, rule
-from lab.verify.session import JUST, Period, Session, Update, options, prefix_options, target
+from lab.verify.session import Session, options, prefix_options, target
 
 ALL_NODES = IPv6Address("ff02::1")
 ANNOUNCED_WITHIN = 1.0

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from lab.verify.frame import MOBILITY, Frame
+from lab.verify.mobility_options import FIXED, options
 from lab.verify.rules import Findings, rule
 from lab.verify.session import Session
 
@@ -27,14 +28,14 @@ class _Format(NamedTuple):
 
 ANY_TYPE = _Format(SMALLEST, bytes.fromhex("000000ff"))
 FORMATS = {
-    0: _Format(8, bytes.fromhex("000000ff 0000ffff")),  # Binding Refresh Request, §6.1.2
-    1: _Format(16, bytes.fromhex("000000ff 0000ffff")),  # Home Test Init, §6.1.3
-    2: _Format(16, bytes.fromhex("000000ff 0000ffff")),  # Care-of Test Init, §6.1.4
-    3: _Format(24, bytes.fromhex("000000ff")),  # Home Test, §6.1.5
-    4: _Format(24, bytes.fromhex("000000ff")),  # Care-of Test, §6.1.6
-    5: _Format(12, bytes.fromhex("000000ff 00000000 0fff")),  # Binding Update, §6.1.7
-    6: _Format(12, bytes.fromhex("000000ff 0000007f")),  # Binding Acknowledgement, §6.1.8
-    7: _Format(24, bytes.fromhex("000000ff 000000ff")),  # Binding Error, §6.1.9
+    0: _Format(FIXED[0], bytes.fromhex("000000ff 0000ffff")),  # Binding Refresh Request, §6.1.2
+    1: _Format(FIXED[1], bytes.fromhex("000000ff 0000ffff")),  # Home Test Init, §6.1.3
+    2: _Format(FIXED[2], bytes.fromhex("000000ff 0000ffff")),  # Care-of Test Init, §6.1.4
+    3: _Format(FIXED[3], bytes.fromhex("000000ff")),  # Home Test, §6.1.5
+    4: _Format(FIXED[4], bytes.fromhex("000000ff")),  # Care-of Test, §6.1.6
+    5: _Format(FIXED[5], bytes.fromhex("000000ff 00000000 0fff")),  # Binding Update, §6.1.7
+    6: _Format(FIXED[6], bytes.fromhex("000000ff 0000007f")),  # Binding Acknowledgement, §6.1.8
+    7: _Format(FIXED[7], bytes.fromhex("000000ff 000000ff")),  # Binding Error, §6.1.9
 }
 ALIGNMENTS = {
     2: (2, 0),  # Binding Refresh Advice, §6.2.4
@@ -55,10 +56,8 @@ def _headers(session: Session) -> Iterator[tuple[Frame, _Format]]:
 def checksum(session: Session, findings: Findings) -> None:
     """RFC 6275 §6.1.1."""
     for frame, _ in _headers(session):
-        source = frame.home_address or frame.source
-        destination = frame.routed_home_address or frame.destination
         length = len(frame.payload).to_bytes(4, "big")
-        summed = source.packed + destination.packed + length + bytes((0, 0, 0, MOBILITY)) + frame.payload
+        summed = frame.sender.packed + frame.receiver.packed + length + bytes((0, 0, 0, MOBILITY)) + frame.payload
         summed += bytes(len(summed) % 2)
         total = sum(int.from_bytes(summed[i : i + 2], "big") for i in range(0, len(summed), 2))
         findings.judge(frame, total % 0xFFFF == 0, "wrong checksum")
@@ -98,18 +97,10 @@ def alignment(session: Session, findings: Findings) -> None:
     for frame, form in _headers(session):
         if form is ANY_TYPE:
             continue
-        for at, kind, end in _options(frame.payload, form.fixed):
-            if end > len(frame.payload):
-                findings.judge(frame, False, f"the option at {at} does not end within the message")
-            elif kind in ALIGNMENTS:
-                every, offset = ALIGNMENTS[kind]
-                findings.judge(frame, at % every == offset, f"option {kind} at {at}, not at {every}n+{offset}")
-
-
-def _options(message: bytes, at: int) -> Iterator[tuple[int, int, int]]:
-    """Give where each option begins, its type, where it ends."""
-    while at < len(message):
-        kind = message[at]
-        size = 1 if kind == 0 else 2 + message[at + 1] if at + 1 < len(message) else 2
-        yield at, kind, at + size
-        at += size
+        for option in options(frame.payload, form.fixed):
+            if option.end > len(frame.payload):
+                findings.judge(frame, False, f"the option at {option.at} does not end within the message")
+            elif option.kind in ALIGNMENTS:
+                every, offset = ALIGNMENTS[option.kind]
+                wrong = f"option {option.kind} at {option.at}, not at {every}n+{offset}"
+                findings.judge(frame, option.at % every == offset, wrong)

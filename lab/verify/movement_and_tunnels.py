@@ -2,9 +2,10 @@
 
 from ipaddress import IPv6Address
 
+from lab.verify.binding import JUST
 from lab.verify.frame import Frame
 from lab.verify.rules import Findings, rule
-from lab.verify.session import JUST, Session, prefixes
+from lab.verify.session import Session, prefixes
 
 
 @rule("movement-first", "A care-of address has a prefix that was advertised on its link", "11.5.1-a", "11.5.3-a")
@@ -28,6 +29,8 @@ def tunnel_current(session: Session, findings: Findings) -> None:
             continue
         if any(period.home_address == inner.destination for period in session.periods):
             served = _served(session, inner.destination, frame.time)
+            if frame.destination not in served and not session.came_up(frame, frame.destination):
+                continue  # it was there, and registered or not, before the captures began
             findings.judge(frame, frame.destination in served, f"tunnelled to {frame.destination}")
 
 
@@ -51,7 +54,8 @@ def tunnel_reverse(session: Session, findings: Findings) -> None:
         # The last one, and around a move also what was on its way.
         allowed = [address for time, address in asked if time <= frame.time - JUST][-1:]
         allowed += [address for time, address in asked if time > frame.time - JUST]
-        findings.judge(frame, frame.source in allowed, f"tunnelled from {frame.source}")
+        if frame.source in allowed or session.came_up(frame, frame.source):
+            findings.judge(frame, frame.source in allowed, f"tunnelled from {frame.source}")
 
 
 @rule(
@@ -66,7 +70,7 @@ def tunnel_checked(session: Session, findings: Findings) -> None:
         inner = frame.inner
         if inner is None or inner.source not in session.home_addresses or frame.destination not in session.home_agents:
             continue
-        if frame.source not in _served(session, inner.source, frame.time):
+        if frame.source not in _served(session, inner.source, frame.time) and session.came_up(frame, frame.source):
             onward = [
                 other
                 for other in session.packets

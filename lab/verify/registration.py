@@ -1,10 +1,11 @@
-"""Rules about home registrations, RFC 6275 §9.5, §10.3, §11.7 and §11.8."""
+"""Rules about registrations, some only about those at home agents, RFC 6275 §9.5, §10.3, §11.7 and §11.8."""
 
 from itertools import pairwise
 
 from lab.constants import INITIAL_BINDACK_TIMEOUT, MAX_BINDACK_TIMEOUT, MAX_UPDATE_RATE, RETRANS_TIMER, Status
+from lab.verify.binding import ACKNOWLEDGE, Update
 from lab.verify.rules import Findings, rule
-from lab.verify.session import ACKNOWLEDGE, Session, Update, target
+from lab.verify.session import Session, target
 
 ANSWERED_WITHIN = 3.0
 """Seconds: Duplicate Address Detection takes one of them."""
@@ -91,7 +92,7 @@ def retransmission(session: Session, findings: Findings) -> None:
 
 def _repeats(session: Session, before: Update, update: Update) -> bool:
     """Tell whether an update is the one before again, as no answer came; not after a new arrival on the link."""
-    answers = [a.frame.time for a in session.acknowledgements if a.update is before]
+    answers = [a.frame.time for a in session.all_acknowledgements if a.update is before]
     arrivals = [f.time for f in session.router_solicitations if f.source_mac == before.frame.source_mac]
     return (before.care_of_address, before.ends) == (update.care_of_address, update.ends) and not any(
         before.frame.time <= time <= update.frame.time for time in (*answers, *arrivals)
@@ -110,23 +111,25 @@ def answers(session: Session, findings: Findings) -> None:
         answered = [a for a in session.acknowledgements if a.update is update]
         if answered:
             findings.judge(answered[0].frame, True, "")
-        elif not overtaken and not late and not session.is_gone(update.home_agent, update.frame.time):
+        elif not overtaken and not late and not session.is_gone(update.peer, update.frame.time):
             findings.judge(update.frame, False, "not acknowledged")
 
 
 @rule("ba-sequence", "An acknowledgement carries the sequence number of a Binding Update", "6.1.8-a", "11.7.3-a")
 def acknowledged_sequence(session: Session, findings: Findings) -> None:
-    """RFC 6275 §6.1.8; status 135 tells the home agent's own."""
-    for acknowledgement in session.acknowledgements:
+    """RFC 6275 §6.1.8; status 135 tells the peer's own."""
+    for acknowledgement in session.all_acknowledgements:
         if acknowledgement.status != Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
-            known = acknowledgement.update is not None
-            findings.judge(acknowledgement.frame, known, f"#{acknowledgement.sequence} was not asked")
+            frame, known = acknowledgement.frame, acknowledgement.update is not None
+            # Without any update before, that of the first acknowledgement came before the captures began.
+            if known or any(u.peer == frame.sender and u.frame.time <= frame.time for u in session.all_updates):
+                findings.judge(frame, known, f"#{acknowledgement.sequence} was not asked")
 
 
-@rule("ba-lifetime", "The granted lifetime is no longer than asked", "10.3.1-e")
+@rule("ba-lifetime", "The granted lifetime is no longer than asked", "10.3.1-e", "9.5.2-a")
 def lifetime(session: Session, findings: Findings) -> None:
-    """RFC 6275 §10.3.1."""
-    for acknowledgement in session.acknowledgements:
+    """RFC 6275 §10.3.1, §9.5.2."""
+    for acknowledgement in session.all_acknowledgements:
         update = acknowledgement.update
         if update is not None and acknowledgement.accepts:
             wrong = f"{acknowledgement.lifetime} s for {update.lifetime} s"
@@ -137,7 +140,7 @@ def lifetime(session: Session, findings: Findings) -> None:
 def status(session: Session, findings: Findings) -> None:
     """RFC 6275 §6.1.8."""
     known = {int(value) for value in Status}
-    for acknowledgement in session.acknowledgements:
+    for acknowledgement in session.all_acknowledgements:
         findings.judge(acknowledgement.frame, acknowledgement.status in known, f"status {acknowledgement.status}")
 
 
@@ -149,7 +152,7 @@ def status(session: Session, findings: Findings) -> None:
 )
 def routing(session: Session, findings: Findings) -> None:
     """RFC 6275 §9.5.4."""
-    for acknowledgement in session.acknowledgements:
+    for acknowledgement in session.all_acknowledgements:
         update, frame = acknowledgement.update, acknowledgement.frame
         if update is None:
             continue

@@ -6,10 +6,20 @@ from functools import cached_property
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
-from scapy.layers.inet6 import ICMPv6NDOptPrefixInfo, MIP6OptAltCoA
+from scapy.layers.inet6 import ICMPv6NDOptPrefixInfo
 
-from lab.constants import ACCEPTED_BELOW, LIFETIME_UNIT, Status
+from lab.verify.binding import (
+    Acknowledgement,
+    Period,
+    Update,
+    answers_correspondent_registration,
+    periods,
+    read_acknowledgement,
+    read_update,
+)
+from lab.verify.correspondence import Correspondence
 from lab.verify.frame import (
+    DESTINATION_UNREACHABLE,
     ICMPV6,
     MOBILITY,
     NEIGHBOR_ADVERTISEMENT,
@@ -20,78 +30,13 @@ from lab.verify.frame import (
     Frame,
 )
 from lab.verify.trace import first_sightings
+from lab.verify.traffic import Pair, Payload, payloads
 
-HOME_REGISTRATION, ACKNOWLEDGE = 0x4000, 0x8000
-BINDING_UPDATE, BINDING_ACKNOWLEDGEMENT = 5, 6
 LONGEST_PREFIX = 128
 GONE_AFTER = 3.0
 """Seconds without a sign of a home agent, while the captures go on."""
-JUST = 0.1
-"""Seconds in which what belongs together may be seen in either order: captures see packets, not decisions."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Update:
-    """A home registration's Binding Update, by its first sighting."""
-
-    frame: Frame
-    home_address: IPv6Address
-    care_of_address: IPv6Address
-    alternate: IPv6Address | None
-    home_agent: IPv6Address
-    sequence: int
-    flags: int
-    lifetime: int
-
-    @property
-    def ends(self) -> bool:
-        """It ends a binding (RFC 6275 §6.1.7)."""
-        return self.lifetime == 0 or self.care_of_address == self.home_address
-
-    @property
-    def peers(self) -> tuple[IPv6Address, IPv6Address]:
-        """Both sides: sequence numbers, rates and time-outs are counted for each pair."""
-        return self.home_address, self.home_agent
-
-
-@dataclass(frozen=True, kw_only=True)
-class Acknowledgement:
-    """A Binding Acknowledgement, by its first sighting, with the update that it answers."""
-
-    frame: Frame
-    status: int
-    sequence: int
-    lifetime: int
-    update: Update | None
-
-    @property
-    def accepts(self) -> bool:
-        """Status below 128 (RFC 6275 §6.1.8)."""
-        return self.status < ACCEPTED_BELOW
-
-
-@dataclass(frozen=True, kw_only=True)
-class Period:
-    """From an accepting acknowledgement to the next: the care-of address that was in force; None: at home."""
-
-    home_address: IPv6Address
-    care_of_address: IPv6Address | None
-    begin: float
-    end: float
-    """When the next acknowledgement was seen; infinite for the last."""
-    expires: float
-    """When the granted lifetime ends; infinite at home."""
-    acknowledgement: Acknowledgement
-    first: bool
-    """No binding preceded it."""
-
-    def may_hold(self, time: float) -> bool:
-        """Whether it can have been in force."""
-        return self.begin <= time < self.end and time < self.expires + JUST
-
-    def must_hold(self, time: float) -> bool:
-        """Whether it must have been in force."""
-        return self.begin < time < self.end and time < self.expires - JUST
+SETTLED = 0.5
+"""Seconds after which whoever speaks all the time has been seen."""
 
 
 @dataclass(kw_only=True)
@@ -119,72 +64,102 @@ class Session:
     @cached_property
     def updates(self) -> list[Update]:
         """Home registrations."""
-        return [update for frame in self.mobility if (update := _update(frame)) is not None]
+        asked = [u for frame in self.mobility if (u := read_update(frame)) is not None and u.is_home_registration]
+        # What asks a correspondent as if it were a home agent is judged as what it was meant to be.
+        home_agents = {update.peer for update in asked if not update.is_authorised}
+        return [update for update in asked if update.peer in home_agents]
+
+    @cached_property
+    def correspondence(self) -> Correspondence:
+        """What mobile nodes and correspondents have with each other."""
+        return Correspondence(packets=self.packets, home_agents=self.home_agents)
+
+    @cached_property
+    def all_updates(self) -> list[Update]:
+        """Home and correspondent registrations."""
+        return sorted([*self.updates, *self.correspondence.updates], key=lambda update: update.frame.time)
+
+    @cached_property
+    def all_acknowledgements(self) -> list[Acknowledgement]:
+        """Acknowledgements of home agents and of correspondents."""
+        both = [*self.acknowledgements, *self.correspondence.acknowledgements]
+        return sorted(both, key=lambda acknowledgement: acknowledgement.frame.time)
 
     def updates_of_each(self) -> Iterator[list[Update]]:
-        """Give home registrations by mobile node and home agent."""
-        for peers in sorted({update.peers for update in self.updates}):
-            yield [update for update in self.updates if update.peers == peers]
+        """Give registrations by mobile node and its peer."""
+        for peers in sorted({update.peers for update in self.all_updates}):
+            yield [update for update in self.all_updates if update.peers == peers]
 
     @cached_property
     def acknowledgements(self) -> list[Acknowledgement]:
         """Acknowledgements that come from home agents."""
-        found = []
-        for frame in self.mobility:
-            message = frame.message
-            if frame.message_type != BINDING_ACKNOWLEDGEMENT or message is None or frame.source not in self.home_agents:
-                continue
-            found.append(
-                Acknowledgement(
-                    frame=frame,
-                    status=message.status,
-                    sequence=message.seq,
-                    lifetime=message.mhtime * LIFETIME_UNIT,
-                    update=self._answered(frame, message),
-                )
-            )
-        return found
-
-    def _answered(self, frame: Frame, message: Any) -> Update | None:
-        """Find the update: of the home address that is told, else, should that be missing, of the care-of address."""
-        earlier = [u for u in self.updates if u.home_agent == frame.source and u.frame.time <= frame.time]
-        addressed = frame.routed_home_address or frame.destination
-        for own in (
-            [update for update in earlier if update.home_address == addressed],
-            [update for update in earlier if update.frame.source == frame.destination],
-        ):
-            same = [update for update in own if update.sequence == message.seq]
-            # §6.1.8: with this status the sequence number is the home agent's own.
-            if not same and message.status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:
-                same = own
-            if same:
-                return same[-1]
-        return None
+        read = [
+            read_acknowledgement(frame, self.updates)
+            for frame in self.mobility
+            if frame.source in self.home_agents and not answers_correspondent_registration(frame)
+        ]
+        return [acknowledgement for acknowledgement in read if acknowledgement is not None]
 
     @cached_property
     def periods(self) -> list[Period]:
         """Which care-of address was in force when, for each home address."""
-        accepted = [(a, a.update) for a in self.acknowledgements if a.accepts and a.update is not None]
-        found: list[Period] = []
-        for home_address in sorted({update.home_address for _, update in accepted}):
-            own = [(a, update) for a, update in accepted if update.home_address == home_address]
-            bound_until = float("-inf")
-            for position, (acknowledgement, update) in enumerate(own):
-                begin = acknowledgement.frame.time
-                expires = float("inf") if update.ends else begin + acknowledgement.lifetime
-                found.append(
-                    Period(
-                        home_address=home_address,
-                        care_of_address=None if update.ends else update.care_of_address,
-                        begin=begin,
-                        end=own[position + 1][0].frame.time if position + 1 < len(own) else float("inf"),
-                        expires=expires,
-                        acknowledgement=acknowledgement,
-                        first=begin >= bound_until and not update.ends,
-                    )
-                )
-                bound_until = float("-inf") if update.ends else expires
+        return periods(self.acknowledgements, lambda update: (update.home_address,))
+
+    @cached_property
+    def payloads(self) -> dict[Pair, list[Payload]]:
+        """Payload packets of each mobile node with each correspondent at which it ever registered."""
+        return payloads(self.packets, {update.peers for update in self.correspondence.updates})
+
+    @cached_property
+    def mobility_sightings(self) -> dict[bytes, set[str]]:
+        """On which links each mobility message was seen, in tunnels or not."""
+        seen: dict[bytes, set[str]] = {}
+        for frame in self.frames:
+            if frame.innermost.upper == MOBILITY:
+                seen.setdefault(frame.innermost.same, set()).add(frame.link)
+        return seen
+
+    @cached_property
+    def unreachables(self) -> list[Frame]:
+        """Errors that say that a destination cannot be reached."""
+        return self._icmpv6(DESTINATION_UNREACHABLE)
+
+    @cached_property
+    def moves(self) -> list[Update]:
+        """The first home registration of each care-of address that differs from the one before; no refused ones."""
+        refused = [a.update for a in self.acknowledgements if not a.accepts and a.update and not a.update.ends]
+        before: dict[IPv6Address, tuple[IPv6Address, bool]] = {}
+        found = []
+        for update in self.updates:
+            what = (update.care_of_address, update.ends)
+            nameless = update.frame.home_address is None and update.lifetime > 0
+            if before.get(update.home_address) != what and update not in refused and not nameless:
+                found.append(update)
+                before[update.home_address] = what
         return found
+
+    def came_up(self, frame: Frame, address: IPv6Address) -> bool:
+        """Whether an address was first seen when the capture of a frame's link had already run for a while."""
+        first = self._first_seen.get(address)
+        return first is not None and first - self._begins.get(frame.link, first) >= SETTLED
+
+    @cached_property
+    def _first_seen(self) -> dict[IPv6Address, float]:
+        """When each address was first seen in a header or in that of a tunnelled packet."""
+        first: dict[IPv6Address, float] = {}
+        for packet in self.packets:
+            for frame in (packet, packet.innermost):
+                for address in (frame.source, frame.destination):
+                    first.setdefault(address, frame.time)
+        return first
+
+    @cached_property
+    def _begins(self) -> dict[str, float]:
+        """When the first frame on each link was seen."""
+        begins: dict[str, float] = {}
+        for frame in self.frames:
+            begins.setdefault(frame.link, frame.time)
+        return begins
 
     def bound(self, home_address: IPv6Address, time: float) -> bool:
         """Whether a binding of a home address must have been in force."""
@@ -218,7 +193,7 @@ class Session:
     @cached_property
     def home_agents(self) -> set[IPv6Address]:
         """Addresses to which home registrations are sent."""
-        return {update.home_agent for update in self.updates}
+        return {update.peer for update in self.updates}
 
     @cached_property
     def home_addresses(self) -> set[IPv6Address]:
@@ -313,24 +288,3 @@ def prefixes(advertisement: Frame) -> list[IPv6Network]:
 def options(discovery: Frame) -> list[Any]:
     """Give the options of a message of Neighbor Discovery."""
     return list(discovery.message.payload.iterpayloads())
-
-
-def _update(frame: Frame) -> Update | None:
-    message = frame.message
-    if frame.message_type != BINDING_UPDATE or message is None:
-        return None
-    flags = int.from_bytes(frame.payload[8:10], "big")
-    if not flags & HOME_REGISTRATION:
-        return None
-    alternates = [IPv6Address(o.acoa) for o in message.options if isinstance(o, MIP6OptAltCoA)]
-    alternate = alternates[0] if alternates else None
-    return Update(
-        frame=frame,
-        home_address=frame.home_address or frame.source,
-        care_of_address=alternate or frame.source,
-        alternate=alternate,
-        home_agent=frame.destination,
-        sequence=message.seq,
-        flags=flags,
-        lifetime=message.mhtime * LIFETIME_UNIT,
-    )

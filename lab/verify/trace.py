@@ -35,15 +35,16 @@ def read(captures: Sequence[Path]) -> list[Frame]:
 
 
 def first_sightings(frames: Sequence[Frame]) -> list[Frame]:
-    """Leave out what is the same packet seen again on a later link of its way."""
-    seen: dict[bytes, tuple[float, set[str]]] = {}
+    """Leave out what is the same packet seen again on a later link of its way, or sent back onto the same one."""
+    seen: dict[bytes, tuple[float, set[tuple[str, int]]]] = {}
     first: list[Frame] = []
     for frame in frames:
         known = seen.get(frame.same)
-        if known is not None and frame.time - known[0] < SAME_PACKET_WITHIN and frame.link not in known[1]:
-            known[1].add(frame.link)
+        place = (frame.link, frame.hop_limit)
+        if known is not None and frame.time - known[0] < SAME_PACKET_WITHIN and place not in known[1]:
+            known[1].add(place)
             continue
-        seen[frame.same] = (frame.time, {frame.link})
+        seen[frame.same] = (frame.time, {place})
         first.append(frame)
     return first
 

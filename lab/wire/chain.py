@@ -33,6 +33,8 @@ class Chain:
     """The kind of what follows the extension headers; FRAGMENT where that is a fragment."""
     at: int
     """Where that begins; beyond the octets if they are cut."""
+    whole: bool = True
+    """Whether all extension headers are there."""
     home_address: bytes | None = None
     home_address_header: int = 0
     """Where the Destination Options header with the Home Address option begins."""
@@ -40,6 +42,12 @@ class Chain:
     routed_home_address: bytes | None = None
     routing_header: int = 0
     """Where the type 2 routing header begins."""
+
+    @property
+    def end(self) -> int:
+        """Where what RFC 6275 put into the packet ends; 0 if there is nothing."""
+        option = 0 if self.home_address is None else self.home_address_option + _OPTION_OCTETS
+        return max(option, 0 if self.routed_home_address is None else self.routing_header + ADDED_OCTETS)
 
 
 def walk(octets: bytes) -> Chain | None:
@@ -69,6 +77,7 @@ def walk(octets: bytes) -> Chain | None:
     return Chain(
         next_header=kind,
         at=at,
+        whole=at <= end and (kind == FRAGMENT or kind not in _EXTENSION_HEADERS),
         home_address=home,
         home_address_header=home_header,
         home_address_option=home_option,
@@ -85,6 +94,11 @@ def source(octets: bytes) -> bytes:
 def destination(octets: bytes) -> bytes:
     """Give the destination of a packet."""
     return octets[_DESTINATION]
+
+
+def has_room(octets: bytes) -> bool:
+    """Tell whether a packet can be made longer by both headers."""
+    return int.from_bytes(octets[_LENGTH_AT], "big") + 2 * ADDED_OCTETS <= _LARGEST_PAYLOAD
 
 
 def restore(octets: bytes, chain: Chain) -> bytes:

@@ -29,7 +29,7 @@ from tests.docs.markdown import ROOT, SPAN, code, document, name, run
 from tests.engine.effects import of_kind
 from tests.engine.home_agent_bench import HOME, Bench, update
 from tests.engine.mobile_node_bench import VISITED1
-from tests.engine.route_optimisation_bench import PEER, RouteBench, received
+from tests.engine.route_optimisation_bench import RouteBench, received
 from tests.known_ids import unknown
 from tests.unit.test_floors import FLOORS, rooms
 
@@ -66,7 +66,7 @@ def test_the_way_to_a_direct_path() -> None:
     """Two engines say to each other what the diagram says, and ask their planes for what it notes."""
     drawn = DOCUMENT.block("mermaid", "The way to a direct path")
     bench = RouteBench()
-    correspondent = Correspondent(CorrespondentConfig(address=PEER), Secrets(b"cn"))
+    correspondent = Correspondent(CorrespondentConfig(), Secrets(b"cn"))
     bench.register(VISITED1)
     said: dict[str, list[str]] = {"M": [], "C": []}
     notes: dict[str, list[str]] = {"M": [], "C": []}

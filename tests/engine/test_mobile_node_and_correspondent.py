@@ -20,7 +20,7 @@ class Pair:
 
     def __init__(self, used: bool = True) -> None:
         self.mobile = RouteBench(used=used)
-        self.correspondent = Correspondent(CorrespondentConfig(address=PEER), Secrets(b"correspondent"))
+        self.correspondent = Correspondent(CorrespondentConfig(), Secrets(b"correspondent"))
         self.plane = MemoryPlane()
         self.used = used
         self.events: list[Event] = []
@@ -120,7 +120,7 @@ def test_a_correspondent_that_was_started_anew() -> None:
     pair = Pair()
     pair.go(VISITED1)
     pair.mobile_takes(pair.mobile.hear())
-    pair.correspondent = Correspondent(CorrespondentConfig(address=PEER), Secrets(b"another"))
+    pair.correspondent = Correspondent(CorrespondentConfig(), Secrets(b"another"))
     pair.plane = MemoryPlane()
     pair.go(VISITED2)
     assert pair.agree_on(VISITED2.care_of())

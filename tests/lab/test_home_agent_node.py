@@ -24,7 +24,7 @@ outlet.sendto(build(inner), ("{endpoint}", 0))
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[Here]:
-    with Network(Neighbourhood, settings=Settings(), captures=False) as network:
+    with Network(Neighbourhood, settings=Settings(ro=False), captures=False) as network:  # all goes by the tunnel
         network.start()
         for node in network.hosts:
             node.wait_settled()

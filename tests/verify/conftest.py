@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.verify.correspondence import add_correspondence
 from tests.verify.handover import good_story
 from tests.verify.story import Story
 
@@ -9,4 +10,6 @@ from tests.verify.story import Story
 @pytest.fixture(scope="session")
 def good() -> Story:
     """Give the good story, built once; who changes it takes a copy."""
-    return good_story()
+    story = good_story()
+    add_correspondence(story)
+    return story

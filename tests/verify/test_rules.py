@@ -7,19 +7,25 @@ import pytest
 from lab.verify import RULES, Check, Verdict, verify
 from tests.known_ids import unknown
 from tests.verify import (
+    doctor_correspondent_registration,
+    doctor_direct_path,
     doctor_home_link,
     doctor_mobility_header,
     doctor_movement_and_tunnels,
     doctor_registration,
+    doctor_return_routability,
 )
 from tests.verify.doctor import DOCTORINGS, Doctoring
 from tests.verify.story import Story
 
 FILES_OF_DOCTORINGS = (
+    doctor_correspondent_registration,
+    doctor_direct_path,
     doctor_home_link,
     doctor_mobility_header,
     doctor_movement_and_tunnels,
     doctor_registration,
+    doctor_return_routability,
 )
 """What they enter into the table counts."""
 

@@ -6,7 +6,7 @@ import pytest
 from scapy.layers import inet6
 
 from lab.verify import Verdict, verify
-from tests.verify import handover
+from tests.verify import correspondence, handover
 from tests.verify.handover import (
     CARE_OF_1,
     CARE_OF_2,
@@ -22,9 +22,38 @@ from tests.verify.handover import (
 from tests.verify.story import Hop, Scapy, Story
 from tests.verify.variant import VARIANTS, Variant, variant
 
-OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT = 135, 134, 133
+OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT, NONCES_EXPIRED = 135, 134, 133, 138
 RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends")
 LOSSES = ("bu-retransmission",)
+DELETION = ("direct-path-ends",)
+CORRESPONDING = (
+    *DELETION,
+    "cba-authenticator",
+    "cba-lifetime",
+    "cbu-after-home",
+    "cbu-authenticator",
+    "cbu-flags",
+    "cbu-home-address",
+    "cbu-lifetime",
+    "cbu-options",
+    "cbu-token-age",
+    "cbu-tokens",
+    "direct-from-mobile",
+    "direct-path",
+    "direct-to-mobile",
+    "home-link-plain",
+    "nonce-lifetime",
+    "old-care-of-address",
+    "refresh-requests",
+    "routing-header",
+    "test-answers",
+    "test-init-cookie",
+    "test-init-path",
+    "test-init-plain",
+    "test-init-rate",
+    "test-init-retransmission",
+    "token-repeats",
+)
 ACCEPTING = (
     "ba-lifetime",
     "dad-before-ba",
@@ -65,12 +94,12 @@ def _count_on(story: Story, sequence: int) -> None:
     story.alter("ba-6", inet6.MIP6MH_BA, seq=sequence + 3)
 
 
-@variant(silent=RETURNING)
+@variant(silent=(*RETURNING, *DELETION))
 def the_mobile_node_stays_away(story: Story) -> None:
     _until(story, 10.5)
 
 
-@variant(silent=(*RETURNING, *LOSSES))
+@variant(silent=(*RETURNING, *LOSSES, *DELETION))
 def the_capture_ends_before_the_answer(story: Story) -> None:
     _until(story, 6.2)
 
@@ -85,7 +114,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
     _count_on(story, 7)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, "bu-sequence"))
+@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, "bu-sequence"))
 def the_home_address_is_taken(story: Story) -> None:
     # The registration is refused; so there is nothing to announce.
     _until(story, 2.2)
@@ -107,7 +136,7 @@ def _reverse(care_of: str) -> Scapy:
     return handover.tunnelled(care_of, HOME_AGENT, handover.data(HOME_ADDRESS, handover.CORRESPONDENT, 50))
 
 
-@variant(silent=("proxy-ends", "home-announced"))
+@variant(silent=("proxy-ends", "home-announced", *DELETION))
 def the_home_agent_knows_no_binding_to_end(story: Story) -> None:
     # Status 133 answers a deregistration: the binding is held as gone.
     _until(story, 12.0)
@@ -115,7 +144,7 @@ def the_home_agent_knows_no_binding_to_end(story: Story) -> None:
     story.alter("ba-6", inet6.MIP6MH_BA, status=NOT_HOME_AGENT)
 
 
-@variant(silent=("home-announced", "home-deregistration", "home-waits"))
+@variant(silent=("home-announced", "home-deregistration", "home-waits", *DELETION))
 def the_binding_is_ended_from_abroad(story: Story) -> None:
     # A Binding Update with lifetime 0 through the Home Address option: the mobile node does not go home.
     _until(story, 10.5)
@@ -196,7 +225,7 @@ def a_second_mobile_node_speaks_in_between(story: Story) -> None:
         story.add(f"ba-b-{sequence}", time, answer, *back)
 
 
-@variant(silent=(*RETURNING, *LOSSES))
+@variant(silent=(*RETURNING, *LOSSES, *DELETION))
 def a_binding_expires_and_another_begins(story: Story) -> None:
     # What runs out is as if it had never been: Duplicate Address Detection and announcements begin anew.
     _until(story, 6.2)
@@ -214,3 +243,67 @@ def a_binding_expires_and_another_begins(story: Story) -> None:
         story.add(f"anew-{number}", time, story.sent["proxy-1"].packet, Hop("home", HA_HOME, handover.EVERYBODY))
     story.add("ba-late", 9.05, handover.acknowledgement(0, CARE_OF_2), *TO_VISITED2)
     story.add("home-ra-late", 14.0, story.sent["home-ra-1"].packet, Hop("home", HA_HOME, handover.EVERYBODY))
+
+
+def _by_tunnel(story: Story, time: float) -> None:
+    packet = handover.data(HOME_ADDRESS, correspondence.PEER, 90)
+    story.add("tunnelled", time, handover.tunnelled(CARE_OF_1, HOME_AGENT, packet), *FROM_VISITED1)
+    story.add("tunnelled-out", time + 0.002, packet, *correspondence.TO_PEER_FROM_AGENT)
+
+
+@variant()
+def the_correspondent_forgets_its_binding(story: Story) -> None:
+    # It starts anew, sends to the home address, and says so to a Home Address option; the tunnel is taken again.
+    plain = handover.data(correspondence.PEER, HOME_ADDRESS, 91)
+    story.add("forgotten", 5.2, plain, *correspondence.TO_AGENT_FROM_PEER)
+    story.add("forgotten-tunnel", 5.201, handover.tunnelled(HOME_AGENT, CARE_OF_1, plain), *TO_VISITED1)
+    story.add("unbound", 5.3, correspondence.from_mobile(CARE_OF_1, 92), *correspondence.TO_PEER_FROM_1)
+    error = inet6.IPv6(src=correspondence.PEER, dst=CARE_OF_1) / inet6.MIP6MH_BE(status=1, ha=HOME_ADDRESS)
+    story.add("error", 5.31, error, *correspondence.TO_1_FROM_PEER)
+    _by_tunnel(story, 5.5)
+
+
+@variant()
+def a_router_cannot_reach_the_care_of_address(story: Story) -> None:
+    quoted = story.sent["ro-to-2"].packet
+    error = inet6.IPv6(src="2001:db8:a1::1", dst=correspondence.PEER) / inet6.ICMPv6DestUnreach(code=3) / quoted
+    story.add("unreachable", 5.2, error, Hop("core", handover.AR1_CORE, correspondence.PEER_MAC))
+    plain = handover.data(correspondence.PEER, HOME_ADDRESS, 91)
+    story.add("indirect", 5.3, plain, *correspondence.TO_AGENT_FROM_PEER)
+
+
+@variant()
+def a_correspondents_acknowledgement_is_lost_behind_the_capture(story: Story) -> None:
+    # The mobile node does not know yet that it may leave the tunnel, and asks again.
+    story.drop("ro-from-1")
+    _by_tunnel(story, 3.9)
+    tokens = (correspondence.HOME_TOKEN, correspondence.TOKEN_1)
+    for name, sequence, time in (("cbu-again", 101, 4.52), ("cbu-2", 102, 4.66)):
+        story.sent.pop(name, None)
+        told = correspondence.registration(sequence, CARE_OF_1, *tokens)
+        story.add(name, time, told, *correspondence.TO_PEER_FROM_1)
+    for name, sequence, time in (("cba-again", 101, 4.53), ("cba-2", 102, 4.67)):
+        story.sent.pop(name, None)
+        answered = correspondence.acknowledgement(sequence, CARE_OF_1, *tokens)
+        story.add(name, time, answered, *correspondence.TO_1_FROM_PEER)
+    tokens = (correspondence.HOME_TOKEN, correspondence.TOKEN_2)
+    story.replace("cbu-3", correspondence.registration(103, CARE_OF_2, *tokens))
+    story.replace("cba-3", correspondence.acknowledgement(103, CARE_OF_2, *tokens))
+    story.replace("cbu-4", correspondence.deletion(104, correspondence.HOME_TOKEN))
+    story.replace("cba-4", correspondence.deletion_answer(104, correspondence.HOME_TOKEN))
+
+
+@variant()
+def nonces_have_expired(story: Story) -> None:
+    # The correspondent says so without an authenticator, and keeps the binding that it has.
+    refusal = correspondence.to_care_of(CARE_OF_1) / inet6.MIP6MH_BA(seq=101, status=NONCES_EXPIRED)
+    story.replace("cba-2", refusal)
+
+
+@variant()
+def a_correspondent_is_not_asked_to_answer(story: Story) -> None:
+    tokens = (correspondence.HOME_TOKEN, correspondence.TOKEN_1)
+    draft = correspondence.from_care_of(CARE_OF_1) / correspondence.update(101)
+    draft[inet6.MIP6MH_BU].flags = 0
+    story.replace("cbu-2", correspondence.signed(draft, CARE_OF_1, *tokens))
+    story.drop("cba-2")

@@ -149,7 +149,7 @@ def test_a_home_agent_s_interface_that_was_taken_down_works_again(here: Here) ->
         here.run("ha", "ip", "link", "set", "ha-eth0", how)
     here.run("ha", "ip", "-6", "address", "add", "2001:db8:1::1/64", "dev", "ha-eth0", "nodad")  # the administrator's
     until(lambda: str(HOME) in here.run("ha", "ip", "-6", "neighbour", "show", "proxy"), "the home address is defended")
-    is_reached(here)
+    until(lambda: "1 received" in here.run("core", "ping", "-c1", "-W1", str(HOME)), "the mobile node is reached again")
     here.return_home()
     is_reached(here)
 

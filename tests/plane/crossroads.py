@@ -21,7 +21,7 @@ from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.user import UserPlane
 from lab.wire.packet import Packet, parse
-from tests.lab.networks import WITHIN, run_in, until
+from tests.lab.networks import WITHIN, run_in, settle
 
 LINK = "eth0"
 CN, MN = IPv6Address("2001:db8:c::2"), IPv6Address("2001:db8:a::2")
@@ -145,6 +145,7 @@ class Crossroads:
             router.create_veth(
                 name,
                 LINK,
+                index=10 + number,  # if it were its peer's as well, the carrier would be told late
                 peer_namespace=node.namespace.descriptor,
                 address=bytes((2, 0, 0, 0, 1, number)),
                 peer_address=bytes((2, 0, 0, 0, 2, number)),
@@ -153,7 +154,8 @@ class Crossroads:
                 index = end.link(link).index
                 end.set_link(index, up=True)
                 end.add_address(index, own, 64)
-            until(lambda end=node.namespace.netlink: end.link(LINK).carrier, "the wire has carrier")  # type: ignore[misc]
+        for node, links in ((self.cn, (LINK,)), (self.mn, (LINK,)), (self.router, ("cn", "mn"))):
+            settle(node.namespace, *links)  # until then a node has no route there
         self.cn.run("ip", "-6", "route", "add", "default", "via", str(TO_CN))
         self.mn.run("ip", "-6", "route", "add", "default", "via", str(TO_MN), "metric", "300")
         self._seen = self.router.namespace.run(

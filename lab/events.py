@@ -180,6 +180,34 @@ class ProxyStopped(Event):
     address: IPv6Address
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAgentListed(Event):
+    """A router of the home link advertises itself as a home agent, or otherwise than before."""
+
+    SECTION = "10.5.1"
+    router: IPv6Address
+    addresses: str
+    preference: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAgentUnlisted(Event):
+    """A router of the home link is no home agent any more; `reason` is withdrawn (by itself) or expired."""
+
+    SECTION = "10.5.1"
+    router: IPv6Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscoveryAnswered(Event):
+    """The home agent told a mobile node the home agents of the home link, the preferred first."""
+
+    SECTION = "10.5"
+    to: IPv6Address
+    home_agents: str
+
+
 # Correspondent node
 
 
@@ -301,6 +329,34 @@ class BindingRefused(Event):
     home_address: IPv6Address
     sequence: int
     status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAgentsRequested(Event):
+    """The home link was asked for its home agents; `attempt` counts from 1 for the same request."""
+
+    SECTION = "11.4.1"
+    source: IPv6Address
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAgentsDiscovered(Event):
+    """The home agents that are tried, in this order, as `source` told in a reply or an advertisement."""
+
+    SECTION = "11.4.1"
+    source: IPv6Address
+    home_agents: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAgentAbandoned(Event):
+    """The next home agent is tried instead of one that failed; `reason` says how that was seen."""
+
+    SECTION = "11.4.1"
+    home_agent: IPv6Address
+    reason: str
+    successor: IPv6Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from lab.wire.addresses import is_unicast_routable
 
 LONGEST_INTERFACE_NAME = 15
 LARGEST_SEQUENCE = 0xFFFF
+LARGEST_PREFERENCE = 0xFFFF
 
 
 class Role(StrEnum):
@@ -153,8 +154,11 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
 
 def _faults_of_mobile_node(node: MobileNodeConfig) -> Iterator[tuple[str, str]]:
     for key in ("home_address", "home_agent"):
-        if not is_unicast_routable(getattr(node, key)):
-            yield f"mobile_node.{key}", f"{getattr(node, key)} is not a unicast routable address"
+        address = getattr(node, key)
+        if address is not None and not is_unicast_routable(address):
+            yield f"mobile_node.{key}", f"{address} is not a unicast routable address"
+    if node.home_agent_attempts < 1:
+        yield "mobile_node.home_agent_attempts", "not less than 1"
     if node.home_prefix.prefixlen != 64:
         yield "mobile_node.home_prefix", f"a prefix of 64 bits is needed, {node.home_prefix} has another length"
     if node.home_address not in node.home_prefix:
@@ -181,6 +185,8 @@ def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
         yield "home_agent.max_binding_lifetime", f"at least {LIFETIME_UNIT} seconds"
     if agent.refresh_advice is not None and not _is_lifetime(agent.refresh_advice):
         yield "home_agent.refresh_advice", _LIFETIME
+    if not 0 <= agent.preference <= LARGEST_PREFERENCE:
+        yield "home_agent.preference", f"from 0 to {LARGEST_PREFERENCE}"
     if agent.max_bindings is not None and agent.max_bindings < 0:
         yield "home_agent.max_bindings", "not less than 0"
     if not 0 < agent.delete_timeout <= MAX_DELETE_BCE_TIMEOUT:

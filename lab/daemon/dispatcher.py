@@ -17,6 +17,7 @@ from lab.engine.io import (
     Forget,
     Input,
     Instant,
+    JoinAnycast,
     JoinGroup,
     LeaveGroup,
     Received,
@@ -53,6 +54,9 @@ class Outlet(Protocol):
 
     def leave(self, interface: str, group: IPv6Address) -> None:
         """Undo `join`; raises OSError."""
+
+    def join_anycast(self, interface: str, address: IPv6Address) -> None:
+        """Receive what is sent to an anycast address, even if that was asked before; raises OSError."""
 
 
 class Keeper(Protocol):
@@ -145,6 +149,8 @@ class Dispatcher:
                     self._membership(self._outlet.join, interface, group)
                 case LeaveGroup(interface=interface, group=group):
                     self._membership(self._outlet.leave, interface, group)
+                case JoinAnycast(interface=interface, address=address):
+                    self._membership(self._outlet.join_anycast, interface, address)
                 case AskUse(home_address=home_address, peer=peer):
                     used = self._plane.used(home_address, peer)
                     self._queue.append(Used(home_address=home_address, peer=peer, used=used))
@@ -213,7 +219,7 @@ class Dispatcher:
         try:
             change(interface, group)
         except OSError as error:
-            _log.debug("multicast group %s on %s: %s", group, interface, error)
+            _log.debug("membership of %s on %s: %s", group, interface, error)
 
     def report(self, event: Event) -> None:
         """Write an event into the journal; drops are counted by their reasons."""

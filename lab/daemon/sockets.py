@@ -4,6 +4,7 @@ A kernel without IPV6_MIP6 would answer a Home Address option, a type 2 routing 
 error. So nftables hides them from it, and a packet socket takes them.
 """
 
+import contextlib
 import socket
 import struct
 import subprocess
@@ -29,6 +30,7 @@ _ETH_P_IPV6 = 0x86DD
 _PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4
 _IPV6_FREEBIND = 78
 _ICMP6_FILTER = 1
+_IPV6_JOIN_ANYCAST, _IPV6_LEAVE_ANYCAST = 27, 28
 _MOBILITY_HEADER = 135
 _ICMPV6_TYPES = (1, 2, 3, 4, 133, 134, 135, 136, 144, 145, 146, 147)
 _OPTION_AT, _ROUTING_TYPE_AT = 6, 2
@@ -87,7 +89,7 @@ _MOBILITY = (
 
 
 class Sender:
-    """Sends whole packets, and is a member of multicast groups."""
+    """Sends whole packets, and is a member of multicast groups and anycast addresses."""
 
     def __init__(self) -> None:
         self._socket = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
@@ -110,6 +112,15 @@ class Sender:
     def leave(self, interface: str, group: IPv6Address) -> None:
         """Undo `join`."""
         self._membership(socket.IPV6_LEAVE_GROUP, interface, group)
+
+    def join_anycast(self, interface: str, address: IPv6Address) -> None:
+        """Receive what is sent to an anycast address; raises OSError.
+
+        A kernel that took the interface down keeps the membership but not its route: it begins anew.
+        """
+        with contextlib.suppress(OSError):
+            self._membership(_IPV6_LEAVE_ANYCAST, interface, address)
+        self._membership(_IPV6_JOIN_ANYCAST, interface, address)
 
     def close(self) -> None:
         """End all memberships too."""

@@ -125,7 +125,7 @@ class Store:
             execute("COMMIT")
             if (found := execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
                 raise sqlite3.DatabaseError(found)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter: damage within a text
             raise ConfigError(self._what_is_wrong(error)) from error
 
     def _create(self) -> None:

@@ -19,7 +19,7 @@ from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
 from lab.emulation.process import check_alive, end, hasten
 from lab.emulation.settings import Settings
-from lab.emulation.topology import Kind, LinkSpec, NodeSpec, Plug, Topology
+from lab.emulation.topology import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug, Topology
 from lab.errors import MissingError, ScenarioError
 from lab.events import NodeKilled
 from lab.plane import sysctl
@@ -204,7 +204,9 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 "prefix_length": plug.link.prefix.prefixlen,
                 "min_interval": settings.min_ra_interval,
                 "max_interval": settings.max_ra_interval,
-                "lifetime": 1800,
+                "lifetime": 0 if self._leaves_routing_to_others(plug.link) else ROUTER_LIFETIME,
+                "preference": self.spec.preference,
+                "home_agent_lifetime": self.spec.home_agent_lifetime,
                 "unicast": settings.ra_unicast,
                 "home_agent": self.spec.home == plug.link,
             }
@@ -217,6 +219,10 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         radvd = self._spawn(command, f"{self.name}.radvd")
         hasten(radvd)
         self._services.append(radvd)
+
+    def _leaves_routing_to_others(self, link: LinkSpec) -> bool:
+        """Tell whether it is a home agent beside the router of its link, and no default router (RFC 4861 §6.2.1)."""
+        return self.spec.home == link and bool(self.topology.has_router(link))
 
     def start_daemon(self) -> None:
         """Start the daemon of the node's role; see `wait_ready`."""
@@ -249,20 +255,20 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "interface": plug.interface,
                     "address": str(plug.address),
                     "home_prefixes": [str(spec.home.prefix)],
+                    "preference": spec.preference,
                 }
             case Kind.MOBILE_NODE:
                 assert spec.home is not None
-                assert spec.home_agent is not None
+                agent = None if spec.home_agent is None else self.topology.node_specs[spec.home_agent]
                 return {
                     "interface": spec.plugs[0].interface,
                     "home_address": str(spec.home_address),
                     "home_prefix": str(spec.home.prefix),
-                    "home_agent": str(self.topology.node_specs[spec.home_agent].address),
                     "lifetime": settings.lifetime,
                     "dad": settings.dad.value,
                     "route_optimisation": settings.ro,
                     "binding_lifetime": settings.ro_lifetime,
-                }
+                } | ({} if agent is None else {"home_agent": str(agent.address)})
             case _:
                 return {}
 
@@ -297,7 +303,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def wait_settled(self) -> None:
         """Wait until a mobile node is at home or registered; raises `ScenarioError`."""
-        if self.daemon is None or self.spec.home_agent is None:
+        if self.daemon is None or self.spec.kind is not Kind.MOBILE_NODE:
             return
         deadline = time.monotonic() + SETTLED_WITHIN
         while not _is_settled(self.control("bindings")[0]):
@@ -325,6 +331,16 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         self.stop_daemon()
         self.start_daemon()
         self.wait_ready()
+
+    def fail(self) -> None:
+        """Let the node die at once, as one does whose power is cut: nothing is said, and nothing answers any more."""
+        netlink = self.namespace.netlink
+        with netlink.batch():
+            for plug in self.spec.plugs:
+                netlink.set_link(plug.index, up=False)
+        end(self.running(), signal.SIGKILL)
+        self._services.clear()
+        self.daemon = None
 
     def spawn(self, command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
         """Start a process that ends with the node."""

@@ -199,6 +199,11 @@ class Stage:
         self._since = self._settled = time.time()
         self.network.restart(node)
 
+    def fail(self, name: str) -> None:
+        """Let a node die at once; what is expected from now on comes after that."""
+        self._since = self._settled = time.time()
+        self.network.node(name).fail()
+
     def care_of_address(self, mobile_node: str, link: str) -> IPv6Address:
         """Compute the address that a mobile node forms on a link."""
         plug = self.network.node(mobile_node).spec.plugs[0]

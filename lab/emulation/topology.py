@@ -20,6 +20,8 @@ _NAME = re.compile(rf"(?!.*-eth\d+$)[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_NAME - 
 _RESERVED = frozenset({"lo", "all", "default", "lab"})
 """Names that the kernel's interfaces and settings, or the records of the lab, have already."""
 HOME_ADDRESSES_FROM = 0x100
+ROUTER_LIFETIME = 1800
+"""Seconds for which routers advertise themselves."""
 FIRST_INDEX = 10
 FIRST_PEER_INDEX = 1000
 """A veth whose index equals its peer's reports its carrier up to a second late, so the two ranges differ."""
@@ -74,6 +76,9 @@ class NodeSpec:
     home: LinkSpec | None = None
     home_agent: str | None = None
     home_address: IPv6Address | None = None
+    preference: int = 0
+    home_agent_lifetime: int = ROUTER_LIFETIME
+    """Of a home agent, as it advertises itself (§7.4)."""
     routes: dict[IPv6Network, IPv6Address] = field(default_factory=dict)
     """Destination to next hop."""
     options: dict[str, Any] = field(default_factory=dict)
@@ -154,10 +159,24 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         node.advertises.append(serves)
         return node
 
-    def home_agent(self, name: str, *, home: LinkSpec, on: Sequence[LinkSpec], **options: Any) -> NodeSpec:
-        """Declare a home agent that is also the router of its home link; options go to its configuration."""
+    def home_agent(
+        self,
+        name: str,
+        *,
+        home: LinkSpec,
+        on: Sequence[LinkSpec] = (),
+        preference: int = 0,
+        lifetime: int = ROUTER_LIFETIME,
+        **options: Any,
+    ) -> NodeSpec:
+        """Declare a home agent; options go to its configuration.
+
+        It is also the router of its home link, unless that has an access router. Among several of one link the one
+        with the greatest `preference` is tried first; `lifetime` is for how long each advertisement holds.
+        """
         node = self._node(name, Kind.HOME_AGENT, [home, *on])
         node.home, node.options = home, options
+        node.preference, node.home_agent_lifetime = preference, lifetime
         node.advertises.append(home)
         return node
 
@@ -168,11 +187,17 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         return node
 
     def mobile_node(
-        self, name: str, *, home: LinkSpec, home_agent: str, home_address: str | None = None, **options: Any
+        self,
+        name: str,
+        *,
+        home: LinkSpec,
+        home_agent: str | None = None,
+        home_address: str | None = None,
+        **options: Any,
     ) -> NodeSpec:
         """Declare a mobile node that starts at home; options go to its configuration.
 
-        By default its home address ends in ::100, ::101, ….
+        Without a home agent it discovers one. By default its home address ends in ::100, ::101, ….
         """
         node = self._node(name, Kind.MOBILE_NODE, [home])
         node.home, node.home_agent, node.options = home, home_agent, options
@@ -249,10 +274,14 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         if not self.node_specs:
             raise TopologyError(f"{type(self).__name__} declares no nodes")
         for node in self.node_specs.values():
-            if node.kind is Kind.MOBILE_NODE:
-                agent = self.node_specs.get(node.home_agent or "")
+            if node.kind is Kind.MOBILE_NODE and node.home_agent is not None:
+                agent = self.node_specs.get(node.home_agent)
                 if agent is None or agent.kind is not Kind.HOME_AGENT or agent.home != node.home:
                     raise TopologyError(f"{node.name}: {node.home_agent} is no home agent of its home link")
+
+    def has_router(self, link: LinkSpec) -> bool:
+        """Tell whether a link has a router that is no home agent and says so."""
+        return any(node.kind is Kind.ROUTER and link in node.advertises for node in self.node_specs.values())
 
     def _compute_routes(self) -> None:
         """Route every node to every prefix by a shortest path (a mobile node routes itself)."""

@@ -61,11 +61,14 @@ class HomeRegistration:
 
     def __init__(self, config: MobileNodeConfig) -> None:
         self._config = config
+        self.home_agent = config.home_agent
+        """Whom the binding is at, or is to be at; None while no home agent is known."""
         self._sequence = config.initial_sequence
         self._request: Request | None = None
         self._pending: Pending | None = None
         self._due: Instant | None = None
         self._sent: deque[Instant] = deque(maxlen=MAX_UPDATE_RATE)
+        self._timeouts = 0
         self._confirmed = False
         self._expires: Instant = 0.0
         self._may_exist_until: Instant = 0.0
@@ -96,9 +99,31 @@ class HomeRegistration:
         """The end of the acknowledged binding, past or to come; None if none was acknowledged."""
         return self._expires if self._confirmed else None
 
+    @property
+    def may_exist_until(self) -> Instant:
+        """Until when the home agent may hold a binding, acknowledged or not."""
+        return self._may_exist_until
+
+    @property
+    def last_sent(self) -> Instant:
+        """When the last Binding Update went to this home agent."""
+        return self._sent[-1] if self._sent else float("-inf")
+
     def may_exist(self, now: Instant) -> bool:
         """Tell whether the home agent may hold a binding, acknowledged or not."""
         return now < self._may_exist_until
+
+    def is_unanswered(self, now: Instant) -> bool:
+        """Tell whether as many time-outs as are waited for pass with this instant, whatever moves were between."""
+        due = self._pending is not None and self._due is not None and self._due <= now
+        return due and self._timeouts + 1 >= self._config.home_agent_attempts
+
+    def turn_to(self, home_agent: IPv6Address | None) -> None:
+        """Have to do with another home agent, which knows of nothing yet; sequence numbers go on."""
+        self.home_agent = home_agent
+        self.abandon()
+        self._sent.clear()
+        self._timeouts, self._may_exist_until = 0, 0.0
 
     def request(self, request: Request, now: Instant) -> list[Effect]:
         """Begin a registration, or the end of one, in place of what was asked before."""
@@ -124,6 +149,8 @@ class HomeRegistration:
         if request is None or pending is None:
             return [], Outcome.IGNORED
         status = acknowledgement.status
+        if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW or acknowledgement.sequence == pending.sequence:
+            self._timeouts = 0
         if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:  # its sequence number is the home agent's, not ours
             self._sequence = acknowledgement.sequence
             return [self._refused(status), *self._send(pending.attempt, pending.timeout, now)], Outcome.RETRY
@@ -149,12 +176,14 @@ class HomeRegistration:
         pending = self._pending
         if pending is None:
             return self._send(attempt=1, timeout=INITIAL_BINDACK_TIMEOUT, now=now)
+        self._timeouts += 1
         return self._send(pending.attempt + 1, min(2 * pending.timeout, MAX_BINDACK_TIMEOUT), now)
 
     def _send(self, attempt: int, timeout: float, now: Instant) -> list[Effect]:
         """Send the request under a new sequence number, unless that would be too often (§11.8)."""
         request = self._request
         assert request is not None
+        assert self.home_agent is not None
         if len(self._sent) == MAX_UPDATE_RATE and now - self._sent[0] < 1.0:
             self._due = self._sent[0] + 1.0
             return []
@@ -165,14 +194,14 @@ class HomeRegistration:
         self._due = now + timeout
         self._may_exist_until = max(self._may_exist_until, now + lifetime)
         sent = BindingUpdateSent(
-            peer=self._config.home_agent,
+            peer=self.home_agent,
             home_address=self._config.home_address,
             care_of_address=request.care_of_address,
             sequence=self._sequence,
             lifetime=lifetime,
             attempt=attempt,
         )
-        packet = self._binding_update(request, lifetime)
+        packet = self._binding_update(request, self.home_agent, lifetime)
         at_home = request.care_of_address == self._config.home_address
         return [Send(packet=packet, interface=self._config.interface if at_home else None), Report(event=sent)]
 
@@ -182,11 +211,11 @@ class HomeRegistration:
         seconds = min(float(self._config.lifetime), request.valid_until - now)
         return max(int(seconds) // LIFETIME_UNIT, 1) * LIFETIME_UNIT
 
-    def _binding_update(self, request: Request, lifetime: int) -> Packet:
+    def _binding_update(self, request: Request, home_agent: IPv6Address, lifetime: int) -> Packet:
         flags = BindingUpdateFlag.ACKNOWLEDGE | BindingUpdateFlag.HOME_REGISTRATION
         if request.link_local_compatible:
             flags |= BindingUpdateFlag.LINK_LOCAL_ADDRESS_COMPATIBILITY
-        home_address, home_agent = self._config.home_address, self._config.home_agent
+        home_address = self._config.home_address
         options: tuple[MobilityOption, ...] = ()
         if lifetime:
             options = (AlternateCareOfAddress(address=request.care_of_address),)  # §5.1, §11.7.1
@@ -207,8 +236,9 @@ class HomeRegistration:
             self.abandon()
         else:
             self._due = now + self._refresh_after(acknowledgement, remaining)
+        assert self.home_agent is not None
         event = BindingAcknowledged(
-            peer=self._config.home_agent,
+            peer=self.home_agent,
             home_address=self._config.home_address,
             care_of_address=request.care_of_address,
             sequence=acknowledgement.sequence,
@@ -224,8 +254,9 @@ class HomeRegistration:
 
     def _refused(self, status: int) -> Report:
         assert self._pending is not None
+        assert self.home_agent is not None
         event = BindingRefused(
-            peer=self._config.home_agent,
+            peer=self.home_agent,
             home_address=self._config.home_address,
             sequence=self._pending.sequence,
             status=status,

@@ -45,6 +45,8 @@ class HomeAgentConfig:
     """Beyond it, status 130."""
     delete_timeout: float = MAX_DELETE_BCE_TIMEOUT
     """How long a deregistered binding keeps its sequence number, at most MAX_DELETE_BCE_TIMEOUT (§10.3.2)."""
+    preference: int = 0
+    """Of this home agent among those of the home link, as its Router Advertisements tell it (§7.4)."""
     correspondent: CorrespondentConfig = CorrespondentConfig()
     """What it offers as a correspondent of mobile nodes, as every node does."""
 
@@ -56,7 +58,10 @@ class MobileNodeConfig:
     interface: str
     home_address: IPv6Address
     home_prefix: IPv6Network
-    home_agent: IPv6Address
+    home_agent: IPv6Address | None = None
+    """None has it discovered: by Router Advertisements at home, by asking the home link while away (§11.4.1)."""
+    home_agent_attempts: int = 3
+    """Time-outs of Binding Updates in a row after which the home agent is given up for another."""
     lifetime: int = 60
     """Asked for in a home registration, a multiple of 4."""
     dad: DadMode = DadMode.OPTIMISTIC

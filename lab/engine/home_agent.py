@@ -9,6 +9,7 @@ from lab.engine.announcements import Announcements
 from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
 from lab.engine.correspondent import Correspondent
+from lab.engine.discovery_service import DiscoveryService
 from lab.engine.home_binding import (
     Deregistered,
     Probing,
@@ -59,6 +60,7 @@ from lab.events import (
     RegistrationKind,
 )
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, is_unicast_routable
+from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, RouterAdvertisement
 from lab.wire.mobility import (
     BindingAcknowledgement,
     BindingUpdate,
@@ -78,6 +80,7 @@ class HomeAgent:
             config.correspondent, secrets, has_home_registration=self._has_home_registration
         )
         """What every node is beside its role (§8.2)."""
+        self._discovery = DiscoveryService(config, secrets)
         self._cache: BindingCache[State] = BindingCache()
         self._announcements = Announcements()
         self._errors = ErrorLimit()
@@ -95,7 +98,8 @@ class HomeAgent:
             case DadFailed(address=address):
                 return self._on_duplicate(address)
             case DeadlineReached():
-                return self._announcements.advance(now) + self._expire(now) + self._correspondent.handle(happened, now)
+                effects = self._announcements.advance(now) + self._expire(now) + self._discovery.advance(now)
+                return effects + self._correspondent.handle(happened, now)
             case Used() | Refused(effect=InstallBinding()):
                 return self._correspondent.handle(happened, now)
             case Refused():
@@ -104,13 +108,18 @@ class HomeAgent:
                 return self._recall(record, now)
             case LinkUp(interface=interface) if interface == self._config.interface:
                 self._link = happened
-                return []
+                return self._discovery.link_up(happened)
             case _:
                 return []
 
     def deadline(self) -> Instant | None:
         """When the next binding ends or the next announcement is due."""
-        due = (self._cache.deadline(), self._announcements.deadline(), self._correspondent.deadline())
+        due = (
+            self._cache.deadline(),
+            self._announcements.deadline(),
+            self._discovery.deadline(),
+            self._correspondent.deadline(),
+        )
         return min((instant for instant in due if instant is not None), default=None)
 
     def snapshot(self, now: Instant) -> list[dict[str, Any]]:
@@ -122,6 +131,8 @@ class HomeAgent:
         match received.packet.payload:
             case BindingUpdate(flags=flags) as update if flags & BindingUpdateFlag.HOME_REGISTRATION:
                 return self._on_update(received, update, now)
+            case HomeAgentAddressDiscoveryRequest() | RouterAdvertisement():
+                return self._discovery.received(received, now)
             case payload if not isinstance(payload, MobilityMessage) and self._is_served(received.packet):
                 # The data plane takes what is bound; this one came while the binding was made.
                 return [drop(received.packet, "early-packet", f"home address {received.packet.home_address}")]
@@ -232,14 +243,14 @@ class HomeAgent:
         state = Registered(registration=registration, deadline=now + registration.lifetime)
         self._cache.put(home_address, state)
         effects: list[Effect] = []
+        if kind is not RegistrationKind.REFRESHED:  # first of all: what is intercepted must have a way to go
+            effects.append(self._tunnel(registration))
         for address in registration.defended:
             if address not in defended:
                 effects += self._defend(registration, address, now)
         for address in defended:
             if address not in registration.defended:
                 effects += self._stop_defending(address)
-        if kind is not RegistrationKind.REFRESHED:
-            effects.append(self._tunnel(registration))
         effects.append(Remember(record=record_of(state)))  # §15.3: what is acknowledged survives a restart
         registered = BindingRegistered(
             home_address=home_address,

@@ -186,6 +186,14 @@ class LeaveGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JoinAnycast:
+    """Receive what is sent to an anycast address of a link, until the end; asked again after each loss of carrier."""
+
+    interface: str
+    address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AskUse:
     """Ask whether a binding is in use; answered by `Used`.
 
@@ -243,12 +251,12 @@ class RemoveAddress:
 class UseRouter:
     """Send what leaves from `source` (and, with `default`, everything) by a router on an interface.
 
-    With a `destination`, only what goes there. `link_layer_address` spares the address resolution where an
-    advertisement told it.
+    With a `destination`, only what goes there; without a router it is on the link itself. `link_layer_address` spares
+    the address resolution where an advertisement told it.
     """
 
     interface: str
-    router: IPv6Address
+    router: IPv6Address | None
     source: IPv6Address
     destination: IPv6Address | None = None
     default: bool = False
@@ -382,7 +390,7 @@ PlaneEffect: TypeAlias = (
 )
 
 Effect: TypeAlias = (
-    Send | StartDad | StopDad | JoinGroup | LeaveGroup | AskUse | Remember | Forget | Report | PlaneEffect
+    Send | StartDad | StopDad | JoinGroup | LeaveGroup | JoinAnycast | AskUse | Remember | Forget | Report | PlaneEffect
 )
 
 

@@ -16,6 +16,8 @@ from lab.engine.care_of_address import CareOfAddress, form, valid_until
 from lab.engine.config import DadMode, MobileNodeConfig
 from lab.engine.correspondent import Correspondent
 from lab.engine.correspondent_states import EndReason
+from lab.engine.home_agent_choice import NO_LONGER_WANTED, HomeAgentChoice
+from lab.engine.home_agents_list import HomeAgentEntry
 from lab.engine.io import (
     AddAddress,
     DadFailed,
@@ -55,6 +57,7 @@ from lab.events import CareOfAddressFormed, CareOfAddressLost, MovementDetected,
 from lab.wire.addresses import interface_identifier, solicited_node
 from lab.wire.icmpv6 import (
     DestinationUnreachable,
+    HomeAgentAddressDiscoveryReply,
     Icmpv6Message,
     NeighborAdvertisement,
     NeighborSolicitation,
@@ -119,6 +122,7 @@ class MobileNode:
         self._place: Place = Unattached()
         self._movement = Movement(config.interface)
         self._registration = HomeRegistration(config)
+        self._choice = HomeAgentChoice(config, secrets)
         self._route_optimisation = RouteOptimisation(config, secrets)
         self._correspondent = Correspondent(config.correspondent, secrets, home_address=config.home_address)
         """What it is to other mobile nodes, at its home address (§8.2)."""
@@ -130,6 +134,7 @@ class MobileNode:
     def handle(self, happened: Input, now: Instant) -> list[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
         effects = self._handle(happened, now)
+        effects += self._follow_home_agent(now)
         return effects + self._route_optimisation.follow(self._whereabouts(), now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
@@ -180,9 +185,15 @@ class MobileNode:
         """When anything of this node is due."""
         due = [self._movement.deadline(), self._announcements.deadline(), self._correspondent.deadline()]
         if self._movement.settled:
-            due += [self._registration.deadline(), self._route_optimisation.deadline()]
-        if isinstance(self._place, Away) and self._place.care_of.valid_until != float("inf"):
-            due.append(self._place.care_of.valid_until)
+            due += [self._choice.deadline(), self._route_optimisation.deadline()]
+            due.append(None if self._choice.turning else self._registration.deadline())
+        match self._place:
+            case Away(care_of=care_of) if care_of.valid_until != float("inf"):
+                due.append(care_of.valid_until)
+            case Returning():
+                due.append(self._registration.may_exist_until)
+            case _:
+                pass
         return min((instant for instant in due if instant is not None), default=None)
 
     def snapshot(self, now: Instant) -> list[dict[str, Any]]:
@@ -190,10 +201,10 @@ class MobileNode:
 
         The first entry has the place too: unattached, settling, athome, returning, away.
         """
-        care_of = self._registration.care_of_address
+        care_of, home_agent = self._registration.care_of_address, self._registration.home_agent
         return [
             {
-                "peer": str(self._config.home_agent),
+                "peer": None if home_agent is None else str(home_agent),
                 "home_address": str(self._config.home_address),
                 "care_of_address": None if care_of is None else str(care_of),
                 "state": self._registration.state,
@@ -214,9 +225,9 @@ class MobileNode:
                 return answer_unknown_type(received, self._errors, now)
             case _ if packet.home_address is not None:
                 return self._for_correspondent(received, now)
-            case BindingAcknowledgement() as acknowledgement if packet.source == self._config.home_agent:
+            case BindingAcknowledgement() as acknowledgement if packet.source == self._registration.home_agent:
                 return self._on_acknowledgement(received, acknowledgement, now)
-            case BindingError() as error if packet.source == self._config.home_agent:
+            case BindingError() as error if packet.source == self._registration.home_agent:
                 return self._on_error_of_home_agent(received, error, now)
             case (
                 HomeTest() | CareOfTest() | BindingAcknowledgement() | BindingRefreshRequest() | BindingError()
@@ -250,22 +261,28 @@ class MobileNode:
         match message:
             case RouterAdvertisement():
                 return self._on_advertisement(received, now)
+            case HomeAgentAddressDiscoveryReply() as reply:
+                return self._choice.replied(received.packet, reply, now)
             case NeighborAdvertisement():
                 self._movement.neighbor_advertised(received.packet, now)
                 return []
             case NeighborSolicitation(target=target) if target == self._config.home_address:
-                return self._on_solicitation_of_home_address(received)
+                return self._on_solicitation_of_home_address(received, now)
             case _:
                 return []
 
     # Movement, §11.5.1 to §11.5.4
 
     def _on_advertisement(self, received: Received, now: Instant) -> list[Effect]:
-        router = router_of(received.packet)
-        if router is None or self._movement.link is None:  # the latter: read after the link was lost
+        if self._movement.link is None:  # read after the link was lost
             return []
+        heard = self._choice.heard(received.packet, bound=self._registration.may_exist(now), now=now)
+        router = router_of(received.packet)
+        if router is None:
+            return heard
         self._refresh_lifetimes(router, now)
         effects, new = self._movement.advertised(router, now)
+        effects = heard + effects
         return effects if new is None else effects + self._attach(new, now)
 
     def _refresh_lifetimes(self, router: Router, now: Instant) -> None:
@@ -358,8 +375,11 @@ class MobileNode:
         ]
 
     def _register(self, care_of: CareOfAddress, now: Instant) -> list[Effect]:
+        home_agent = self._registration.home_agent
+        if home_agent is None:  # as soon as one is found
+            return []
         tunnel = InstallReverseTunnel(
-            home_agent_address=self._config.home_agent,
+            home_agent_address=home_agent,
             home_address=self._config.home_address,
             care_of_address=care_of.address,
         )
@@ -431,19 +451,32 @@ class MobileNode:
             return self._settle(router)
         self._place = Returning(router=router)
         group = solicited_node(home_address)
+        neighbor = self._home_agent_on_link(router, now)
         # Upper layers keep to the tunnel until the home agent has let the home address go: only the
         # Binding Update leaves from it, straight to the home agent (§11.5.5).
         return [
             UseRouter(
                 interface=self._config.interface,
-                router=router.address,
+                router=None if neighbor is None else neighbor.address,
                 source=home_address,
-                destination=self._config.home_agent,
-                link_layer_address=router.link_layer_address,
+                destination=self._registration.home_agent,
+                link_layer_address=None if neighbor is None else neighbor.link_layer_address,
             ),
             *self._registration.request(self._request(home_address, now), now),
             JoinGroup(interface=self._config.interface, group=group),
         ]
+
+    def _home_agent_on_link(self, router: Router, now: Instant) -> Router | HomeAgentEntry | None:
+        """Give what the home agent told of itself: it may be another than the router of the home link."""
+        if self._registration.home_agent in router.global_addresses or not router.global_addresses:
+            return router
+        return self._choice.neighbor(now)
+
+    def _return_unbound(self, router: Router) -> list[Effect]:
+        """Go on as one that was never away: no home agent has a binding, or can have one any more."""
+        self._registration.abandon()
+        group = solicited_node(self._config.home_address)
+        return [LeaveGroup(interface=self._config.interface, group=group), *self._settle(router)]
 
     def _settle(self, router: Router) -> list[Effect]:
         """Start on the home link as any node does: test the home address, then use it (RFC 4862)."""
@@ -469,12 +502,13 @@ class MobileNode:
             *self._drop_left_behind(),
         ]
 
-    def _on_solicitation_of_home_address(self, received: Received) -> list[Effect]:
+    def _on_solicitation_of_home_address(self, received: Received, now: Instant) -> list[Effect]:
         """Answer the home agent, and it alone, while it still defends the home address (§11.5.5)."""
         link, place, packet = self._movement.link, self._place, received.packet
         if not isinstance(place, Returning) or link is None or packet.hop_limit != HOP_LIMIT:
             return []
-        if packet.source not in (self._config.home_agent, place.router.address):
+        neighbor = self._home_agent_on_link(place.router, now)
+        if packet.source not in (self._registration.home_agent, neighbor and neighbor.address):
             return []
         reply = answer(self._config.home_address, link.link_layer_address, packet.source)
         return [Send(packet=reply, interface=self._config.interface)]
@@ -504,12 +538,16 @@ class MobileNode:
         match outcome, self._place:
             case Outcome.IGNORED, _:
                 return [drop(packet, "unexpected-acknowledgement", f"#{acknowledgement.sequence}")]
+            case Outcome.REFUSED, Away() if acknowledgement.status in NO_LONGER_WANTED:
+                self._choice.failed(f"status {acknowledgement.status}", now)
+                return effects
             case Outcome.ACCEPTED, Returning() as place:
+                self._choice.succeeded()
                 return effects + self._finish_returning(place, now)
             case Outcome.NOT_BOUND, Returning(router=router):
-                group = solicited_node(self._config.home_address)
-                return [*effects, LeaveGroup(interface=self._config.interface, group=group), *self._settle(router)]
+                return [*effects, *self._return_unbound(router)]
             case Outcome.ACCEPTED, _:
+                self._choice.succeeded()
                 return effects + self._drop_left_behind()
             case _:
                 return effects
@@ -528,9 +566,44 @@ class MobileNode:
         match self._place:
             case Away(care_of=care_of) if care_of.valid_until <= now:
                 effects += [StopDad(address=care_of.address), *self._lose(care_of, "prefix expired", now)]
+            case Returning(router=router) if not self._registration.may_exist(now):
+                effects += self._return_unbound(router)
             case _:
                 pass
         if self._movement.settled:  # else nobody knows by which router, and from which address, to register
-            effects += self._registration.advance(now) + self._route_optimisation.advance(now)
+            effects += self._advance_registration(now) + self._route_optimisation.advance(now)
         effects += self._announcements.advance(now)
         return effects + self._correspondent.handle(DeadlineReached(), now)
+
+    # Which home agent, §11.4.1
+
+    def _advance_registration(self, now: Instant) -> list[Effect]:
+        if isinstance(self._place, Away) and self._registration.is_unanswered(now):
+            self._choice.failed("no acknowledgement", now)
+        effects = self._choice.advance(now)
+        return effects if self._choice.turning else effects + self._registration.advance(now)
+
+    def _follow_home_agent(self, now: Instant) -> list[Effect]:
+        """Ask for home agents where that is needed, and register with the one that is chosen."""
+        source, registration = self._source_at_hand(), self._registration
+        away = source is not None and isinstance(self._place, Away)
+        effects = self._choice.follow(source, away=away, last_sent=registration.last_sent, now=now)
+        if self._choice.current == registration.home_agent:
+            return effects
+        registration.turn_to(self._choice.current)
+        self._route_optimisation.home_agent = self._choice.current
+        match self._place:
+            case Away(care_of=care_of, usable=True):
+                return effects + self._register(care_of, now)
+            case _:
+                return effects
+
+    def _source_at_hand(self) -> IPv6Address | None:
+        """Give the address that a request can be sent from: on a foreign link the care-of address."""
+        match self._place:
+            case Away(care_of=care_of, usable=True) if self._movement.settled:
+                return care_of.address
+            case AtHome() if self._movement.settled:
+                return self._config.home_address
+            case _:
+                return None

@@ -65,7 +65,7 @@ def router_of(packet: Packet) -> Router | None:
     message = packet.payload
     if not isinstance(message, RouterAdvertisement) or packet.hop_limit != HOP_LIMIT:
         return None
-    if packet.source not in LINK_LOCAL_PREFIX:
+    if packet.source not in LINK_LOCAL_PREFIX or message.router_lifetime == 0:  # RFC 4861 §6.3.4: no default router
         return None
     prefixes = tuple(o for o in message.options if isinstance(o, PrefixInformation))
     usable = tuple(p for p in prefixes if p.autonomous and p.prefix_length == SLAAC_PREFIX_LENGTH and p.valid_lifetime)

@@ -39,6 +39,8 @@ class RouteOptimisation:
 
     def __init__(self, config: MobileNodeConfig, secrets: Secrets) -> None:
         self._config = config
+        self.home_agent = config.home_agent
+        """With it there is no direct path."""
         self._secrets = secrets
         self._limit = SendingLimit()
         self._where: Whereabouts = Nowhere()
@@ -199,7 +201,7 @@ class RouteOptimisation:
     # Peers
 
     def _is_wanted(self, peer: IPv6Address) -> bool:
-        if peer in (self._config.home_agent, self._config.home_address) or not is_unicast_routable(peer):
+        if peer in (self.home_agent, self._config.home_address) or not is_unicast_routable(peer):
             return False
         yes, no = _longest(self._config.optimised, peer), _longest(self._config.not_optimised, peer)
         return self._config.route_optimisation if yes == no == -1 else yes > no

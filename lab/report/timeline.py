@@ -72,6 +72,18 @@ def sentence(event: Event) -> str:
             return f"recalls a binding: {home} is at {care_of} for {remaining:g} s"
         case events.BindingRemoved(home_address=home, reason=reason):
             return f"binding of {home} removed: {reason}"
+        case events.HomeAgentListed(router=router, addresses=addresses, preference=preference):
+            return f"home agent {addresses or router} on the home link, preference {preference}"
+        case events.HomeAgentUnlisted(router=router, reason=reason):
+            return f"home agent {router} no longer on the home link: {reason}"
+        case events.HomeAgentsRequested(attempt=attempt):
+            return f"asks the home link for its home agents (request {attempt})"
+        case events.DiscoveryAnswered(home_agents=agents, to=to):
+            return f"tells {to} the home agents of the home link: {agents}"
+        case events.HomeAgentsDiscovered(home_agents=agents):
+            return f"home agents to register with: {agents}"
+        case events.HomeAgentAbandoned(home_agent=agent, reason=reason, successor=successor):
+            return f"gives home agent {agent} up: {reason}; tries {successor}"
         case events.BindingAcknowledged(status=status, lifetime=lifetime):
             return f"registration accepted (status {status}, {lifetime} s left)"
         case events.BindingRefused(status=status):

@@ -6,6 +6,7 @@ from pathlib import Path
 from lab.verify import (
     correspondent_registration,
     direct_path,
+    discovery,
     home_link,
     mobility_header,
     movement_and_tunnels,
@@ -27,6 +28,7 @@ RULE_FILES = (
     return_routability,
     correspondent_registration,
     direct_path,
+    discovery,
 )
 
 

@@ -33,6 +33,8 @@ from lab.verify.trace import first_sightings
 from lab.verify.traffic import Pair, Payload, payloads
 
 LONGEST_PREFIX = 128
+GONE_AFTER = 3.0
+"""Seconds without a sign of a home agent, while the captures go on."""
 SETTLED = 0.5
 """Seconds after which whoever speaks all the time has been seen."""
 
@@ -175,8 +177,29 @@ class Session:
         return any(
             period.care_of_address is not None and period.must_hold(time)
             for period in self.periods
-            if period.home_address == home_address
+            if period.home_address == home_address and not self.is_gone(period.acknowledgement.frame.source, time)
         )
+
+    def is_gone(self, home_agent: IPv6Address, time: float) -> bool:
+        """Whether a home agent was never heard again, not even advertising itself: it died, and nobody can ask more."""
+        heard = self._last_heard.get(home_agent)
+        return heard is not None and heard < time and self.last_time - heard > GONE_AFTER
+
+    @cached_property
+    def _last_heard(self) -> dict[IPv6Address, float]:
+        addresses = {
+            (frame.source_mac, IPv6Address(option.prefix))
+            for frame in self.advertisements
+            if frame.message.H
+            for option in prefix_options(frame)
+            if option.R
+        }
+        sources = {frame.source: frame.time for frame in self.frames}
+        macs = {frame.source_mac: frame.time for frame in self.frames if frame.source_mac}
+        heard = dict(sources)
+        for mac, address in addresses:
+            heard[address] = max(heard.get(address, 0.0), macs.get(mac, 0.0))
+        return heard
 
     @cached_property
     def home_agents(self) -> set[IPv6Address]:

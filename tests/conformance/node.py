@@ -122,6 +122,9 @@ class Node:
     def leave(self, interface: str, group: IPv6Address) -> None:
         raise AssertionError(f"a correspondent leaves no group: {group}")
 
+    def join_anycast(self, interface: str, address: IPv6Address) -> None:
+        raise AssertionError(f"a correspondent has no anycast address: {address}")
+
     # What surrounds the engine
 
     def _to_engine(self, octets: bytes) -> None:

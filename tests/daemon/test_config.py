@@ -23,6 +23,7 @@ TABLES: dict[str, dict[str, str]] = {
         "allowed": '["2001:db8:1::100"]',
         "max_bindings": "1000",
         "delete_timeout": "5",
+        "preference": "65535",
     },
     "correspondent": {
         "route_optimisation": "false",
@@ -36,6 +37,7 @@ TABLES: dict[str, dict[str, str]] = {
         "home_address": '"2001:db8:1::100"',
         "home_prefix": '"2001:db8:1::/64"',
         "home_agent": '"2001:db8:1::1"',
+        "home_agent_attempts": "1",
         "lifetime": "120",
         "dad": '"standard"',
         "first_bindack_timeout": "2.5",
@@ -95,6 +97,7 @@ def test_a_home_agent_s_file_is_read() -> None:
             allowed=(IPv6Address("2001:db8:1::100"),),
             max_bindings=1000,
             delete_timeout=5.0,
+            preference=65535,
         ),
     )
 
@@ -106,6 +109,7 @@ def test_a_mobile_node_s_file_is_read() -> None:
         home_address=IPv6Address("2001:db8:1::100"),
         home_prefix=IPv6Network("2001:db8:1::/64"),
         home_agent=IPv6Address("2001:db8:1::1"),
+        home_agent_attempts=1,
         lifetime=120,
         dad=DadMode.STANDARD,
         first_bindack_timeout=2.5,
@@ -133,7 +137,7 @@ def test_every_role_is_a_correspondent_too(table: str) -> None:
 
 @pytest.mark.parametrize(("table", "key"), [(table, key) for table in TABLES for key in TABLES[table]])
 def test_a_key_that_has_a_default_may_be_missing_and_no_other(table: str, key: str) -> None:
-    needed = {"interface", "address", "home_prefixes", "home_address", "home_prefix", "home_agent"}
+    needed = {"interface", "address", "home_prefixes", "home_address", "home_prefix"}
     text = written(table, **{key: None})
     if key in needed and table != "correspondent":
         assert refusal(text) == f"{FILE}: {table}.{key}: Field required"
@@ -193,6 +197,9 @@ def test_a_wrong_value_is_shown() -> None:
         pytest.param("mobile_node", {"lifetime": "0"}, "not a multiple of 4", id="no lifetime"),
         pytest.param("mobile_node", {"lifetime": "62"}, "not a multiple of 4", id="lifetime between units"),
         pytest.param("mobile_node", {"lifetime": "262144"}, "to 262140 seconds", id="lifetime beyond 16 bits"),
+        pytest.param("home_agent", {"preference": "-1"}, "from 0 to 65535", id="preference below 0"),
+        pytest.param("home_agent", {"preference": "65536"}, "from 0 to 65535", id="preference beyond 16 bits"),
+        pytest.param("mobile_node", {"home_agent_attempts": "0"}, "not less than 1", id="no attempt"),
         pytest.param("mobile_node", {"initial_sequence": "-1"}, "from 0 to 65535", id="sequence below 0"),
         pytest.param("mobile_node", {"initial_sequence": "65536"}, "from 0 to 65535", id="sequence beyond 16 bits"),
         pytest.param("mobile_node", {"first_bindack_timeout": "0"}, "more than 0", id="no patience"),

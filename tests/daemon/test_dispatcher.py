@@ -25,6 +25,7 @@ from lab.engine.io import (
     Engine,
     Input,
     InstallTunnel,
+    JoinAnycast,
     JoinGroup,
     LeaveGroup,
     LinkUp,
@@ -111,6 +112,9 @@ class Outlet:
 
     def leave(self, interface: str, group: IPv6Address) -> None:
         self._do(LeaveGroup(interface=interface, group=group))
+
+    def join_anycast(self, interface: str, address: IPv6Address) -> None:
+        self._do(JoinAnycast(interface=interface, address=address))
 
     def _do(self, what: object) -> None:
         if self.refuse:

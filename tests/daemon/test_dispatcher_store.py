@@ -75,6 +75,9 @@ class Agent:
     def leave(self, *_: object) -> None:
         """Hear everything anyway."""
 
+    def join_anycast(self, *_: object) -> None:
+        """Hear everything anyway."""
+
     def feed(self, happened: Input) -> list[Any]:
         """Feed an input, and let Duplicate Address Detection pass; give what became real."""
         before = len(self.done)

@@ -92,6 +92,9 @@ class Worker:
     def leave(self, *_: object) -> None:
         """Hear everything anyway."""
 
+    def join_anycast(self, *_: object) -> None:
+        """Hear everything anyway."""
+
 
 @dataclass
 class Mobile:

@@ -56,9 +56,9 @@ def test_first_registration_waits_for_duplicate_address_detection() -> None:
     bench = Bench()
     assert names(bench.take(update())) == ["StartDad"]
     assert names(bench.take(DadSucceeded(address=HOME))) == [
+        "InstallTunnel",
         "DefendAddress",
         "NeighborAdvertisement",
-        "InstallTunnel",
         "Remember",
         "BindingAcknowledgement",
     ]

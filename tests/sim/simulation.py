@@ -20,6 +20,7 @@ from lab.engine.io import (
     Engine,
     Forget,
     Input,
+    JoinAnycast,
     JoinGroup,
     LeaveGroup,
     LinkDown,
@@ -168,7 +169,7 @@ class Simulation:
                     queue.append(effect)
                 case Report(event=event):
                     node.events.append(event)
-                case JoinGroup() | LeaveGroup() | Remember() | Forget():
+                case JoinGroup() | LeaveGroup() | JoinAnycast() | Remember() | Forget():
                     pass
                 case AskUse(home_address=home_address, peer=peer):
                     used = node.plane.used(home_address, peer)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.verify import discovery
 from tests.verify.correspondence import add_correspondence
 from tests.verify.handover import good_story
 from tests.verify.story import Story
@@ -12,4 +13,5 @@ def good() -> Story:
     """Give the good story, built once; who changes it takes a copy."""
     story = good_story()
     add_correspondence(story)
+    discovery.tell(story)
     return story

@@ -9,6 +9,7 @@ from tests.known_ids import unknown
 from tests.verify import (
     doctor_correspondent_registration,
     doctor_direct_path,
+    doctor_discovery,
     doctor_home_link,
     doctor_mobility_header,
     doctor_movement_and_tunnels,
@@ -21,6 +22,7 @@ from tests.verify.story import Story
 FILES_OF_DOCTORINGS = (
     doctor_correspondent_registration,
     doctor_direct_path,
+    doctor_discovery,
     doctor_home_link,
     doctor_mobility_header,
     doctor_movement_and_tunnels,

@@ -25,6 +25,7 @@ from tests.verify.variant import VARIANTS, Variant, variant
 OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT, NONCES_EXPIRED = 135, 134, 133, 138
 RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends")
 LOSSES = ("bu-retransmission",)
+DISCOVERY = ("discovery-request", "discovery-reply", "discovery-source", "discovery-retransmission")
 DELETION = ("direct-path-ends",)
 CORRESPONDING = (
     *DELETION,
@@ -114,7 +115,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
     _count_on(story, 7)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, "bu-sequence"))
+@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, *DISCOVERY, "bu-sequence"))
 def the_home_address_is_taken(story: Story) -> None:
     # The registration is refused; so there is nothing to announce.
     _until(story, 2.2)
@@ -316,3 +317,11 @@ def a_correspondent_is_not_asked_to_answer(story: Story) -> None:
     draft[inet6.MIP6MH_BU].flags = 0
     story.replace("cbu-2", correspondence.signed(draft, CARE_OF_1, *tokens))
     story.drop("cba-2")
+
+
+@variant(silent=(*RETURNING, *LOSSES, *DELETION))
+def the_home_agent_dies(story: Story) -> None:
+    # Nothing is heard of it any more while the captures go on: nobody can ask more of it.
+    _until(story, 6.2)
+    advertisement = handover.router_advertisement(handover.AR2_VISITED, handover.VISITED2_PREFIX)
+    story.add("still-there", 12.0, advertisement, Hop("visited2", handover.AR2_VISITED, handover.EVERYBODY))

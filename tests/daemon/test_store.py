@@ -12,7 +12,7 @@ from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lab.daemon.clocks import Reading, elapsed, read
@@ -306,6 +306,7 @@ def test_a_table_that_is_missing(path: Path) -> None:
         Store(path)
 
 
+@example(3803, b"\x80")  # within the text of the schema
 @given(st.integers(0, 3 * 4096 - 1), st.binary(min_size=1, max_size=64))
 def test_whatever_happened_to_the_file_it_is_recalled_or_refused(
     tmp_path_factory: pytest.TempPathFactory, at: int, octets: bytes

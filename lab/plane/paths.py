@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 from typing import TypeAlias
 
 from lab.wire.addresses import is_unicast_routable
-from lab.wire.chain import AH, ESP, Chain, destination, has_room, optimise, restore, source, walk
+from lab.wire.chain import AH, ESP, HOP_BY_HOP, Chain, destination, has_room, optimise, restore, source, walk
 from lab.wire.icmpv6 import DestinationUnreachable, PacketTooBig, ParameterProblem, TimeExceeded
 from lab.wire.packet import Packet
 
@@ -149,6 +149,8 @@ class Paths:
             return Dropped(reason="foreign-routing-header")  # §6.4: never sent on, whatever is in it
         if chain.next_header == MOBILITY_HEADER or (home is None and routed is None):
             return Unclaimed()
+        if chain.next_header == HOP_BY_HOP:
+            return Dropped(reason="malformed")  # out of its place (RFC 8200 §4.1), from which restoring would move it
         if home is not None and not self._is_good(home, source(packet), chain.next_header):
             return Unclaimed()  # §9.3.1
         restored = restore(packet, chain)

@@ -4,7 +4,7 @@ import struct
 from ipaddress import IPv6Address
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lab.plane.paths import MAX_HEARD, Arrival, Dropped, Paths, Restored, Unclaimed
@@ -560,7 +560,19 @@ def mangled_packets(draw: st.DrawFn) -> bytes:
     return bytes(octets[: draw(st.integers(0, len(octets)))])
 
 
+OUT_OF_PLACE = bytes.fromhex(
+    "6000000000382b00"
+    + "00" * 32  # a type 2 routing header, hop-by-hop options behind it, and another one behind them
+    + "0002020100000000"
+    + "20010db8000100000000000000000100"
+    + "2b00000000000000"
+    + "0002020100000000"
+    + "00" * 16
+)
+
+
 @given(st.one_of(st.binary(max_size=200), mangled_packets()))
+@example(OUT_OF_PLACE)
 def test_no_octets_raise_anything(octets: bytes) -> None:
     one, _ = two_mobile_nodes()
     one.outwards(octets)

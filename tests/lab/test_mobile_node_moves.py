@@ -120,12 +120,17 @@ def test_a_mobile_node_that_was_killed_registers_again(here: Here) -> None:
     assert here.run("mn", "ip", "-6", "rule", "show").count("proto 62") == 1
 
 
+@pytest.mark.rfc6275("15.3-a", "10.4.1-a")
 def test_a_home_agent_that_was_killed_serves_again(here: Here) -> None:
-    """It knows nothing of bindings any more, and defends nobody's address until it hears of one."""
+    """It knows its bindings still, and defends the home address without being told of it anew."""
     here.visit("visited1")
-    assert str(HOME) in here.run("ha", "ip", "-6", "neighbour", "show", "proxy")
+    before = bindings(here, "ha")
     kill_and_restart(here, "ha")
-    assert here.run("ha", "ip", "-6", "neighbour", "show", "proxy") == ""
+    assert here.run("ha", "ip", "-6", "neighbour", "show", "proxy").count(str(HOME)) == 1
+    recalled = bindings(here, "ha")
+    assert {**recalled, "remaining": 0} == {**before, "remaining": 0}
+    assert recalled["remaining"] <= before["remaining"]
+    is_reached(here)
     here.visit("visited2")
     is_reached(here)
     here.return_home()

@@ -184,7 +184,7 @@ class HomeRegistration:
         request = self._request
         assert request is not None
         assert self.home_agent is not None
-        if len(self._sent) == MAX_UPDATE_RATE and now - self._sent[0] < 1.0:
+        if len(self._sent) == MAX_UPDATE_RATE and now < self._sent[0] + 1.0:
             self._due = self._sent[0] + 1.0
             return []
         self._sent.append(now)

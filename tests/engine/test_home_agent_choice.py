@@ -599,7 +599,7 @@ class AnyOrder(RuleBasedStateMachine):
         for agent in {agent for _, agent in self.sent}:
             times = [when for when, receiver in self.sent if receiver == agent]
             for position, when in enumerate(times):
-                recent = [earlier for earlier in times[: position + 1] if when - 1.0 < earlier]
+                recent = [earlier for earlier in times[: position + 1] if when < earlier + 1.0]
                 assert len(recent) <= MAX_UPDATE_RATE
 
     @invariant()

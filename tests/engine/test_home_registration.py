@@ -12,6 +12,7 @@ from lab.engine.io import (
     AddAddress,
     DadFailed,
     DadSucceeded,
+    DeadlineReached,
     InstallReverseTunnel,
     LinkDown,
     RemoveAddress,
@@ -171,6 +172,17 @@ def test_moves_in_quick_succession_keep_the_rate() -> None:
         assert sum(when - 1.0 < earlier for earlier in times[: position + 1]) <= MAX_UPDATE_RATE
     assert bench.entry["care_of_address"] == str(VISITED2.care_of())
     assert len(times) > MAX_UPDATE_RATE
+
+
+@pytest.mark.rfc6275("11.8-b")
+def test_a_wait_of_a_second_ends_even_where_rounding_makes_it_shorter() -> None:
+    bench = MobileBench(now=1023.1)
+    assert (bench.now + 1.0) - bench.now < 1.0
+    for access in (VISITED1, VISITED2, VISITED1, VISITED2):
+        bench.arrive(access)
+    assert bench.node.deadline() == bench.now + 1.0
+    bench.now += 1.0
+    assert len(updates(bench.take(DeadlineReached()))) == 1
 
 
 def test_without_a_link_nothing_is_retried_and_nothing_is_forgotten() -> None:

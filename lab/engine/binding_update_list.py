@@ -1,6 +1,5 @@
 """The Binding Update List entry of the home agent, RFC 6275 §11.1, §11.7 and §11.8: sequence, retries, refresh."""
 
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 from ipaddress import IPv6Address
@@ -10,11 +9,11 @@ from lab.constants import (
     INITIAL_BINDACK_TIMEOUT,
     LIFETIME_UNIT,
     MAX_BINDACK_TIMEOUT,
-    MAX_UPDATE_RATE,
     Status,
 )
 from lab.engine.config import MobileNodeConfig
 from lab.engine.io import Effect, Instant, Report, Send
+from lab.engine.sending_limit import SendingLimit
 from lab.engine.sequence import following
 from lab.events import BindingAcknowledged, BindingRefused, BindingUpdateSent
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
@@ -67,7 +66,8 @@ class HomeRegistration:
         self._request: Request | None = None
         self._pending: Pending | None = None
         self._due: Instant | None = None
-        self._sent: deque[Instant] = deque(maxlen=MAX_UPDATE_RATE)
+        self._limit = SendingLimit()
+        self._last_sent: Instant = float("-inf")
         self._timeouts = 0
         self._confirmed = False
         self._expires: Instant = 0.0
@@ -107,7 +107,7 @@ class HomeRegistration:
     @property
     def last_sent(self) -> Instant:
         """When the last Binding Update went to this home agent."""
-        return self._sent[-1] if self._sent else float("-inf")
+        return self._last_sent
 
     def may_exist(self, now: Instant) -> bool:
         """Tell whether the home agent may hold a binding, acknowledged or not."""
@@ -122,7 +122,7 @@ class HomeRegistration:
         """Have to do with another home agent, which knows of nothing yet; sequence numbers go on."""
         self.home_agent = home_agent
         self.abandon()
-        self._sent.clear()
+        self._last_sent = float("-inf")
         self._timeouts, self._may_exist_until = 0, 0.0
 
     def request(self, request: Request, now: Instant) -> list[Effect]:
@@ -184,10 +184,11 @@ class HomeRegistration:
         request = self._request
         assert request is not None
         assert self.home_agent is not None
-        if len(self._sent) == MAX_UPDATE_RATE and now < self._sent[0] + 1.0:
-            self._due = self._sent[0] + 1.0
+        wait = self._limit.take(self.home_agent, BindingUpdate.MH_TYPE, now)
+        if wait is not None:
+            self._due = wait
             return []
-        self._sent.append(now)
+        self._last_sent = now
         self._sequence = following(self._sequence)
         lifetime = self._lifetime(request, now)
         self._pending = Pending(sequence=self._sequence, lifetime=lifetime, sent=now, attempt=attempt, timeout=timeout)

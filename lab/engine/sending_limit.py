@@ -1,4 +1,4 @@
-"""How often a mobile node may send to a correspondent, RFC 6275 §11.8."""
+"""How often a mobile node may send to its home agent or to a correspondent, RFC 6275 §11.8."""
 
 from collections import deque
 from ipaddress import IPv6Address

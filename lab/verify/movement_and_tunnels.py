@@ -93,12 +93,20 @@ def _served(session: Session, home_address: IPv6Address, time: float) -> set[IPv
 
 @rule("no-bare-home-source", "On a foreign link nothing leaves from the home address outside the tunnel", "11.3.1-a")
 def no_bare_home_source(session: Session, findings: Findings) -> None:
-    """RFC 6275 §11.3.1."""
+    """RFC 6275 §11.3.1; until it knows that it has moved (§11.5.1), a mobile node sends as it did before."""
     foreign = {home_address: session.foreign_links(home_address) for home_address in session.home_addresses}
     visited = {link for links in foreign.values() for link in links}
     for frame in session.packets:
-        if frame.link in visited and frame.source_mac in session.mobile_macs:
+        if frame.link in visited and frame.source_mac in session.mobile_macs and not _unaware(session, frame):
             findings.judge(frame, frame.link not in foreign.get(frame.source, ()), f"source {frame.source}")
+
+
+def _unaware(session: Session, frame: Frame) -> bool:
+    """Tell whether a home address had yet to be registered from the link that a frame was seen on, and then was."""
+    own = [update.frame for update in session.updates if update.home_address == frame.source]
+    before = [update.link for update in own if update.time <= frame.time][-1:]
+    after = [update.link for update in own if update.time > frame.time][:1]
+    return before != [frame.link] and after == [frame.link]
 
 
 @rule(

@@ -119,6 +119,11 @@ def bare_datagram_that_the_router_filters(story: Story) -> str:
     return story.add("bare", 5.0, handover.data(HOME_ADDRESS, CORRESPONDENT, 40), FROM_VISITED1[0])
 
 
+@doctoring("no-bare-home-source")
+def bare_datagram_after_a_registration_that_went_unanswered(story: Story) -> str:
+    return story.add("bare", 6.5, handover.data(HOME_ADDRESS, CORRESPONDENT, 40), FROM_VISITED2[0])
+
+
 @doctoring("nothing-intercepted-escapes")
 def datagram_forwarded_onto_the_home_link(story: Story) -> str:
     return story.add("escaped", 5.0, handover.data(CORRESPONDENT, HOME_ADDRESS, 40), *handover.TO_HOME_LINK)

@@ -325,3 +325,10 @@ def the_home_agent_dies(story: Story) -> None:
     _until(story, 6.2)
     advertisement = handover.router_advertisement(handover.AR2_VISITED, handover.VISITED2_PREFIX)
     story.add("still-there", 12.0, advertisement, Hop("visited2", handover.AR2_VISITED, handover.EVERYBODY))
+
+
+@variant()
+def a_packet_leaves_before_the_movement_is_known(story: Story) -> None:
+    # The link is there, its router is not heard yet: an upper layer looks for the router of the home link.
+    question = handover.neighbor_solicitation(HOME_ADDRESS, handover.link_local(HA_HOME))
+    story.add("unaware", 1.005, question, Hop("visited1", MN, handover.EVERYBODY))

@@ -1,72 +1,7 @@
-"""The binding cache: home addresses, the states of their bindings, and which is due next (RFC 6275 §9.1)."""
+"""The binding cache: home addresses and the states of their bindings (RFC 6275 §9.1)."""
 
-import heapq
-import itertools
-from collections.abc import Iterator
-from ipaddress import IPv6Address
-from typing import Generic, Protocol, TypeVar
-
-from lab.engine.io import Instant
-
-SPARE = 64
-"""Outdated deadlines that may be kept whatever the number of bindings."""
+from lab.engine.timetable import S, Timetable
 
 
-class Timed(Protocol):
-    """A state that may end by itself."""
-
-    @property
-    def deadline(self) -> Instant | None:
-        """When something is to be done about it."""
-        ...
-
-
-S = TypeVar("S", bound=Timed)
-
-
-class BindingCache(Generic[S]):
-    """Home address to state, with the deadlines in a heap: a hundred thousand bindings cost no scan."""
-
-    def __init__(self) -> None:
-        self._states: dict[IPv6Address, S] = {}
-        self._heap: list[tuple[Instant, int, IPv6Address, S]] = []
-        self._order = itertools.count()
-
-    def __iter__(self) -> Iterator[tuple[IPv6Address, S]]:
-        return iter([*self._states.items()])
-
-    def __len__(self) -> int:
-        return len(self._states)
-
-    def get(self, home_address: IPv6Address) -> S | None:
-        """Look a home address up."""
-        return self._states.get(home_address)
-
-    def put(self, home_address: IPv6Address, state: S) -> None:
-        """Replace the state of a home address."""
-        self._states[home_address] = state
-        if state.deadline is not None:
-            heapq.heappush(self._heap, (state.deadline, next(self._order), home_address, state))
-            if len(self._heap) > 2 * len(self._states) + SPARE:  # one that refreshes all the time must not fill memory
-                self._heap = [entry for entry in self._heap if self._states.get(entry[2]) is entry[3]]
-                heapq.heapify(self._heap)
-
-    def remove(self, home_address: IPv6Address) -> None:
-        """Forget a home address."""
-        self._states.pop(home_address, None)
-
-    def deadline(self) -> Instant | None:
-        """Give the earliest deadline of all."""
-        self._drop_outdated()
-        return self._heap[0][0] if self._heap else None
-
-    def due(self, now: Instant) -> Iterator[tuple[IPv6Address, S]]:
-        """Yield the states whose deadline has come; each must be replaced or removed by the caller."""
-        while (earliest := self.deadline()) is not None and earliest <= now:
-            _, _, home_address, state = heapq.heappop(self._heap)
-            yield home_address, state
-
-    def _drop_outdated(self) -> None:
-        """Entries of the heap whose state has been replaced mean nothing any more."""
-        while self._heap and self._states.get(self._heap[0][2]) is not self._heap[0][3]:
-            heapq.heappop(self._heap)
+class BindingCache(Timetable[S]):
+    """Home address to state of its binding."""

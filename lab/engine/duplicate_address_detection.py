@@ -24,6 +24,7 @@ from lab.engine.io import (
     StopDad,
 )
 from lab.engine.neighbor_discovery import HOP_LIMIT, anonymous_solicitation
+from lab.engine.timetable import Timetable
 from lab.events import DadFinished, DadStarted
 from lab.wire.addresses import UNSPECIFIED, solicited_node
 from lab.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation
@@ -46,7 +47,7 @@ class DuplicateAddressDetection:
     def __init__(self, *, transmits: int = DUP_ADDR_DETECT_TRANSMITS, retrans_timer: float = RETRANS_TIMER) -> None:
         self._transmits = transmits
         self._retrans_timer = retrans_timer
-        self._tests: dict[IPv6Address, _Test] = {}
+        self._tests: Timetable[_Test] = Timetable()
 
     def handle(self, happened: StartDad | StopDad | Received | DeadlineReached, now: Instant) -> list[Answer]:
         """Take one input; the results of tests are among what comes out."""
@@ -54,8 +55,7 @@ class DuplicateAddressDetection:
             case StartDad(interface=interface, address=address):
                 return self._start(interface, address, now)
             case StopDad(address=address):
-                test = self._tests.pop(address, None)
-                return [] if test is None else [LeaveGroup(interface=test.interface, group=solicited_node(address))]
+                return self._stop(address)
             case Received():
                 return self._received(happened)
             case DeadlineReached():
@@ -63,13 +63,13 @@ class DuplicateAddressDetection:
 
     def deadline(self) -> Instant | None:
         """When the next solicitation or verdict is due."""
-        return min((test.deadline for test in self._tests.values()), default=None)
+        return self._tests.deadline()
 
     def _start(self, interface: str, address: IPv6Address, now: Instant) -> list[Answer]:
-        if address in self._tests:
+        if self._tests.get(address) is not None:
             return []
         deadline = now + self._retrans_timer
-        self._tests[address] = _Test(interface=interface, left=self._transmits - 1, deadline=deadline)
+        self._tests.put(address, _Test(interface=interface, left=self._transmits - 1, deadline=deadline))
         return [
             JoinGroup(interface=interface, group=solicited_node(address)),
             Report(event=DadStarted(address=address)),
@@ -94,20 +94,22 @@ class DuplicateAddressDetection:
 
     def _advance(self, now: Instant) -> list[Answer]:
         answers: list[Answer] = []
-        for address, test in [*self._tests.items()]:
-            if test.deadline > now:
-                continue
+        for address, test in self._tests.due(now):
             if test.left:
-                self._tests[address] = replace(test, left=test.left - 1, deadline=now + self._retrans_timer)
+                self._tests.put(address, replace(test, left=test.left - 1, deadline=now + self._retrans_timer))
                 answers.append(Send(packet=anonymous_solicitation(address), interface=test.interface))
             else:
                 answers += self._finish(address, unique=True)
         return answers
 
     def _finish(self, address: IPv6Address, *, unique: bool) -> list[Answer]:
-        test = self._tests.pop(address)
         return [
-            LeaveGroup(interface=test.interface, group=solicited_node(address)),
+            *self._stop(address),
             Report(event=DadFinished(address=address, unique=unique)),
             DadSucceeded(address=address) if unique else DadFailed(address=address),
         ]
+
+    def _stop(self, address: IPv6Address) -> list[Answer]:
+        test = self._tests.get(address)
+        self._tests.remove(address)
+        return [] if test is None else [LeaveGroup(interface=test.interface, group=solicited_node(address))]

@@ -278,6 +278,10 @@ class Disk:
             match effect:
                 case Remember(record=record):
                     self.records[record.home_address] = record
+                    if (promise := self.promised.get(record.home_address)) is not None:
+                        # Known before it is told: what replaces a binding may end sooner than that would have.
+                        ends = min(promise.deadline, record.deadline)
+                        self.promised[record.home_address] = replace(promise, deadline=ends)
                 case Forget(home_address=home_address) if forget:
                     self.records.pop(home_address, None)
                 case _:

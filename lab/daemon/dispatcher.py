@@ -4,6 +4,7 @@ import dataclasses
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Protocol
 
@@ -63,10 +64,18 @@ class Keeper(Protocol):
     """What a node keeps by beyond its end."""
 
     def apply(self, effect: Remember | Forget) -> None:
-        """Keep a record, durably on return, or remove one; raises `StoreError`."""
+        """Keep a record or remove one, durably after `flush`; raises `StoreError`."""
 
     def flush(self) -> None:
-        """Make removals durable; raises `StoreError`."""
+        """Make all changes durable; raises `StoreError`. What raises undoes every change since the last time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """What is to be done once a record is durable."""
+
+    record: Remember
+    effects: Sequence[Answer]
 
 
 class Dispatcher:
@@ -91,21 +100,26 @@ class Dispatcher:
         self._arm = arm
         self._store = store
         self._dad = DuplicateAddressDetection()
-        self._queue: deque[Input] = deque()
+        self._queue: deque[Input | _Waiting] = deque()
+        self._waiting: list[_Waiting] = []
         self._busy = False
         self._quiet_until: Instant = float("-inf")
         self.drops: Counter[str] = Counter()
 
-    def feed(self, happened: Input) -> None:
-        """Take one input; whatever it holds, the node goes on."""
-        self._queue.append(happened)
+    def feed(self, *inputs: Input) -> None:
+        """Take inputs that are there at the same time; whatever they hold, the node goes on.
+
+        What they have kept is written to the disk once, before anything that waits for it.
+        """
+        self._queue.extend(inputs)
         if self._busy:
             return
         self._busy = True
         try:
             while self._queue:
-                self._process(self._queue.popleft())
-            self._flush()
+                while self._queue:
+                    self._process(self._queue.popleft())
+                self._flush()
         finally:
             self._busy = False
         self._arm(self.deadline())
@@ -116,10 +130,13 @@ class Dispatcher:
         first = min((instant for instant in due if instant is not None), default=None)
         return None if first is None else max(first, self._quiet_until)
 
-    def _process(self, happened: Input) -> None:
+    def _process(self, happened: Input | _Waiting) -> None:
         now = self._clock()
         try:
             match happened:
+                case _Waiting(effects=effects):
+                    self._carry_out(effects, now)
+                    return
                 case Received(packet=packet):
                     self._note_received(packet)
                     if isinstance(packet.payload, NeighborSolicitation | NeighborAdvertisement):
@@ -135,7 +152,7 @@ class Dispatcher:
             self.report(PacketDropped(reason="internal-error", detail=type(happened).__name__))
 
     def _carry_out(self, effects: Sequence[Answer], now: Instant) -> None:
-        for effect in effects:
+        for position, effect in enumerate(effects):
             match effect:
                 case Report(event=event):
                     self.report(event)
@@ -154,9 +171,12 @@ class Dispatcher:
                 case AskUse(home_address=home_address, peer=peer):
                     used = self._plane.used(home_address, peer)
                     self._queue.append(Used(home_address=home_address, peer=peer, used=used))
-                case Remember() | Forget():
-                    if not self._keep(effect):
-                        return  # so no acknowledgement precedes what must be known after a restart
+                case Remember():
+                    self._waiting.append(_Waiting(record=effect, effects=effects[position + 1 :]))
+                    self._keep(effect)
+                    return  # so no acknowledgement precedes what must be known after a restart
+                case Forget():
+                    self._keep(effect)
                 case plane_effect:
                     try:
                         self._plane.apply(plane_effect)
@@ -165,24 +185,29 @@ class Dispatcher:
                         self._queue.appendleft(Refused(effect=plane_effect, reason=str(error)))
                         return  # so no acknowledgement precedes its route
 
-    def _keep(self, effect: Remember | Forget) -> bool:
-        """Have a record kept or removed; False if what is behind that must not be done."""
+    def _keep(self, effect: Remember | Forget) -> None:
+        """Have a record kept or removed."""
         try:
             if self._store is not None:
                 self._store.apply(effect)
         except StoreError as error:
-            self.report(EffectRefused(effect=type(effect).__name__, reason=str(error)))
-            if isinstance(effect, Remember):
-                self._queue.appendleft(Refused(effect=effect, reason=str(error)))
-                return False
-        return True
+            self._lose(type(effect), error)
 
     def _flush(self) -> None:
+        """Have all that was kept made durable, and let what waits for that come next."""
         try:
             if self._store is not None:
                 self._store.flush()
         except StoreError as error:
-            self.report(EffectRefused(effect=Forget.__name__, reason=str(error)))
+            self._lose(Remember if self._waiting else Forget, error)
+        self._queue.extend(self._waiting)
+        self._waiting.clear()
+
+    def _lose(self, kind: type[Remember | Forget], error: StoreError) -> None:
+        """Say that records could not be kept: the one that failed, and all that were to become durable with it."""
+        self.report(EffectRefused(effect=kind.__name__, reason=str(error)))
+        self._queue.extend(Refused(effect=waiting.record, reason=str(error)) for waiting in self._waiting)
+        self._waiting.clear()
 
     def _send(self, packet: Packet, interface: str | None) -> None:
         try:

@@ -39,11 +39,14 @@ from lab.events import NodeStarted, NodeStopped, PacketDropped
 from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.user import DEVICE, UserPlane
+from lab.wire.chain import is_mobility_message
 from lab.wire.packet import parse
 
 _log = logging.getLogger(__name__)
 
 SEED_OCTETS = 32
+INPUTS_AT_ONCE = 64
+"""So many packets are dealt with before other work has its turn."""
 
 
 def engine_for(config: NodeConfig) -> Engine:
@@ -160,28 +163,22 @@ class Service:
             _log.warning("after %s was taken down: %s", interface, error)
 
     def _on_mobility(self) -> None:
-        while (received := self._mobility.receive()) is not None:
+        messages: list[Received | Malformed] = []
+        while len(messages) < INPUTS_AT_ONCE and (received := self._mobility.receive()) is not None:
             octets, interface = received
+            if messages and not is_mobility_message(octets):  # it may go by a binding that one of them asks for
+                self._dispatcher.feed(*messages)
+                messages.clear()
             if not self._plane.take(octets):
-                self._take(octets, interface, tunnelled=False)
+                messages.append(_input(octets, interface, tunnelled=False))
+        self._dispatcher.feed(*messages)  # at once: what they have kept is written to the disk in one go
 
     def _on_tunnelled(self, octets: bytes) -> None:
-        self._take(octets, DEVICE, tunnelled=True)
+        self._dispatcher.feed(_input(octets, DEVICE, tunnelled=True))
 
     def _on_heard(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         # Not while the plane is at work on a packet of that very peer.
         self._loop.call_soon(self._dispatcher.feed, PeerHeard(home_address=home_address, peer=peer))
-
-    def _take(self, octets: bytes, interface: str, *, tunnelled: bool) -> None:
-        try:
-            packet = parse(octets)
-        except WireError as error:
-            source, destination = IPv6Address(octets[8:24]), IPv6Address(octets[24:40])
-            self._dispatcher.feed(
-                Malformed(error=error, source=source, destination=destination, invoking=octets, interface=interface)
-            )
-            return
-        self._dispatcher.feed(Received(packet=packet, interface=interface, tunnelled=tunnelled))
 
     def _on_icmpv6(self) -> None:
         while True:
@@ -214,6 +211,15 @@ class Service:
             known = ", ".join(self._config.interfaces) or "none"
             raise CommandError(f"interface {interface!r} is not watched by this node; watched: {known}")
         self._dispatcher.feed(LinkHint(interface=str(interface)))
+
+
+def _input(octets: bytes, interface: str, *, tunnelled: bool) -> Received | Malformed:
+    """Read a packet for the engine."""
+    try:
+        return Received(packet=parse(octets), interface=interface, tunnelled=tunnelled)
+    except WireError as error:
+        source, destination = IPv6Address(octets[8:24]), IPv6Address(octets[24:40])
+        return Malformed(error=error, source=source, destination=destination, invoking=octets, interface=interface)
 
 
 def _prepare(config: NodeConfig) -> None:

@@ -1,8 +1,8 @@
 """What survives a restart: bindings and sequence numbers of a home agent, in SQLite (RFC 6275 §15.3).
 
-A record is on the disk when `apply` returns: the write-ahead log is synchronised at every commit, which costs one
-fsync where a rollback journal costs several. The file is locked for as long as it is open, so that no two daemons
-acknowledge by the same records; the kernel ends the lock with the process, however that ends.
+Records are on the disk when `flush` returns: the write-ahead log is synchronised at every commit, which costs one
+fsync for any number of records, where a rollback journal costs several. The file is locked for as long as it is open,
+so that no two daemons acknowledge by the same records; the kernel ends the lock with the process, however that ends.
 """
 
 import contextlib
@@ -54,17 +54,16 @@ class Store:
             raise
 
     def apply(self, effect: Remember | Forget) -> None:
-        """Keep a record, durably on return, or remove one with the next `flush`; raises `StoreError`."""
+        """Keep a record or remove one, durably after `flush`; raises `StoreError`, then no change since is kept."""
         with self._changing():
             match effect:
                 case Remember(record=record):
                     self._put(record)
-                    self._connection.execute("COMMIT")
                 case Forget(home_address=home_address):
                     self._connection.execute("DELETE FROM bindings WHERE home_address = ?", (str(home_address),))
 
     def flush(self) -> None:
-        """Make every removal durable; raises `StoreError`."""
+        """Make every change durable; raises `StoreError`."""
         if self._connection.in_transaction:
             with self._changing():
                 self._connection.execute("COMMIT")

@@ -9,11 +9,22 @@ from ipaddress import IPv6Address
 from typing import TypeAlias
 
 from lab.wire.addresses import is_unicast_routable
-from lab.wire.chain import AH, ESP, HOP_BY_HOP, Chain, destination, has_room, optimise, restore, source, walk
+from lab.wire.chain import (
+    AH,
+    ESP,
+    HOP_BY_HOP,
+    MOBILITY_HEADER,
+    Chain,
+    destination,
+    has_room,
+    optimise,
+    restore,
+    source,
+    walk,
+)
 from lab.wire.icmpv6 import DestinationUnreachable, PacketTooBig, ParameterProblem, TimeExceeded
 from lab.wire.packet import Packet
 
-MOBILITY_HEADER = 135
 _JUDGED_BY_OTHERS = (ESP, AH)
 """Upper layers whose security association is proof enough of a home address (§9.3.1)."""
 

@@ -11,6 +11,7 @@ HEADER_OCTETS = 40
 ADDED_OCTETS = 24
 """What a Home Address option with its header adds to a packet, and a type 2 routing header as well."""
 HOP_BY_HOP, ROUTING, FRAGMENT, ESP, AH, DESTINATION_OPTIONS = 0, 43, 44, 50, 51, 60
+MOBILITY_HEADER = 135
 _NEXT_HEADER_AT, _LENGTH_AT = 6, slice(4, 6)
 _SOURCE, _DESTINATION = slice(8, 24), slice(24, 40)
 _HOME_ADDRESS_OPTION, _OPTION_OCTETS = 0xC9, 18
@@ -48,6 +49,12 @@ class Chain:
         """Where what RFC 6275 put into the packet ends; 0 if there is nothing."""
         option = 0 if self.home_address is None else self.home_address_option + _OPTION_OCTETS
         return max(option, 0 if self.routed_home_address is None else self.routing_header + ADDED_OCTETS)
+
+
+def is_mobility_message(octets: bytes) -> bool:
+    """Tell whether a packet is a mobility message, whatever headers it has before (§6.1)."""
+    chain = walk(octets)
+    return chain is not None and chain.next_header == MOBILITY_HEADER
 
 
 def walk(octets: bytes) -> Chain | None:

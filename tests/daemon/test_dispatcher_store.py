@@ -26,22 +26,23 @@ class Disk:
     done: list[Any]
     full: bool = False
     full_when_flushed: bool = False
-    pending: bool = False
+    pending: list[Any] = field(default_factory=list)
     flushed: int = 0
 
     def apply(self, effect: Remember | Forget) -> None:
         self._fit(self.full)
-        self.done.append(effect)
-        self.pending = isinstance(effect, Forget)
+        self.pending.append(effect)
 
     def flush(self) -> None:
         if self.pending:
-            self.pending = False
             self._fit(self.full_when_flushed)
+            self.done += self.pending
+            self.pending.clear()
             self.flushed += 1
 
     def _fit(self, full: bool) -> None:
         if full:
+            self.pending.clear()
             raise StoreError("ha.sqlite: database or disk is full")
 
 
@@ -153,6 +154,30 @@ def test_removals_are_flushed_once_for_all_that_an_input_leads_to() -> None:
     agent.dispatcher.feed(DeadlineReached())
     assert kinds(agent.done)[-3:] == ["Forget"] * 3
     assert agent.disk.flushed == before + 1
+
+
+@pytest.mark.rfc6275("15.3-a")
+def test_what_comes_at_once_is_kept_at_once_and_then_answered() -> None:
+    agent = Agent()
+    for number in range(3):
+        agent.feed(update(1, home=HOME + number))
+    before, flushed = len(agent.done), agent.disk.flushed
+    agent.dispatcher.feed(*(update(2, home=HOME + number) for number in range(3)))
+    assert kinds(agent.done[before:]) == ["Remember"] * 3 + ["BindingAcknowledgement"] * 3
+    assert agent.disk.flushed == flushed + 1
+
+
+@pytest.mark.rfc6275("15.3-a")
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_was_to_be_kept_together_is_refused_together(at_once: bool) -> None:
+    agent = Agent()
+    for number in range(3):
+        agent.feed(update(1, home=HOME + number))
+    agent.disk.full, agent.disk.full_when_flushed = at_once, not at_once
+    before = len(agent.done)
+    agent.dispatcher.feed(*(update(2, home=HOME + number) for number in range(3)))
+    assert agent.answers(agent.done[before:]) == [Status.INSUFFICIENT_RESOURCES] * 3
+    assert agent.plane.tunnels == {}
 
 
 def test_without_a_store_all_goes_on() -> None:

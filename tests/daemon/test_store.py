@@ -62,6 +62,7 @@ def keep(path: Path, *records: BindingRecord, clock: Callable[[], Reading] = rea
     with closing(Store(path, clock)) as store:
         for each in records:
             store.apply(Remember(record=each))
+            store.flush()
 
 
 def recalled(path: Path, clock: Callable[[], Reading] = read) -> tuple[BindingRecord, ...]:
@@ -103,7 +104,7 @@ def test_the_last_record_of_a_home_address_counts(path: Path) -> None:
     assert sorted(each.sequence for each in recalled(path)) == [1, 8]
 
 
-def test_what_is_forgotten_is_gone_once_that_is_flushed_or_something_else_kept(path: Path) -> None:
+def test_what_is_forgotten_is_gone_once_that_is_flushed(path: Path) -> None:
     keep(path, *(record(home=HOME + number) for number in range(3)))
     store = Store(path)
     store.apply(Forget(home_address=HOME))
@@ -130,6 +131,7 @@ from lab.engine.io import Remember
 from tests.daemon.test_store import record
 store = Store(Path(sys.argv[1]))
 store.apply(Remember(record=record(42)))
+store.flush()
 print("kept", flush=True)
 time.sleep(60)
 """
@@ -349,12 +351,14 @@ def test_what_does_not_fit_is_an_error_and_what_was_kept_stays(
 ) -> None:
     store = Store(path)
     store.apply(Remember(record=record(1)))
+    store.flush()
     make_room = fill(store)
     kept = 0
     complaint = ""
     while not complaint and kept < 10_000:
         try:
             store.apply(Remember(record=record(2, home=HOME + kept + 1)))
+            store.flush()
             kept += 1
         except StoreError as error:
             complaint = str(error)
@@ -370,6 +374,7 @@ def test_what_does_not_fit_is_an_error_and_what_was_kept_stays(
 def test_removals_that_cannot_be_written_are_an_error_too(path: Path) -> None:
     store = Store(path)
     store.apply(Remember(record=record(1)))
+    store.flush()
     store.apply(Forget(home_address=HOME))
     make_room = no_more_octets(store)
     try:

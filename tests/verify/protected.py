@@ -6,6 +6,7 @@ Inits and Home Tests in tunnel mode.
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv6Address, IPv6Network
 
 from scapy.layers import inet6
@@ -56,35 +57,34 @@ class Association:
         columns = ["IPv6", "*", "*", f"{self.spi:#010x}", "AES-CBC [RFC3602]", f"0x{encryption}"]
         return ",".join(f'"{column}"' for column in [*columns, "HMAC-SHA-256-128 [RFC4868]", f"0x{integrity}"])
 
-    def seal(self, packet: Scapy, sequence: int) -> Scapy:
+    def seal(self, packet: Scapy | bytes, sequence: int) -> Scapy:
         """Put a packet's upper layer, or the packet in a tunnel, into ESP."""
-        octets, upper = bytes(packet), packet.payload
-        named_at, at = 6, HEADER_OCTETS
-        while isinstance(upper, EXTENSION_HEADERS):
-            named_at, at, upper = at, at + (octets[at + 1] + 1) * 8, upper.payload
-        association = SecurityAssociation(
-            ESP,
-            spi=self.spi,
-            crypt_algo="AES-CBC",
-            crypt_key=self.key("encryption", 16),
-            auth_algo="SHA2-256-128",
-            auth_key=self.key("integrity", 32),
-        )
-        sealed = association.encrypt(inet6.IPv6(nh=octets[named_at]) / Raw(octets[at:]), seq_num=sequence)
-        header = bytearray(octets[:at])
-        header[named_at] = sealed.nh
-        header[4:6] = (at - HEADER_OCTETS + sealed.plen).to_bytes(2, "big")
-        return inet6.IPv6(bytes(header) + bytes(sealed)[HEADER_OCTETS:])
+        return _sealed(self, bytes(packet), sequence)
+
+
+@cache
+def _sealed(association: Association, octets: bytes, sequence: int) -> Scapy:
+    upper, named_at, at = inet6.IPv6(octets).payload, 6, HEADER_OCTETS
+    while isinstance(upper, EXTENSION_HEADERS):
+        named_at, at, upper = at, at + (octets[at + 1] + 1) * 8, upper.payload
+    esp = SecurityAssociation(
+        ESP,
+        spi=association.spi,
+        crypt_algo="AES-CBC",
+        crypt_key=association.key("encryption", 16),
+        auth_algo="SHA2-256-128",
+        auth_key=association.key("integrity", 32),
+    )
+    sealed = esp.encrypt(inet6.IPv6(nh=octets[named_at]) / Raw(octets[at:]), seq_num=sequence)
+    header = bytearray(octets[:at])
+    header[named_at] = sealed.nh
+    header[4:6] = (at - HEADER_OCTETS + sealed.plen).to_bytes(2, "big")
+    return inet6.IPv6(bytes(header) + bytes(sealed)[HEADER_OCTETS:])
 
 
 def registers(*, outgoing: bool = True, home_address: str = HOME_ADDRESS) -> Association:
     """Give the association for Binding Updates, or their acknowledgements, and for prefixes."""
     return Association(home_address, tunnel=False, outgoing=outgoing)
-
-
-def tests(*, outgoing: bool = True, home_address: str = HOME_ADDRESS) -> Association:
-    """Give the association for Home Test Inits, or for Home Tests."""
-    return Association(home_address, tunnel=True, outgoing=outgoing)
 
 
 def association_of(packet: Scapy) -> Association | None:
@@ -94,7 +94,11 @@ def association_of(packet: Scapy) -> Association | None:
     outgoing = packet.dst == HOME_AGENT
     if isinstance(packet.payload, inet6.IPv6):
         inner = packet.payload
-        return tests(outgoing=outgoing) if any(inner.haslayer(layer) for layer in TESTS) else None
+        return (
+            Association(HOME_ADDRESS, tunnel=True, outgoing=outgoing)
+            if any(inner.haslayer(layer) for layer in TESTS)
+            else None
+        )
     if not any(packet.haslayer(layer) for layer in TRANSPORT):
         return None
     return registers(outgoing=outgoing, home_address=_home_address(packet, packet.src if outgoing else packet.dst))
@@ -118,11 +122,12 @@ def protected(story: Story) -> Story:
         association = association_of(sent.packet)
         if association is None:
             continue
-        sender, before = sealed.get(bytes(sent.packet), ("", None))
-        if before is None or sender == sent.hops[0].sender:
+        octets = bytes(sent.packet)
+        sender, packet = sealed.get(octets, ("", None))
+        if packet is None or sender == sent.hops[0].sender:
             sequences[association] = sequences.get(association, 0) + 1
-            before = association.seal(sent.packet, sequences[association])
-            sealed[bytes(sent.packet)] = (sent.hops[0].sender, before)
-        result.replace(name, before)
+            packet = association.seal(octets, sequences[association])
+            sealed[octets] = (sent.hops[0].sender, packet)
+        result.replace(name, packet)
     result.table = [association.line for association in sequences]
     return result

@@ -36,15 +36,26 @@ FILES_OF_DOCTORINGS = (
 """What they enter into the table counts."""
 
 
-OTHERWISE_IN_ESP = {
-    # Associations are looked up by home address: by its source this is no Binding Update of the mobile node's.
-    "bu-home-address-home_address_option_missing": {"esp-home-address", "ba-sequence"},
-    "ba-routing-routing_header_missing": {"esp-home-address", "ba-routing"},
+IN_ESP = [
+    *{each.rule: each for each in reversed(DOCTORINGS) if not each.protected}.values(),
+    *(each for each in DOCTORINGS if each.protected),
+]
+"""The first of each rule, and what only a story with ESP can show."""
+ALSO_IN_ESP = {
+    # Without its routing header it seems to be for another home address, in an association that is not that one's.
+    "ba-routing-routing_header_missing": {"esp-home-address"},
 }
 
 
 def of(checks: list[Check], verdict: Verdict) -> set[str]:
     return {check.id for check in checks if check.verdict is verdict}
+
+
+def assert_evident(checks: list[Check], rule: str, places: set[tuple[str, int]]) -> None:
+    (check,) = (check for check in checks if check.id == rule)
+    assert places & {(evidence.capture, evidence.frame) for evidence in check.evidence}
+    assert all(evidence.note for evidence in check.evidence)
+    assert check.evidence[0].note in check.detail
 
 
 def test_every_rule_passes_on_the_good_story(good: Story, tmp_path: Path) -> None:
@@ -75,25 +86,16 @@ def test_it_alone_fails_on_the_doctored_story(doctoring: Doctoring, good: Story,
     checks = verify(story.write(tmp_path))
     assert of(checks, Verdict.FAILED) == {doctoring.rule} | doctoring.also
     assert of(checks, Verdict.NOT_APPLICABLE) == set(esp.RULES)
-    (check,) = (check for check in checks if check.id == doctoring.rule)
-    assert story.places(guilty) & {(evidence.capture, evidence.frame) for evidence in check.evidence}
-    assert all(evidence.note for evidence in check.evidence)
-    assert check.evidence[0].note in check.detail
+    assert_evident(checks, doctoring.rule, story.places(guilty))
 
 
-@pytest.mark.parametrize("doctoring", DOCTORINGS, ids=str)
+@pytest.mark.parametrize("doctoring", IN_ESP, ids=str)
 def test_it_fails_in_esp_as_well(doctoring: Doctoring, good: Story, tmp_path: Path) -> None:
     story = protected(good) if doctoring.protected else good.copy()
     guilty = doctoring.spoil(story)
     story = story if doctoring.protected else protected(story)
     checks = verify(story.write(tmp_path))
-    expected = OTHERWISE_IN_ESP.get(str(doctoring), {doctoring.rule} | doctoring.also)
+    expected = {doctoring.rule} | doctoring.also | ALSO_IN_ESP.get(str(doctoring), set())
     assert of(checks, Verdict.FAILED) == expected
     assert of(checks, Verdict.NOT_APPLICABLE) == set()
-    evidence = {
-        (seen.capture, seen.frame)
-        for check in checks
-        if check.id == doctoring.rule or (doctoring.rule not in expected and check.id in expected)
-        for seen in check.evidence
-    }
-    assert story.places(guilty) & evidence
+    assert_evident(checks, doctoring.rule, story.places(guilty))

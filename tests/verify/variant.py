@@ -14,9 +14,7 @@ class Variant:
 
     vary: Vary
     silent: frozenset[str]
-    """Rules that find nothing to judge in it, even where there is ESP."""
-    protected: bool
-    """It varies the story with ESP; the others are put into ESP after they were varied."""
+    """Rules that find nothing to judge in it."""
 
     def __str__(self) -> str:
         return self.vary.__name__
@@ -25,11 +23,11 @@ class Variant:
 VARIANTS: list[Variant] = []
 
 
-def variant(*, silent: tuple[str, ...] = (), protected: bool = False) -> Callable[[Vary], Vary]:
+def variant(*, silent: tuple[str, ...] = ()) -> Callable[[Vary], Vary]:
     """Enter a variant into the table."""
 
     def enter(vary: Vary) -> Vary:
-        VARIANTS.append(Variant(vary, frozenset(silent), protected))
+        VARIANTS.append(Variant(vary, frozenset(silent)))
         return vary
 
     return enter

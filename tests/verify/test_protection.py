@@ -1,0 +1,202 @@
+"""ESP in captures: who forged what, whose keys are missing, and what Wireshark makes of it."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+from scapy.layers import inet6
+
+from lab.emulation.playback import first_registration
+from lab.verify import CaptureError, Check, Verdict, verify
+from lab.verify.esp import Association, read_associations, tables_beside
+from lab.verify.frame import Frame
+from lab.verify.session import Session
+from lab.verify.trace import first_sightings, read
+from tests.verify import correspondence, handover, protected
+from tests.verify.doctor_protection import FROM_FORGER, LATE, OTHER_HOME_ADDRESS, forged
+from tests.verify.handover import CARE_OF_1, CARE_OF_2, HOME_ADDRESS, HOME_AGENT
+from tests.verify.protected import registers
+from tests.verify.story import Story
+from tests.verify.test_trace import write_pcap
+
+Vary = Callable[[Story], object]
+
+
+@pytest.fixture
+def story(good: Story) -> Story:
+    """Give the good story in ESP."""
+    return protected.protected(good)
+
+
+def failed(checks: list[Check]) -> dict[str, str]:
+    return {check.id: check.detail for check in checks if check.verdict is Verdict.FAILED}
+
+
+def opened(captures: list[Path]) -> list[Frame]:
+    return read(captures, read_associations(tables_beside(captures)))
+
+
+def forged_in_the_clear(story: Story) -> None:
+    # The home agent drops it.
+    story.add("forged", 5.0, forged(), *FROM_FORGER)
+
+
+def forged_with_a_wrong_icv(story: Story) -> None:
+    sealed = bytes(registers().seal(forged(), 3))
+    story.add("forged-update", 5.0, inet6.IPv6(sealed[:-1] + bytes((sealed[-1] ^ 1,))), *FROM_FORGER)
+
+
+def home_test_init_forged_in_the_clear(story: Story) -> None:
+    init = correspondence.home_test_init(b"forged!!", peer="2001:db8:c::9")
+    story.add("forged-init", 5.0, handover.tunnelled(CARE_OF_1, HOME_AGENT, init), *FROM_FORGER)
+
+
+def binding_update_played_back(story: Story) -> None:
+    story.add("replay", 5.0, story.sent["bu-1"].packet, FROM_FORGER[1])
+
+
+def mobile_node_counts_anew(story: Story) -> None:
+    # It was started again, with the same keys.
+    plain = (*(handover.binding_update(number, CARE_OF_2) for number in range(3)), handover.deregistration(3))
+    for number, update in enumerate(plain, start=3):
+        story.replace(f"bu-{number}", registers().seal(update, number - 2))
+
+
+def esp_between_others(story: Story) -> None:
+    other = protected.Association(OTHER_HOME_ADDRESS, tunnel=False, outgoing=True)
+    packet = other.seal(handover.data(handover.CORRESPONDENT, HOME_ADDRESS, 96), 1)
+    story.add("other-esp", LATE, packet, *handover.TO_HOME_LINK)
+
+
+@pytest.mark.parametrize(
+    "vary",
+    [
+        forged_in_the_clear,
+        forged_with_a_wrong_icv,
+        home_test_init_forged_in_the_clear,
+        binding_update_played_back,
+        mobile_node_counts_anew,
+        esp_between_others,
+    ],
+)
+def test_nobody_is_blamed(vary: Vary, story: Story, tmp_path: Path) -> None:
+    vary(story)
+    checks = verify(story.write(tmp_path))
+    assert failed(checks) == {}
+    assert {check.id for check in checks if check.verdict is Verdict.NOT_APPLICABLE} == set()
+
+
+@pytest.mark.rfc6275("5.1-a", "5.1-b", "5.1-c", "5.4-a", "5.5-c", "10.4.6-a")
+def test_rules_of_protection_have_their_requirements(story: Story, tmp_path: Path) -> None:
+    checks = [check for check in verify(story.write(tmp_path)) if check.id in protected.RULES]
+    assert {check.verdict for check in checks} == {Verdict.PASSED}
+    assert {requirement for check in checks for requirement in check.requirements} == {
+        "5.1-a",
+        "5.1-b",
+        "5.1-c",
+        "5.4-a",
+        "5.5-c",
+        "10.4.6-a",
+    }
+
+
+@pytest.mark.rfc6275("5.1-a", "5.4-a")
+def test_plain_signalling_fails_where_there_are_keys(good: Story, story: Story, tmp_path: Path) -> None:
+    plain = replace(good, table=story.table)
+    wrong = failed(verify(plain.write(tmp_path)))
+    assert wrong.keys() == {"esp-registration", "esp-accepted", "esp-prefix"}
+
+
+def test_without_keys_nothing_is_said_of_protection(story: Story, tmp_path: Path) -> None:
+    story.table.clear()
+    checks = verify(story.write(tmp_path))
+    assert failed(checks) == {}
+    assert {check.verdict for check in checks if check.id in protected.RULES} == {Verdict.NOT_APPLICABLE}
+
+
+def test_wrong_keys_open_nothing(story: Story, tmp_path: Path) -> None:
+    story.table = [line.replace("0x", "0x00", 3).replace('"0x00', '"0x', 1) for line in story.table]
+    story.table = [protected.Association(HOME_ADDRESS, tunnel=True, outgoing=True).line]
+    frames = opened(story.write(tmp_path))
+    assert {frame.innermost.message_type for frame in frames if frame.protection is not None} == {1}
+
+
+def test_a_protected_packet_is_as_if_it_had_come_plain(good: Story, story: Story, tmp_path: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    plain = read(good.write(tmp_path / "plain"))
+    frames = opened(story.write(tmp_path))
+    assert [frame.octets for frame in frames] == [frame.octets for frame in plain]
+    assert len(first_sightings(frames)) == len(first_sightings(plain))
+    (first,) = {frame.protection.association.spi for frame in frames if frame.protection and frame.message_type == 5}
+    assert first == registers().spi
+
+
+def test_every_flipped_bit_closes_a_packet(story: Story, tmp_path: Path) -> None:
+    (frame,) = [frame for frame in opened(story.write(tmp_path)) if (frame.link, frame.message_type) == ("home", 6)]
+    assert frame.protection is not None
+    association, octets = frame.protection.association, frame.captured[40:]
+    assert association.open(octets) is not None
+    for bit in range(len(octets) * 8):
+        spoilt = bytearray(octets)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        assert association.open(bytes(spoilt)) is None, bit
+    assert [length for length in range(len(octets)) if association.open(octets[:length]) is not None] == []
+
+
+def test_esp_that_was_cut_short_is_refused_if_its_keys_are_there(story: Story, tmp_path: Path) -> None:
+    table = read_associations(tables_beside(story.write(tmp_path)))
+    path = write_pcap(tmp_path / "visited1.pcap", story.frames("visited1"), snapshot=120)
+    with pytest.raises(CaptureError, match="frame 5: only 120 of"):
+        read([path], table)
+    assert read([path], [replace_spi(association) for association in table]) != []
+
+
+def replace_spi(association: Association) -> Association:
+    return replace(association, spi=association.spi + 0x1000)
+
+
+def test_a_protected_registration_is_played_back_as_it_was_captured(story: Story, tmp_path: Path) -> None:
+    captures = {path.stem: path for path in story.write(tmp_path)}
+    expected = bytes(story.sent["bu-1"].packet)
+    assert first_registration(captures["visited1"], IPv6Address(HOME_ADDRESS)) == expected
+
+
+def test_only_the_registrations_in_their_own_esp_count(story: Story, tmp_path: Path) -> None:
+    forged_in_the_clear(story)
+    story.add("insider", LATE, registers().seal(forged(OTHER_HOME_ADDRESS), 8), *FROM_FORGER)
+    captures = story.write(tmp_path)
+    table = read_associations(tables_beside(captures))
+    session = Session(frames=read(captures, table), associations=table)
+    assert [update.sequence for update in session.updates] == [0xFFFE, 0xFFFF, 0, 1, 2, 3]
+    assert [update.sequence for update in session.unprotected] == [9, 9]
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
+def test_wireshark_decrypts_the_same_by_the_same_table(story: Story, tmp_path: Path) -> None:
+    captures = story.write(tmp_path)
+    (visited1,) = [path for path in captures if path.stem == "visited1"]
+    command = ["tshark", "-n", "-r", str(visited1), "-Y", "esp", "-T", "fields"]
+    command += [word for name in FIELDS for word in ("-e", name)]
+    command += ["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE"]
+    command += [word for line in story.table for word in ("-o", f"uat:esp_sa:{line}")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    told = [line.split("\t") for line in done.stdout.splitlines()]
+    assert told == [
+        [
+            str(frame.number),
+            f"0x{frame.protection.association.spi:08x}",
+            str(frame.protection.sequence),
+            "1",
+            str(frame.innermost.message_type) if frame.innermost.upper == 135 else "",
+        ]
+        for frame in opened([visited1])
+        if frame.protection is not None
+    ]
+    assert {kind for *_, kind in told} == {"1", "3", "5", "6", ""}
+
+
+FIELDS = ("frame.number", "esp.spi", "esp.sequence", "esp.icv_good", "mip6.mhtype")

@@ -12,11 +12,13 @@ from scapy.layers import inet6
 
 from lab.emulation.playback import first_registration
 from lab.verify import CaptureError, Check, Verdict, verify
-from lab.verify.esp import Association, read_associations, tables_beside
+from lab.verify.esp import read_associations, tables_beside
 from lab.verify.frame import Frame
 from lab.verify.session import Session
 from lab.verify.trace import first_sightings, read
+from tests.docs.markdown import document
 from tests.verify import correspondence, handover, protected
+from tests.verify.doctor import DOCTORINGS
 from tests.verify.doctor_protection import FROM_FORGER, LATE, OTHER_HOME_ADDRESS, forged
 from tests.verify.handover import CARE_OF_1, CARE_OF_2, HOME_ADDRESS, HOME_AGENT
 from tests.verify.protected import registers
@@ -24,6 +26,8 @@ from tests.verify.story import Story
 from tests.verify.test_trace import write_pcap
 
 Vary = Callable[[Story], object]
+RESULTS = document("docs/results.md")
+FIELDS = ("frame.number", "esp.spi", "esp.sequence", "esp.icv_good", "mip6.mhtype")
 
 
 @pytest.fixture
@@ -90,18 +94,26 @@ def test_nobody_is_blamed(vary: Vary, story: Story, tmp_path: Path) -> None:
     assert {check.id for check in checks if check.verdict is Verdict.NOT_APPLICABLE} == set()
 
 
-@pytest.mark.rfc6275("5.1-a", "5.1-b", "5.1-c", "5.4-a", "5.5-c", "10.4.6-a")
-def test_rules_of_protection_have_their_requirements(story: Story, tmp_path: Path) -> None:
-    checks = [check for check in verify(story.write(tmp_path)) if check.id in protected.RULES]
-    assert {check.verdict for check in checks} == {Verdict.PASSED}
-    assert {requirement for check in checks for requirement in check.requirements} == {
-        "5.1-a",
-        "5.1-b",
-        "5.1-c",
-        "5.4-a",
-        "5.5-c",
-        "10.4.6-a",
-    }
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param("esp-registration", marks=pytest.mark.rfc6275("5.1-a")),
+        pytest.param("esp-accepted", marks=pytest.mark.rfc6275("5.1-a", "5.1-b")),
+        pytest.param("esp-home-address", marks=pytest.mark.rfc6275("5.1-b")),
+        pytest.param("esp-care-of-address", marks=pytest.mark.rfc6275("5.1-c")),
+        pytest.param("esp-sequence", marks=pytest.mark.rfc6275("5.1-a")),
+        pytest.param("esp-prefix", marks=pytest.mark.rfc6275("5.4-a")),
+        pytest.param("esp-home-test", marks=pytest.mark.rfc6275("5.5-c", "10.4.6-a")),
+    ],
+)
+def test_protection_is_seen_and_missed(rule: str, story: Story, tmp_path: Path) -> None:
+    assert {check.verdict for check in verify(story.write(tmp_path)) if check.id == rule} == {Verdict.PASSED}
+    spoils = [each.spoil for each in DOCTORINGS if each.rule == rule]
+    for spoil in spoils:
+        spoilt = story.copy()
+        spoil(spoilt)
+        assert rule in failed(verify(spoilt.write(tmp_path)))
+    assert spoils
 
 
 @pytest.mark.rfc6275("5.1-a", "5.4-a")
@@ -119,7 +131,7 @@ def test_without_keys_nothing_is_said_of_protection(story: Story, tmp_path: Path
     assert {check.verdict for check in checks if check.id in protected.RULES} == {Verdict.NOT_APPLICABLE}
 
 
-def test_wrong_keys_open_nothing(story: Story, tmp_path: Path) -> None:
+def test_only_what_there_are_keys_for_is_opened(story: Story, tmp_path: Path) -> None:
     story.table = [protected.Association(HOME_ADDRESS, tunnel=True, outgoing=True).line]
     frames = opened(story.write(tmp_path))
     assert {frame.innermost.message_type for frame in frames if frame.protection is not None} == {1}
@@ -140,11 +152,8 @@ def test_esp_that_was_cut_short_is_refused_if_its_keys_are_there(story: Story, t
     path = write_pcap(tmp_path / "visited1.pcap", story.frames("visited1"), snapshot=120)
     with pytest.raises(CaptureError, match="frame 5: only 120 of"):
         read([path], table)
-    assert read([path], [replace_spi(association) for association in table]) != []
-
-
-def replace_spi(association: Association) -> Association:
-    return replace(association, spi=association.spi + 0x1000)
+    others = [replace(association, spi=association.spi + 0x1000) for association in table]
+    assert [frame.closed_spi for frame in read([path], others)].count(registers().spi) > 1
 
 
 def test_a_protected_registration_is_played_back_as_it_was_captured(story: Story, tmp_path: Path) -> None:
@@ -187,4 +196,20 @@ def test_wireshark_decrypts_the_same_by_the_same_table(story: Story, tmp_path: P
     assert {kind for *_, kind in told} == {"1", "3", "5", "6", ""}
 
 
-FIELDS = ("frame.number", "esp.spi", "esp.sequence", "esp.icv_good", "mip6.mhtype")
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
+def test_the_way_to_read_esp_that_results_md_shows(story: Story, tmp_path: Path) -> None:
+    captures = tmp_path / "results" / "handover" / "captures"
+    captures.mkdir(parents=True)
+    paths = story.write(captures)
+    done = subprocess.run(
+        RESULTS.block("sh", "ESP"), shell=True, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    updates = [frame for frame in opened(paths) if (frame.link, frame.message_type) == ("visited1", 5)]
+    assert done.stdout.count("Binding Update") == len(updates)
+
+
+def test_the_line_that_results_md_shows_is_read(tmp_path: Path) -> None:
+    (tmp_path / "esp_sa").write_text(RESULTS.block("csv", "ESP"))
+    (association,) = read_associations([tmp_path / "esp_sa"])
+    assert association.spi == 0x1001

@@ -1,7 +1,7 @@
 """A story with ESP between mobile nodes and their home agent, made by Scapy out of one without.
 
 Binding Updates and Acknowledgements, Mobile Prefix Solicitations and Advertisements go in transport mode, Home Test
-Inits and Home Tests in tunnel mode.
+Inits and Home Tests in tunnel mode, all else in tunnels if asked for.
 """
 
 import hashlib
@@ -87,18 +87,14 @@ def registers(*, outgoing: bool = True, home_address: str = HOME_ADDRESS) -> Ass
     return Association(home_address, tunnel=False, outgoing=outgoing)
 
 
-def association_of(packet: Scapy) -> Association | None:
+def association_of(packet: Scapy, *, payload: bool = False) -> Association | None:
     """Give the association that has to protect a packet; what somebody forges from elsewhere has one as well."""
     if not isinstance(packet, inet6.IPv6) or HOME_AGENT not in (packet.src, packet.dst):
         return None
     outgoing = packet.dst == HOME_AGENT
     if isinstance(packet.payload, inet6.IPv6):
-        inner = packet.payload
-        return (
-            Association(HOME_ADDRESS, tunnel=True, outgoing=outgoing)
-            if any(inner.haslayer(layer) for layer in TESTS)
-            else None
-        )
+        guarded = payload or any(packet.haslayer(layer) for layer in TESTS)
+        return Association(HOME_ADDRESS, tunnel=True, outgoing=outgoing) if guarded else None
     if not any(packet.haslayer(layer) for layer in TRANSPORT):
         return None
     return registers(outgoing=outgoing, home_address=_home_address(packet, packet.src if outgoing else packet.dst))
@@ -113,13 +109,13 @@ def _home_address(packet: Scapy, otherwise: str) -> str:
     return otherwise if home else HOME_ADDRESS
 
 
-def protected(story: Story) -> Story:
+def protected(story: Story, *, payload: bool = False) -> Story:
     """Give the story with ESP; numbers rise in the order of time, and what another plays back stays as it was."""
     result = story.copy()
     sequences: dict[Association, int] = {}
     sealed: dict[bytes, tuple[str, Scapy]] = {}
     for name, sent in sorted(story.sent.items(), key=lambda item: item[1].time):
-        association = association_of(sent.packet)
+        association = association_of(sent.packet, payload=payload)
         if association is None:
             continue
         octets = bytes(sent.packet)

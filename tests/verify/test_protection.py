@@ -1,5 +1,6 @@
 """ESP in captures: who forged what, whose keys are missing, and what Wireshark makes of it."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from scapy.layers import inet6
 
+from lab.cli.main import FAILED, main
 from lab.emulation.playback import first_registration
 from lab.verify import CaptureError, Check, Verdict, verify
 from lab.verify.esp import read_associations, tables_beside
@@ -147,6 +149,17 @@ def test_a_protected_packet_is_as_if_it_had_come_plain(good: Story, story: Story
     assert first == registers().spi
 
 
+def test_payload_in_esp_is_judged_as_well(good: Story, tmp_path: Path) -> None:
+    everything = protected.protected(good, payload=True)
+    assert failed(verify(everything.write(tmp_path))) == {}
+    plain = good.copy()
+    astray = plain.replace("tunnel-2", handover.tunnelled(HOME_AGENT, CARE_OF_1, plain.sent["data-2"].packet))
+    checks = verify(protected.protected(plain, payload=True).write(tmp_path))
+    (check,) = [check for check in checks if check.verdict is Verdict.FAILED]
+    assert check.id == "tunnel-current"
+    assert {(seen.capture, seen.frame) for seen in check.evidence} <= plain.places(astray)
+
+
 def test_esp_that_was_cut_short_is_refused_if_its_keys_are_there(story: Story, tmp_path: Path) -> None:
     table = read_associations(tables_beside(story.write(tmp_path)))
     path = write_pcap(tmp_path / "visited1.pcap", story.frames("visited1"), snapshot=120)
@@ -213,3 +226,18 @@ def test_the_line_that_results_md_shows_is_read(tmp_path: Path) -> None:
     (tmp_path / "esp_sa").write_text(RESULTS.block("csv", "ESP"))
     (association,) = read_associations([tmp_path / "esp_sa"])
     assert association.spi == 0x1001
+
+
+def test_the_command_takes_a_table_from_elsewhere(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    captures = tmp_path / "captures"
+    captures.mkdir()
+    story.write(captures)
+    table = (captures / "esp_sa").rename(tmp_path / "keys")
+    assert main(["verify", str(captures), "--json", "--esp-sa", str(table)]) == 0
+    told = {check["id"]: check["verdict"] for check in json.loads(capsys.readouterr().out)["checks"]}
+    assert {told[rule] for rule in protected.RULES} == {"passed"}
+    table.write_text("nonsense\n")
+    assert main(["verify", str(captures), "--esp-sa", str(table)]) == FAILED
+    assert f"{table}: line 1: 1 columns, not 8" in capsys.readouterr().err

@@ -1,8 +1,9 @@
 """Check captures, of any implementation, against rules of RFC 6275.
 
 Give all captures of one run together: many rules compare what one link carried with what another did. A folder stands
-for the captures in it, the folder of a run for those in its `captures`. The exit status is 0 if no rule failed and at
-least one applied, else 1.
+for the captures in it, the folder of a run for those in its `captures`. ESP is opened with the keys in a file `esp_sa`
+beside the captures, Wireshark's table "ESP SAs", which a run leaves there. The exit status is 0 if no rule failed and
+at least one applied, else 1.
 """
 
 import argparse
@@ -23,6 +24,8 @@ EXAMPLES = """examples:
   mip6lab verify results/handover                 the captures of a run
   mip6lab verify home.pcapng visited.pcapng       of any implementation, from any tool
   mip6lab verify captures/ --json                 for programs
+  mip6lab verify captures/ --esp-sa ~/.config/wireshark/esp_sa
+                                                  with the keys that Wireshark has
 """
 SUFFIXES = (".pcapng", ".pcap", ".cap")
 
@@ -30,13 +33,19 @@ SUFFIXES = (".pcapng", ".pcap", ".cap")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("captures", nargs="+", type=Path, metavar="CAPTURE", help="pcap and pcapng files, or folders")
+    parser.add_argument(
+        "--esp-sa",
+        type=Path,
+        metavar="FILE",
+        help="keys of ESP, as Wireshark keeps them (default: beside the captures)",
+    )
     parser.add_argument("--json", action="store_true", help="print the checks as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify; 0 if nothing failed and something applied."""
     captures = expand(args.captures)
-    checks = verify(captures)
+    checks = verify(captures, args.esp_sa)
     ok = holds(checks)
     if args.json:
         found = {"ok": ok, "captures": [str(path) for path in captures], "checks": [asdict(check) for check in checks]}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.emulation.node import LabNode
 from lab.errors import ScenarioError
+from lab.verify.esp import read_associations, tables_beside
 from lab.verify.frame import Frame
 from lab.verify.session import Session
 from lab.verify.trace import CaptureError, read
@@ -17,11 +18,13 @@ SEEN_WITHIN = 5.0
 
 
 def home_registrations(capture: Path) -> list[Frame]:
-    """Give the Binding Updates for home agents that a capture holds so far; raises `CaptureError`."""
+    """Give the Binding Updates for home agents that a capture holds so far, in ESP too; raises `CaptureError`."""
+    associations = read_associations(tables_beside([capture]))
     deadline = time.monotonic() + SEEN_WITHIN
     while True:
         try:
-            return [update.frame for update in Session(frames=read([capture])).updates]
+            frames = read([capture], associations)
+            return [update.frame for update in Session(frames=frames, associations=associations).updates]
         except CaptureError:  # the last record may be half written just now
             if time.monotonic() > deadline:
                 raise
@@ -34,7 +37,7 @@ def first_registration(capture: Path, home_address: IPv6Address) -> bytes:
     while True:
         for frame in home_registrations(capture):
             if frame.home_address == home_address:
-                return frame.octets
+                return frame.captured
         if time.monotonic() > deadline:
             raise ScenarioError(f"{capture} holds no Binding Update of {home_address}")
         time.sleep(0.05)

@@ -10,15 +10,17 @@ from lab.verify import (
     home_link,
     mobility_header,
     movement_and_tunnels,
+    protection,
     registration,
     return_routability,
 )
 from lab.verify.check import Check, Evidence, Verdict
+from lab.verify.esp import AssociationError, read_associations, tables_beside
 from lab.verify.rules import RULES
 from lab.verify.session import Session
 from lab.verify.trace import CaptureError, read
 
-__all__ = ["RULES", "CaptureError", "Check", "Evidence", "Verdict", "verify"]
+__all__ = ["RULES", "AssociationError", "CaptureError", "Check", "Evidence", "Verdict", "verify"]
 
 RULE_FILES = (
     mobility_header,
@@ -29,10 +31,15 @@ RULE_FILES = (
     correspondent_registration,
     direct_path,
     discovery,
+    protection,
 )
 
 
-def verify(captures: Sequence[Path]) -> list[Check]:
-    """Judge captures, of one run, by every rule; raises `CaptureError`."""
-    session = Session(frames=read(captures))
+def verify(captures: Sequence[Path], esp_sa: Path | None = None) -> list[Check]:
+    """Judge captures, of one run, by every rule; raises `CaptureError` and `AssociationError`.
+
+    ESP is opened by the associations of a table of Wireshark's; unless one is given, by those beside the captures.
+    """
+    associations = read_associations([esp_sa] if esp_sa is not None else tables_beside(captures))
+    session = Session(frames=read(captures, associations), associations=associations)
     return [rule.check(session) for rule in RULES]

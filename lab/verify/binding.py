@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from lab.constants import ACCEPTED_BELOW, LIFETIME_UNIT, Status
+from lab.verify.esp import Association
 from lab.verify.frame import Frame
 from lab.verify.mobility_options import (
     BINDING_AUTHORIZATION_DATA,
@@ -112,6 +113,21 @@ def read_update(frame: Frame) -> Update | None:
         flags=int.from_bytes(frame.payload[8:10], "big"),
         lifetime=message.mhtime * LIFETIME_UNIT,
     )
+
+
+def by_protection(updates: Sequence[Update]) -> tuple[list[Update], list[Update]]:
+    """Part home registrations that came in the ESP of their home address from those that did not (RFC 6275 §5.1).
+
+    An association is that of the first home address which it was seen to register.
+    """
+    owners: dict[Association, IPv6Address] = {}
+    right: list[Update] = []
+    wrong: list[Update] = []
+    for update in updates:
+        protection = update.frame.protection
+        owner = owners.setdefault(protection.association, update.home_address) if protection is not None else None
+        (right if owner == update.home_address else wrong).append(update)
+    return right, wrong
 
 
 def read_acknowledgement(frame: Frame, updates: Sequence[Update]) -> Acknowledgement | None:

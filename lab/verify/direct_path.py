@@ -227,7 +227,7 @@ def routing_header(session: Session, findings: Findings) -> None:
             continue
         frame = packet.innermost
         home_address = frame.routed_home_address
-        if home_address is None or home_address not in known or _is_acknowledgement(frame):
+        if home_address is None or home_address not in known or _may_be_acknowledgement(frame):
             continue
         if frame.routing_header_form != TYPE_2_FORM:
             findings.judge(frame, False, f"length and segments left {frame.routing_header_form}")
@@ -237,8 +237,9 @@ def routing_header(session: Session, findings: Findings) -> None:
             findings.judge(frame, False, f"{frame.destination} was not registered for {home_address}")
 
 
-def _is_acknowledgement(frame: Frame) -> bool:
-    return (frame.upper, frame.message_type) == (MOBILITY, BINDING_ACKNOWLEDGEMENT)
+def _may_be_acknowledgement(frame: Frame) -> bool:
+    closed = frame.closed_spi is not None
+    return closed or (frame.upper, frame.message_type) == (MOBILITY, BINDING_ACKNOWLEDGEMENT)
 
 
 @rule(

@@ -1,15 +1,18 @@
 """One IPv6 packet as one link carried it; Scapy reads its message."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import IPv6Address
-from typing import Any
+from typing import Any, NamedTuple
 
 from scapy.layers import inet6
 
 from lab.verify.check import Evidence
+from lab.verify.esp import Association
 
 MOBILITY, ICMPV6, TUNNEL, ROUTING, DESTINATION_OPTIONS, HOP_BY_HOP = 135, 58, 41, 43, 60, 0
+ENCAPSULATING_SECURITY_PAYLOAD, AUTHENTICATION_HEADER = 50, 51
 EXTENSION_HEADERS = (ROUTING, DESTINATION_OPTIONS, HOP_BY_HOP)
 ROUTER_SOLICITATION, ROUTER_ADVERTISEMENT, NEIGHBOR_SOLICITATION, NEIGHBOR_ADVERTISEMENT, REDIRECT = range(133, 138)
 DESTINATION_UNREACHABLE = 1
@@ -31,9 +34,31 @@ MESSAGES: dict[tuple[int, int], Any] = {
 """Scapy's classes by upper-layer protocol and message type."""
 
 
+class _Chain(NamedTuple):
+    """Where the headers of a packet are; 0 stands for one that is not there."""
+
+    upper: int
+    """The protocol behind the extension headers."""
+    at: int
+    named_at: int
+    """The field that names that protocol."""
+    option_at: int
+    routing_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protection:
+    """The ESP in which a packet came."""
+
+    association: Association
+    sequence: int
+    captured: bytes
+    """The packet as the link carried it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """One IPv6 packet on one link."""
+    """One IPv6 packet on one link; if ESP protected it and could be opened, as if it had come plain."""
 
     link: str
     number: int
@@ -44,6 +69,8 @@ class Frame:
     destination_mac: bytes
     """Empty if the capture does not tell."""
     octets: bytes
+    protection: Protection | None = None
+    """None for what came plain, and for ESP that could not be opened."""
 
     @cached_property
     def source(self) -> IPv6Address:
@@ -66,9 +93,8 @@ class Frame:
         return len(self.octets) >= HEADER_OCTETS + int.from_bytes(self.octets[4:6], "big")
 
     @cached_property
-    def _chain(self) -> tuple[int, int, int, int]:
-        """Upper-layer protocol, its offset, and those of the Home Address option and the type 2 routing header."""
-        upper, at, end = self.octets[6], HEADER_OCTETS, len(self.octets)
+    def _chain(self) -> _Chain:
+        upper, at, named_at, end = self.octets[6], HEADER_OCTETS, 6, len(self.octets)
         option_at = routing_at = 0
         while upper in EXTENSION_HEADERS and at + 8 <= end:
             length = (self.octets[at + 1] + 1) * 8
@@ -76,23 +102,23 @@ class Frame:
                 routing_at = at
             if upper == DESTINATION_OPTIONS:
                 option_at = _home_address_option(self.octets, at + 2, min(at + length, end)) or option_at
-            upper, at = self.octets[at], at + length
-        return upper, at, option_at, routing_at
+            upper, named_at, at = self.octets[at], at, at + length
+        return _Chain(upper, at, named_at, option_at, routing_at)
 
     @property
     def upper(self) -> int:
         """The protocol behind the extension headers."""
-        return self._chain[0]
+        return self._chain.upper
 
     @property
     def payload(self) -> bytes:
         """What is behind the extension headers."""
-        return self.octets[self._chain[1] :]
+        return self.octets[self._chain.at :]
 
     @property
     def home_address_option_at(self) -> int:
         """Where the Home Address option begins in the packet; 0 if there is none."""
-        return self._chain[2]
+        return self._chain.option_at
 
     @property
     def home_address(self) -> IPv6Address | None:
@@ -103,7 +129,7 @@ class Frame:
     @property
     def routed_home_address(self) -> IPv6Address | None:
         """The address in the type 2 routing header."""
-        at = self._chain[3]
+        at = self._chain.routing_at
         return IPv6Address(self.octets[at + 8 : at + 24]) if at else None
 
     @property
@@ -119,12 +145,12 @@ class Frame:
     @property
     def routing_header_at(self) -> int:
         """Where the type 2 routing header begins in the packet; 0 if there is none."""
-        return self._chain[3]
+        return self._chain.routing_at
 
     @property
     def routing_header_form(self) -> tuple[int, int] | None:
         """Length and segments left of the type 2 routing header."""
-        at = self._chain[3]
+        at = self._chain.routing_at
         return (self.octets[at + 1], self.octets[at + 3]) if at else None
 
     @cached_property
@@ -167,9 +193,33 @@ class Frame:
             return None
 
     @property
+    def closed_spi(self) -> int | None:
+        """The SPI of ESP that could not be opened."""
+        return int.from_bytes(self.payload[:4], "big") if self.upper == ENCAPSULATING_SECURITY_PAYLOAD else None
+
+    @property
+    def captured(self) -> bytes:
+        """The packet as the link carried it."""
+        return self.octets if self.protection is None else self.protection.captured
+
+    @property
     def same(self) -> bytes:
         """What stays the same on the way: all but the hop limit."""
-        return self.octets[:7] + self.octets[8:]
+        return self.captured[:7] + self.captured[8:]
+
+    def opened(self, associations: Sequence[Association]) -> "Frame":
+        """Give the packet that ESP protects, in the place of its ESP; itself if there is none, or none opens it."""
+        if self.upper != ENCAPSULATING_SECURITY_PAYLOAD:
+            return self
+        for association in associations:
+            content = association.open(self.payload)
+            if content is not None:
+                octets = bytearray(self.octets[: self._chain.at] + content.payload)
+                octets[self._chain.named_at] = content.next_header
+                octets[4:6] = (len(octets) - HEADER_OCTETS).to_bytes(2, "big")
+                protection = Protection(association=association, sequence=content.sequence, captured=self.octets)
+                return replace(self, octets=bytes(octets), protection=protection)
+        return self
 
     def evidence(self, note: str = "") -> Evidence:
         """Name this frame."""

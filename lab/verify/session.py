@@ -13,11 +13,13 @@ from lab.verify.binding import (
     Period,
     Update,
     answers_correspondent_registration,
+    by_protection,
     periods,
     read_acknowledgement,
     read_update,
 )
 from lab.verify.correspondence import Correspondence
+from lab.verify.esp import Association
 from lab.verify.frame import (
     DESTINATION_UNREACHABLE,
     ICMPV6,
@@ -45,6 +47,8 @@ class Session:
 
     frames: Sequence[Frame]
     """All sightings."""
+    associations: Sequence[Association] = ()
+    """Those whose keys are known; without any, nobody can say what ought to be protected."""
 
     @cached_property
     def packets(self) -> list[Frame]:
@@ -61,13 +65,23 @@ class Session:
         """Mobility Headers outside and inside tunnels, also those that are too short."""
         return [f.innermost for f in self.packets if f.innermost.upper == MOBILITY and f.whole and f.innermost.whole]
 
-    @cached_property
+    @property
     def updates(self) -> list[Update]:
-        """Home registrations."""
+        """Home registrations, without those that home agents have to drop as they lack their protection (§5.1)."""
+        return self._home_registrations[0]
+
+    @property
+    def unprotected(self) -> list[Update]:
+        """Home registrations that lack their protection, if any is known of."""
+        return self._home_registrations[1]
+
+    @cached_property
+    def _home_registrations(self) -> tuple[list[Update], list[Update]]:
         asked = [u for frame in self.mobility if (u := read_update(frame)) is not None and u.is_home_registration]
         # What asks a correspondent as if it were a home agent is judged as what it was meant to be.
         home_agents = {update.peer for update in asked if not update.is_authorised}
-        return [update for update in asked if update.peer in home_agents]
+        known = [update for update in asked if update.peer in home_agents]
+        return by_protection(known) if self.associations else (known, [])
 
     @cached_property
     def correspondence(self) -> Correspondence:
@@ -204,7 +218,7 @@ class Session:
     @cached_property
     def home_agents(self) -> set[IPv6Address]:
         """Addresses to which home registrations are sent."""
-        return {update.peer for update in self.updates}
+        return {update.peer for update in (*self.updates, *self.unprotected)}
 
     @cached_property
     def home_addresses(self) -> set[IPv6Address]:
@@ -229,6 +243,10 @@ class Session:
     def home_prefixes(self) -> set[tuple[str, IPv6Network]]:
         """Links with the prefixes that are advertised there with the H bit."""
         return {(f.link, prefix) for f in self.advertisements if f.message.H for prefix in prefixes(f)}
+
+    def is_foreign(self, frame: Frame) -> bool:
+        """Whether somebody sent a packet who is known to be no mobile node; only where those are known."""
+        return bool(self.mobile_macs) and frame.source_mac not in self.mobile_macs
 
     def home_links(self, home_address: IPv6Address) -> set[str]:
         """Links on which a home agent advertises the prefix of a home address."""

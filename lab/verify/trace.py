@@ -9,7 +9,15 @@ from typing import Any
 from scapy.utils import RawPcapReader
 
 from lab.errors import Mip6LabError
-from lab.verify.frame import EXTENSION_HEADERS, HEADER_OCTETS, ICMPV6, MOBILITY, NEIGHBOR_DISCOVERY, Frame
+from lab.verify.esp import Association
+from lab.verify.frame import (
+    EXTENSION_HEADERS,
+    HEADER_OCTETS,
+    ICMPV6,
+    MOBILITY,
+    NEIGHBOR_DISCOVERY,
+    Frame,
+)
 from lab.verify.whole import is_whole
 
 ETHERNET, COOKED, COOKED_2 = 1, 113, 276
@@ -27,9 +35,9 @@ class CaptureError(Mip6LabError):
     """A capture cannot be read."""
 
 
-def read(captures: Sequence[Path]) -> list[Frame]:
-    """Read captures; raises `CaptureError` that names the file."""
-    frames = [frame for path in captures for frame in _read_one(path)]
+def read(captures: Sequence[Path], associations: Sequence[Association] = ()) -> list[Frame]:
+    """Read captures and open the ESP in them; raises `CaptureError` that names the file."""
+    frames = [frame for path in captures for frame in _read_one(path, associations)]
     frames.sort(key=lambda frame: frame.time)
     return frames
 
@@ -49,7 +57,7 @@ def first_sightings(frames: Sequence[Frame]) -> list[Frame]:
     return first
 
 
-def _read_one(path: Path) -> Iterator[Frame]:
+def _read_one(path: Path, associations: Sequence[Association]) -> Iterator[Frame]:
     try:
         data = path.read_bytes()
         if data.startswith(GZIP):
@@ -76,17 +84,19 @@ def _read_one(path: Path) -> Iterator[Frame]:
                 destination_mac=destination,
                 octets=packet[: HEADER_OCTETS + int.from_bytes(packet[4:6], "big")],  # without padding
             )
-            if len(octets) < meta.wirelen and _asks_to_be_whole(frame):
+            if len(octets) < meta.wirelen and _asks_to_be_whole(frame, associations):
                 raise CaptureError(f"{path}: frame {number}: only {len(octets)} of {meta.wirelen} octets were captured")
-            yield frame
+            yield frame.opened(associations)
     except CaptureError:
         raise
     except Exception as error:
         raise CaptureError(f"{path}: damaged: {type(error).__name__}: {error}") from error
 
 
-def _asks_to_be_whole(frame: Frame) -> bool:
+def _asks_to_be_whole(frame: Frame, associations: Sequence[Association]) -> bool:
     """Tell whether a packet is no mere data: without all of its octets, rules would judge in the dark."""
+    if frame.closed_spi is not None:
+        return frame.closed_spi in {association.spi for association in associations}
     inmost = frame.innermost
     if inmost.upper == ICMPV6:
         return inmost.message_type in (None, *NEIGHBOR_DISCOVERY)

@@ -4,12 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lab.verify.frame import ICMPV6, MOBILITY, Frame
+from lab.verify.frame import AUTHENTICATION_HEADER, ENCAPSULATING_SECURITY_PAYLOAD, ICMPV6, MOBILITY, Frame
 
 Pair = tuple[IPv6Address, IPv6Address]
 """A home address and a correspondent."""
 
-ENCAPSULATING_SECURITY_PAYLOAD, AUTHENTICATION_HEADER = 50, 51
 UNREADABLE = (ENCAPSULATING_SECURITY_PAYLOAD, AUTHENTICATION_HEADER)
 ECHO = (128, 129)
 """What else ICMPv6 has are errors, and the business of links and of home agents."""

@@ -235,7 +235,7 @@ def test_verify_judges(
 ) -> None:
     capture = tmp_path / "home.pcapng"
     capture.touch()
-    monkeypatch.setattr(verify, "verify", lambda _: [check(verdict) for verdict in verdicts])
+    monkeypatch.setattr(verify, "verify", lambda *_: [check(verdict) for verdict in verdicts])
     assert main(["verify", str(tmp_path), "--json"]) == status
     shown = json.loads(capsys.readouterr().out)
     assert shown["ok"] is (status == 0)

@@ -25,6 +25,8 @@ class Doctoring:
     also: frozenset[str]
     """Rules that cannot but fail with it."""
     spoil: Spoil
+    protected: bool
+    """It spoils the story with ESP; the others are put into ESP after they were spoilt."""
 
     def __str__(self) -> str:
         return f"{self.rule}-{self.spoil.__name__}"
@@ -33,11 +35,11 @@ class Doctoring:
 DOCTORINGS: list[Doctoring] = []
 
 
-def doctoring(rule: str, *, also: tuple[str, ...] = ()) -> Callable[[Spoil], Spoil]:
+def doctoring(rule: str, *, also: tuple[str, ...] = (), protected: bool = False) -> Callable[[Spoil], Spoil]:
     """Enter a doctoring into the table."""
 
     def enter(spoil: Spoil) -> Spoil:
-        DOCTORINGS.append(Doctoring(rule, frozenset(also), spoil))
+        DOCTORINGS.append(Doctoring(rule, frozenset(also), spoil, protected))
         return spoil
 
     return enter

@@ -68,10 +68,12 @@ class Story:
     """What happens, by name; a doctoring changes a copy of it."""
 
     sent: dict[str, Sent] = field(default_factory=dict)
+    table: list[str] = field(default_factory=list)
+    """Lines of Wireshark's table of ESP associations."""
 
     def copy(self) -> "Story":
         """Give a copy that may be changed."""
-        return Story(dict(self.sent))
+        return Story(dict(self.sent), list(self.table))
 
     def add(self, name: str, time: float, packet: Scapy, *hops: Hop) -> str:
         """Have a packet sent; gives its name."""
@@ -122,7 +124,9 @@ class Story:
         }
 
     def write(self, folder: Path) -> list[Path]:
-        """Write a pcapng file for each link."""
+        """Write a pcapng file for each link, and beside them the table of associations if there is one."""
+        if self.table:
+            (folder / "esp_sa").write_text("".join(f"{line}\n" for line in self.table))
         return [write_pcapng(folder / f"{link}.pcapng", self.frames(link)) for link in self.links()]
 
 

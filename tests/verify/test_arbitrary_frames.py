@@ -1,5 +1,7 @@
 """Whatever a capture holds, it is judged or refused: no rule and no reader breaks."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.verify import RULES, CaptureError, verify
+from lab.verify.esp import Association, read_associations, tables_beside
 from lab.verify.frame import Frame
 from lab.verify.session import Session
 from lab.verify.trace import read
+from tests.verify.protected import protected
 from tests.verify.story import Sighting, Story, write_pcapng
 
 HEADER_OCTETS, ETHERNET_HEADER = 40, 14
@@ -23,8 +27,25 @@ def frames(good: Story, tmp_path_factory: pytest.TempPathFactory) -> list[Frame]
     return read(good.write(tmp_path_factory.mktemp("good")))
 
 
-def judge(frames: list[Frame]) -> None:
-    session = Session(frames=frames)
+@pytest.fixture(scope="module")
+def captures(good: Story, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Give captures of the story in ESP."""
+    return protected(good).write(tmp_path_factory.mktemp("protected"))
+
+
+@pytest.fixture(scope="module")
+def table(captures: list[Path]) -> list[Association]:
+    return read_associations(tables_beside(captures))
+
+
+@pytest.fixture(scope="module")
+def closed(captures: list[Path]) -> list[Frame]:
+    """Give them as they are without keys."""
+    return read(captures)
+
+
+def judge(frames: list[Frame], associations: Sequence[Association] = ()) -> None:
+    session = Session(frames=frames, associations=associations)
     assert [check.id for check in (rule.check(session) for rule in RULES)] == [rule.id for rule in RULES]
 
 
@@ -79,6 +100,30 @@ def test_no_rule_breaks_on_a_spoiled_message(data: st.DataObject, frames: list[F
     octets = frames[at].octets
     packet = with_length(octets[:HEADER_OCTETS] + data.draw(spoiled(octets[HEADER_OCTETS:]), label="payload"))
     judge([*frames[:at], instead(frames[at], packet), *frames[at + 1 :]])
+
+
+@given(data=st.data())
+@settings(max_examples=100)
+def test_no_rule_breaks_on_spoiled_esp(data: st.DataObject, closed: list[Frame], table: list[Association]) -> None:
+    at = data.draw(
+        st.sampled_from([i for i, frame in enumerate(closed) if frame.closed_spi is not None]), label="frame"
+    )
+    octets = closed[at].octets
+    packet = with_length(octets[:HEADER_OCTETS] + data.draw(spoiled(octets[HEADER_OCTETS:]), label="payload"))
+    frames = [frame.opened(table) for frame in (*closed[:at], instead(closed[at], packet), *closed[at + 1 :])]
+    judge(frames, table)
+
+
+@given(data=st.data())
+@settings(max_examples=100)
+def test_no_rule_breaks_on_what_esp_protects(
+    data: st.DataObject, closed: list[Frame], table: list[Association]
+) -> None:
+    frames = [frame.opened(table) for frame in closed]
+    at = data.draw(st.sampled_from([i for i, f in enumerate(frames) if f.protection is not None]), label="frame")
+    octets = frames[at].octets
+    packet = with_length(octets[:HEADER_OCTETS] + data.draw(spoiled(octets[HEADER_OCTETS:]), label="payload"))
+    judge([*frames[:at], replace(frames[at], octets=packet), *frames[at + 1 :]], table)
 
 
 @given(data=st.data())

@@ -1,5 +1,6 @@
 """No false alarms: what conforms, or what the captures do not tell, fails no rule."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from scapy.layers import inet6
 
 from lab.verify import Verdict, verify
 from tests.verify import correspondence, handover
+from tests.verify import protected as esp
 from tests.verify.handover import (
     CARE_OF_1,
     CARE_OF_2,
@@ -19,6 +21,7 @@ from tests.verify.handover import (
     TO_VISITED1,
     TO_VISITED2,
 )
+from tests.verify.protected import protected
 from tests.verify.story import Hop, Scapy, Story
 from tests.verify.variant import VARIANTS, Variant, variant
 
@@ -65,6 +68,7 @@ ACCEPTING = (
     "proxy-repeated",
     "tunnel-current",
 )
+REGISTERED = ("esp-accepted", "esp-care-of-address", "esp-home-test", "esp-prefix", "esp-sequence")
 
 
 @pytest.mark.parametrize("other", VARIANTS, ids=str)
@@ -73,12 +77,24 @@ def test_nothing_fails(other: Variant, good: Story, tmp_path: Path) -> None:
     other.vary(story)
     checks = verify(story.write(tmp_path))
     assert {check.id: check.detail for check in checks if check.verdict is Verdict.FAILED} == {}
+    assert {check.id for check in checks if check.verdict is Verdict.NOT_APPLICABLE} == other.silent | set(esp.RULES)
+
+
+@pytest.mark.parametrize("other", VARIANTS, ids=str)
+def test_nothing_fails_in_esp_either(other: Variant, good: Story, tmp_path: Path) -> None:
+    story = good.copy()
+    other.vary(story)
+    checks = verify(protected(story).write(tmp_path))
+    assert {check.id: check.detail for check in checks if check.verdict is Verdict.FAILED} == {}
     assert {check.id for check in checks if check.verdict is Verdict.NOT_APPLICABLE} == other.silent
 
 
+@pytest.mark.parametrize("form", [Story.copy, protected], ids=["plain", "in-esp"])
 @pytest.mark.parametrize("seen", [("home",), ("core",), ("visited1",), ("visited2",), ("core", "home")], ids="+".join)
-def test_what_was_not_captured_fails_no_rule(seen: tuple[str, ...], good: Story, tmp_path: Path) -> None:
-    captures = [path for path in good.write(tmp_path) if path.stem in seen]
+def test_what_was_not_captured_fails_no_rule(
+    seen: tuple[str, ...], form: Callable[[Story], Story], good: Story, tmp_path: Path
+) -> None:
+    captures = [path for path in form(good).write(tmp_path) if path.stem in seen]
     checks = verify(captures)
     assert {check.id: check.detail for check in checks if check.verdict is Verdict.FAILED} == {}
 
@@ -115,7 +131,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
     _count_on(story, 7)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, *DISCOVERY, "bu-sequence"))
+@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, *DISCOVERY, *REGISTERED, "bu-sequence"))
 def the_home_address_is_taken(story: Story) -> None:
     # The registration is refused; so there is nothing to announce.
     _until(story, 2.2)

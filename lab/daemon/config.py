@@ -181,6 +181,9 @@ def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
     for address in agent.allowed or ():
         if not any(address in prefix for prefix in agent.home_prefixes):
             yield "home_agent.allowed", f"{address} is in none of the home_prefixes"
+    for refused in agent.refused:
+        if not any(refused.overlaps(prefix) for prefix in agent.home_prefixes):
+            yield "home_agent.refused", f"{refused} holds no address of the home_prefixes"
     if agent.max_binding_lifetime < LIFETIME_UNIT:
         yield "home_agent.max_binding_lifetime", f"at least {LIFETIME_UNIT} seconds"
     if agent.refresh_advice is not None and not _is_lifetime(agent.refresh_advice):

@@ -15,6 +15,7 @@ from lab.engine.io import (
     DeadlineReached,
     Engine,
     Forget,
+    ForgetCutOff,
     Input,
     Instant,
     JoinAnycast,
@@ -23,10 +24,12 @@ from lab.engine.io import (
     Received,
     Refused,
     Remember,
+    RememberCutOff,
     Report,
     Send,
     StartDad,
     StopDad,
+    StoreEffect,
     Used,
 )
 from lab.errors import PlaneError, StoreError
@@ -62,11 +65,11 @@ class Outlet(Protocol):
 class Keeper(Protocol):
     """What a node keeps by beyond its end."""
 
-    def apply(self, effect: Remember | Forget) -> None:
-        """Keep a record, durably on return, or remove one; raises `StoreError`."""
+    def apply(self, effect: StoreEffect) -> None:
+        """Keep a record, durably on return, or do what may wait for `flush`; raises `StoreError`."""
 
     def flush(self) -> None:
-        """Make removals durable; raises `StoreError`."""
+        """Make everything durable; raises `StoreError`."""
 
 
 class Dispatcher:
@@ -154,7 +157,7 @@ class Dispatcher:
                 case AskUse(home_address=home_address, peer=peer):
                     used = self._plane.used(home_address, peer)
                     self._queue.append(Used(home_address=home_address, peer=peer, used=used))
-                case Remember() | Forget():
+                case Remember() | Forget() | RememberCutOff() | ForgetCutOff():
                     if not self._keep(effect):
                         return  # so no acknowledgement precedes what must be known after a restart
                 case plane_effect:
@@ -165,8 +168,8 @@ class Dispatcher:
                         self._queue.appendleft(Refused(effect=plane_effect, reason=str(error)))
                         return  # so no acknowledgement precedes its route
 
-    def _keep(self, effect: Remember | Forget) -> bool:
-        """Have a record kept or removed; False if what is behind that must not be done."""
+    def _keep(self, effect: StoreEffect) -> bool:
+        """Have something kept or removed; False if what is behind that must not be done."""
         try:
             if self._store is not None:
                 self._store.apply(effect)

@@ -22,6 +22,7 @@ from lab.daemon.store import Store
 from lab.engine.correspondent import Correspondent
 from lab.engine.home_agent import HomeAgent
 from lab.engine.io import (
+    CutOff,
     DeadlineReached,
     Engine,
     Instant,
@@ -29,6 +30,7 @@ from lab.engine.io import (
     LinkUp,
     Malformed,
     PeerHeard,
+    Readmitted,
     Recalled,
     Received,
     Started,
@@ -114,8 +116,11 @@ class Service:
             self._dispatcher.feed(Started())
             for change in self._links.present():
                 self._dispatcher.feed(change)
-            for record in self._store.recalled if self._store is not None else ():
-                self._dispatcher.feed(Recalled(record=record))  # one by one: one that is refused ends no other
+            if self._store is not None:
+                for home_address in self._store.cut_off:
+                    self._dispatcher.feed(CutOff(home_address=home_address))
+                for record in self._store.recalled:
+                    self._dispatcher.feed(Recalled(record=record))  # one by one: one that is refused ends no other
             self._plane.end_recall()
             if control is not None:
                 await control.start()
@@ -206,7 +211,7 @@ class Service:
             "counters": lambda _: {"plane": self._plane.counters(), "drops": dict(self._dispatcher.drops)},
             "hint": self._hint,
             "stop": lambda _: self.stop("command"),
-        }
+        } | ({} if self._config.home_agent is None else {"cutoff": self._cut_off, "readmit": self._readmit})
 
     def _hint(self, request: Mapping[str, Any]) -> None:
         interface = request.get("interface")
@@ -214,6 +219,23 @@ class Service:
             known = ", ".join(self._config.interfaces) or "none"
             raise CommandError(f"interface {interface!r} is not watched by this node; watched: {known}")
         self._dispatcher.feed(LinkHint(interface=str(interface)))
+
+    def _cut_off(self, request: Mapping[str, Any]) -> None:
+        home_address = self._home_address(request)
+        self._dispatcher.feed(CutOff(home_address=home_address))
+
+    def _readmit(self, request: Mapping[str, Any]) -> None:
+        home_address = self._home_address(request)
+        self._dispatcher.feed(Readmitted(home_address=home_address))
+
+    def _home_address(self, request: Mapping[str, Any]) -> IPv6Address:
+        """Read which home address a command is about; raises `CommandError` for one of another prefix."""
+        assert self._config.home_agent is not None
+        given, prefixes = request.get("home_address"), self._config.home_agent.home_prefixes
+        with contextlib.suppress(ValueError):
+            if isinstance(given, str) and any((address := IPv6Address(given)) in prefix for prefix in prefixes):
+                return address
+        raise CommandError(f"home_address {given!r} is not an address of {', '.join(map(str, prefixes))}")
 
 
 def _prepare(config: NodeConfig) -> None:

@@ -10,7 +10,7 @@ from lab.constants import RETRANS_TIMER, Status
 from lab.daemon.dispatcher import Dispatcher
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_agent import HomeAgent
-from lab.engine.io import DeadlineReached, Forget, Input, InstallTunnel, Remember, Send
+from lab.engine.io import DeadlineReached, Forget, Input, InstallTunnel, Remember, Send, StoreEffect
 from lab.errors import StoreError
 from lab.events import BindingRegistered, BindingRemoved, EffectRefused, Event
 from lab.plane.memory import MemoryPlane
@@ -29,10 +29,10 @@ class Disk:
     pending: bool = False
     flushed: int = 0
 
-    def apply(self, effect: Remember | Forget) -> None:
+    def apply(self, effect: StoreEffect) -> None:
         self._fit(self.full)
         self.done.append(effect)
-        self.pending = isinstance(effect, Forget)
+        self.pending = not isinstance(effect, Remember)
 
     def flush(self) -> None:
         if self.pending:

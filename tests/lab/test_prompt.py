@@ -94,7 +94,7 @@ def test_a_tour(session: Session) -> None:
     assert "cut-off" in session.ask("bindings ha")
     assert session.ask("readmit mn") == PROMPT
     session.ask("move mn visited1")
-    session.ask_until("bindings ha", "at 2001:db8:a1::")
+    session.ask_until("bindings ha", "of 60 s left")  # Duplicate Address Detection is over
     session.ask("move mn visited2")
     session.ask_until("bindings ha", "at 2001:db8:a2::")
     assert session.ask("kill ha") == PROMPT

@@ -14,6 +14,8 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from lab.constants import (
+    ENCAPSULATION_LIMIT,
+    LARGEST_ENCAPSULATION_LIMIT,
     LIFETIME_UNIT,
     MAX_BINDACK_TIMEOUT,
     MAX_DELETE_BCE_TIMEOUT,
@@ -58,6 +60,7 @@ class NodeConfig:
     journal: str = "-"
     control: Path | None = None
     state: Path | None = None
+    encapsulation_limit: int = ENCAPSULATION_LIMIT
     home_agent: HomeAgentConfig | None = None
     correspondent: CorrespondentConfig | None = None
     mobile_node: MobileNodeConfig | None = None
@@ -137,6 +140,8 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
         yield "state", f"{str(config.state)!r} is not the path of a file"
     if config.state is not None and config.role is not Role.HOME_AGENT:
         yield "state", "only a home agent has a state that is kept"
+    if not 0 <= config.encapsulation_limit <= LARGEST_ENCAPSULATION_LIMIT:
+        yield "encapsulation_limit", f"from 0 to {LARGEST_ENCAPSULATION_LIMIT}"
     if not config.journal:
         yield "journal", "the path of a file, or - for standard output"
     for interface in config.interfaces:

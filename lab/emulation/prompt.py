@@ -7,10 +7,10 @@ from typing import Any
 from mininet.cli import CLI
 from mininet.log import output
 
+from lab.emulation.administrator import cut_off, readmit
 from lab.emulation.context import Context
 from lab.emulation.mover import move
 from lab.emulation.node import LabBridge, LabNode
-from lab.emulation.topology import Kind
 from lab.errors import Mip6LabError, TopologyError
 from lab.report.timeline import timeline
 
@@ -78,14 +78,14 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         Its binding ends, and its Binding Updates are refused with status 129.
         Example: cutoff mn
         """
-        self._answer(line, lambda words: self._tell_home_agents("cutoff", words), "cutoff NODE")
+        self._answer(line, lambda words: cut_off(self._one(words), self._nodes()), "cutoff NODE")
 
     def do_readmit(self, line: str) -> None:
         """Let a mobile node that was cut off register again: readmit NODE.
 
         Example: readmit mn
         """
-        self._answer(line, lambda words: self._tell_home_agents("readmit", words), "readmit NODE")
+        self._answer(line, lambda words: readmit(self._one(words), self._nodes()), "readmit NODE")
 
     def do_bindings(self, line: str) -> None:
         """Show the binding caches and Binding Update Lists: bindings [NODE].
@@ -143,14 +143,6 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         lines = list(timeline(chosen, start))
         for line in lines[max(len(lines) - counts[0], 0) :]:
             print(f"{line.time:9.3f}  {line.node:<5} {line.text}  {line.section}")
-
-    def _tell_home_agents(self, command: str, words: Sequence[str]) -> None:
-        node = self._one(words)
-        if node.spec.home_address is None:
-            raise TopologyError(f"{node.name} is a {node.spec.kind.value}: it has no home address")
-        for agent in self._nodes():
-            if agent.spec.kind is Kind.HOME_AGENT and agent.spec.home == node.spec.home:
-                agent.control(command, home_address=str(node.spec.home_address))
 
     def _one(self, words: Sequence[str]) -> LabNode:
         if len(words) != 1:

@@ -233,7 +233,8 @@ class Service:
         assert self._config.home_agent is not None
         given, prefixes = request.get("home_address"), self._config.home_agent.home_prefixes
         with contextlib.suppress(ValueError):
-            if isinstance(given, str) and any((address := IPv6Address(given)) in prefix for prefix in prefixes):
+            address = IPv6Address(str(given))
+            if any(address in prefix for prefix in prefixes):
                 return address
         raise CommandError(f"home_address {given!r} is not an address of {', '.join(map(str, prefixes))}")
 

@@ -409,7 +409,8 @@ class HomeAgent:
                 continue
             rejected = self._reject(state.registration, Status.INSUFFICIENT_RESOURCES, None)
             if isinstance(state, Deregistered):  # not served any more; the mobile node asks again until that is kept
-                return rejected if isinstance(refused.effect, Remember) else []
+                asked = isinstance(refused.effect, Remember) and home_address not in self._admission.cut_off
+                return rejected if asked else []
             effects = self._stop_serving(state.registration)
             removed = Report(event=BindingRemoved(home_address=home_address, reason="refused"))
             if state.recalled:  # nobody asked; its sequence number counts as long as the record does

@@ -187,6 +187,6 @@ def test_a_full_disk_does_not_undo_a_cut_off() -> None:
     bench = Bench()
     bench.register(1)
     (ended,) = of_kind(bench.take(CutOff(home_address=HOME)), Remember)
-    bench.take(Refused(effect=ended, reason="full"))
+    assert bench.take(Refused(effect=ended, reason="full")) == []  # nobody asked
     assert bench.states() == {str(HOME): "cut-off"}
     assert status(bench.take(update(2))) == Status.ADMINISTRATIVELY_PROHIBITED

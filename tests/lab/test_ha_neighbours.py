@@ -285,3 +285,13 @@ def test_what_is_bound_no_more_is_not_answered_for(
     mobile = LEAVING[l_set]
     judge(neighbour, before[l_set, target, form], mobile, target, form)
     assert neighbour.ask(mobile, target, form) is None
+
+
+@pytest.mark.rfc6275("10.4.2-b")
+@pytest.mark.case("HA-169")
+def test_what_is_sent_to_a_link_local_address_is_not_tunnelled(here: Here, neighbour: Neighbour) -> None:
+    target = SERVED[True].address(Target.LINK_LOCAL)
+    before = here.counters("ha").get("tunnelled", 0)
+    interface = here["neighbour"].spec.plugs[0].interface
+    assert "Address unreachable" in here.run("neighbour", "ping", "-c1", "-W5", f"{target}%{interface}")
+    assert here.counters("ha").get("tunnelled", 0) == before

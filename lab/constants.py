@@ -33,6 +33,10 @@ MAX_NEIGHBOR_ADVERTISEMENT = 3
 MAX_RTR_SOLICITATIONS = 3
 RTR_SOLICITATION_INTERVAL = 4.0
 
+ENCAPSULATION_LIMIT = 4
+"""How many more tunnels may carry what a tunnel carries already (RFC 2473 §6.6)."""
+LARGEST_ENCAPSULATION_LIMIT = 0xFF
+
 LIFETIME_UNIT = 4
 """Seconds in one unit of a lifetime field, §6.1.7 and §6.1.8."""
 MAX_LIFETIME = 0xFFFF * LIFETIME_UNIT

@@ -165,6 +165,22 @@ class BindingRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAddressCutOff(Event):
+    """An administrator ended the binding of a home address, if there was one; new ones are refused."""
+
+    SECTION = "15.3"
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAddressReadmitted(Event):
+    """An administrator lets a home address register again."""
+
+    SECTION = "15.3"
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyStarted(Event):
     """The home agent defends and intercepts an address on the home link."""
 

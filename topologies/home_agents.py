@@ -8,10 +8,13 @@ from lab.events import (
     BindingAcknowledged,
     BindingDeregistered,
     BindingRecalled,
+    BindingRefused,
     BindingRegistered,
     BindingRejected,
     BindingUpdateSent,
+    HomeAddressCutOff,
     ProxyStarted,
+    ProxyStopped,
     ReturnedHome,
 )
 from topologies.two_visited_links import TwoVisitedLinks
@@ -63,3 +66,41 @@ def ha_restart(stage: Stage) -> None:
     stage.wait(1.5)
     stage.check_survival(down, "15.3-a", "10.3.2-b")
     stage.check_survival(up, "15.3-a", "10.4.5-a")
+
+
+@scenario(TwoVisitedLinks, ro=False, lifetime=8)
+def cut_off(stage: Stage) -> None:
+    """An administrator cuts the mobile node off: it is served no more, until it is readmitted."""
+    home_address = stage.network.node("mn").spec.address
+    care_of_address = stage.care_of_address("mn", "visited1")
+    before = stage.stream("cn", "mn", every=0.01)
+    stage.say("The mobile node moves to visited1")
+    stage.move("mn", "visited1")
+    stage.expect(BindingRegistered, node="ha", care_of_address=care_of_address)
+    stage.expect(BindingAcknowledged, node="mn", care_of_address=care_of_address)
+    stage.wait(1.5)
+    stage.check_survival(before, "10.4.2-a")
+    stage.say("The administrator cuts it off")
+    stage.cut_off("mn")
+    stage.expect(HomeAddressCutOff, node="ha", home_address=home_address)
+    stopped = stage.expect(ProxyStopped, node="ha", address=home_address)
+    refused = stage.expect(BindingRefused, node="mn", home_address=home_address, within=10.0)
+    assert isinstance(refused.event, BindingRefused)
+    right = refused.event.status == Status.ADMINISTRATIVELY_PROHIBITED
+    stage.check("refused", right, "15.3-c", "9.5.1-f", detail=f"status {refused.event.status}")
+    stage.say("The home agent is started anew, and has not forgotten")
+    stage.restart("ha")
+    stage.expect(HomeAddressCutOff, node="ha", home_address=home_address)
+    stage.expect(BindingRefused, node="mn", status=Status.ADMINISTRATIVELY_PROHIBITED, within=20.0)
+    renewed = [
+        record
+        for record in stage.records()
+        if isinstance(record.event, BindingRegistered) and record.time > stopped.time
+    ]
+    stage.check("not-served", not renewed, "15.3-c", "15.3-a", detail=f"{len(renewed)} bindings since")
+    stage.say("The administrator readmits it")
+    stage.readmit("mn")
+    stage.expect(BindingRegistered, node="ha", care_of_address=care_of_address, within=40.0)
+    after = stage.stream("cn", "mn", every=0.01)
+    stage.wait(1.5)
+    stage.check_survival(after, "15.3-c", "10.4.2-a")

@@ -14,6 +14,8 @@ from typing import Any, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from lab.constants import (
+    ENCAPSULATION_LIMIT,
+    LARGEST_ENCAPSULATION_LIMIT,
     LIFETIME_UNIT,
     MAX_BINDACK_TIMEOUT,
     MAX_DELETE_BCE_TIMEOUT,
@@ -58,6 +60,7 @@ class NodeConfig:
     journal: str = "-"
     control: Path | None = None
     state: Path | None = None
+    encapsulation_limit: int = ENCAPSULATION_LIMIT
     home_agent: HomeAgentConfig | None = None
     correspondent: CorrespondentConfig | None = None
     mobile_node: MobileNodeConfig | None = None
@@ -137,6 +140,8 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
         yield "state", f"{str(config.state)!r} is not the path of a file"
     if config.state is not None and config.role is not Role.HOME_AGENT:
         yield "state", "only a home agent has a state that is kept"
+    if not 0 <= config.encapsulation_limit <= LARGEST_ENCAPSULATION_LIMIT:
+        yield "encapsulation_limit", f"from 0 to {LARGEST_ENCAPSULATION_LIMIT}"
     if not config.journal:
         yield "journal", "the path of a file, or - for standard output"
     for interface in config.interfaces:
@@ -181,6 +186,9 @@ def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
     for address in agent.allowed or ():
         if not any(address in prefix for prefix in agent.home_prefixes):
             yield "home_agent.allowed", f"{address} is in none of the home_prefixes"
+    for refused in agent.refused:
+        if not any(refused.overlaps(prefix) for prefix in agent.home_prefixes):
+            yield "home_agent.refused", f"{refused} holds no address of the home_prefixes"
     if agent.max_binding_lifetime < LIFETIME_UNIT:
         yield "home_agent.max_binding_lifetime", f"at least {LIFETIME_UNIT} seconds"
     if agent.refresh_advice is not None and not _is_lifetime(agent.refresh_advice):

@@ -16,6 +16,7 @@ from lab.engine.io import (
     DeadlineReached,
     Engine,
     Forget,
+    ForgetCutOff,
     Input,
     Instant,
     JoinAnycast,
@@ -24,10 +25,12 @@ from lab.engine.io import (
     Received,
     Refused,
     Remember,
+    RememberCutOff,
     Report,
     Send,
     StartDad,
     StopDad,
+    StoreEffect,
     Used,
 )
 from lab.errors import PlaneError, StoreError
@@ -63,8 +66,8 @@ class Outlet(Protocol):
 class Keeper(Protocol):
     """What a node keeps by beyond its end."""
 
-    def apply(self, effect: Remember | Forget) -> None:
-        """Keep a record or remove one, durably after `flush`; raises `StoreError`."""
+    def apply(self, effect: StoreEffect) -> None:
+        """Keep something or remove it, durably after `flush`; raises `StoreError`."""
 
     def flush(self) -> None:
         """Make all changes durable; raises `StoreError`. What raises undoes every change since the last time."""
@@ -175,7 +178,7 @@ class Dispatcher:
                     self._waiting.append(_Waiting(record=effect, effects=effects[position + 1 :]))
                     self._keep(effect)
                     return  # so no acknowledgement precedes what must be known after a restart
-                case Forget():
+                case Forget() | RememberCutOff() | ForgetCutOff():
                     self._keep(effect)
                 case plane_effect:
                     try:
@@ -185,8 +188,8 @@ class Dispatcher:
                         self._queue.appendleft(Refused(effect=plane_effect, reason=str(error)))
                         return  # so no acknowledgement precedes its route
 
-    def _keep(self, effect: Remember | Forget) -> None:
-        """Have a record kept or removed."""
+    def _keep(self, effect: StoreEffect) -> None:
+        """Have something kept or removed."""
         try:
             if self._store is not None:
                 self._store.apply(effect)
@@ -203,7 +206,7 @@ class Dispatcher:
         self._queue.extend(self._waiting)
         self._waiting.clear()
 
-    def _lose(self, kind: type[Remember | Forget], error: StoreError) -> None:
+    def _lose(self, kind: type[StoreEffect], error: StoreError) -> None:
         """Say that records could not be kept: the one that failed, and all that were to become durable with it."""
         self.report(EffectRefused(effect=kind.__name__, reason=str(error)))
         self._queue.extend(Refused(effect=waiting.record, reason=str(error)) for waiting in self._waiting)

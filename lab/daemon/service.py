@@ -22,6 +22,7 @@ from lab.daemon.store import Store
 from lab.engine.correspondent import Correspondent
 from lab.engine.home_agent import HomeAgent
 from lab.engine.io import (
+    CutOff,
     DeadlineReached,
     Engine,
     Instant,
@@ -29,6 +30,7 @@ from lab.engine.io import (
     LinkUp,
     Malformed,
     PeerHeard,
+    Readmitted,
     Recalled,
     Received,
     Started,
@@ -81,7 +83,7 @@ class Service:
         elif config.role is Role.HOME_AGENT:
             _log.warning("no key state: bindings and sequence numbers end with this process (RFC 6275 §15.3)")
         netlink = self._closing.enter_context(Netlink())
-        self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard)
+        self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard, config.encapsulation_limit)
         self._closing.callback(self._plane.close)
         if config.mobile_node is not None:
             self._plane.own_home_address(config.mobile_node.home_address)
@@ -117,8 +119,11 @@ class Service:
             self._dispatcher.feed(Started())
             for change in self._links.present():
                 self._dispatcher.feed(change)
-            for record in self._store.recalled if self._store is not None else ():
-                self._dispatcher.feed(Recalled(record=record))  # one by one: one that is refused ends no other
+            if self._store is not None:
+                for home_address in self._store.cut_off:
+                    self._dispatcher.feed(CutOff(home_address=home_address))
+                for record in self._store.recalled:
+                    self._dispatcher.feed(Recalled(record=record))  # one by one: one that is refused ends no other
             self._plane.end_recall()
             if control is not None:
                 await control.start()
@@ -203,7 +208,7 @@ class Service:
             "counters": lambda _: {"plane": self._plane.counters(), "drops": dict(self._dispatcher.drops)},
             "hint": self._hint,
             "stop": lambda _: self.stop("command"),
-        }
+        } | ({} if self._config.home_agent is None else {"cutoff": self._cut_off, "readmit": self._readmit})
 
     def _hint(self, request: Mapping[str, Any]) -> None:
         interface = request.get("interface")
@@ -211,6 +216,24 @@ class Service:
             known = ", ".join(self._config.interfaces) or "none"
             raise CommandError(f"interface {interface!r} is not watched by this node; watched: {known}")
         self._dispatcher.feed(LinkHint(interface=str(interface)))
+
+    def _cut_off(self, request: Mapping[str, Any]) -> None:
+        home_address = self._home_address(request)
+        self._dispatcher.feed(CutOff(home_address=home_address))
+
+    def _readmit(self, request: Mapping[str, Any]) -> None:
+        home_address = self._home_address(request)
+        self._dispatcher.feed(Readmitted(home_address=home_address))
+
+    def _home_address(self, request: Mapping[str, Any]) -> IPv6Address:
+        """Read which home address a command is about; raises `CommandError` for one of another prefix."""
+        assert self._config.home_agent is not None
+        given, prefixes = request.get("home_address"), self._config.home_agent.home_prefixes
+        with contextlib.suppress(ValueError):
+            address = IPv6Address(str(given))
+            if any(address in prefix for prefix in prefixes):
+                return address
+        raise CommandError(f"home_address {given!r} is not an address of {', '.join(map(str, prefixes))}")
 
 
 def _input(octets: bytes, interface: str, *, tunnelled: bool) -> Received | Malformed:

@@ -1,4 +1,4 @@
-"""What survives a restart: bindings and sequence numbers of a home agent, in SQLite (RFC 6275 §15.3).
+"""What survives a restart: what a home agent knows of home addresses, in SQLite (RFC 6275 §15.3).
 
 Records are on the disk when `flush` returns: the write-ahead log is synchronised at every commit, which costs one
 fsync for any number of records, where a rollback journal costs several. The file is locked for as long as it is open,
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.daemon.clocks import Reading, elapsed, read
-from lab.engine.io import BindingRecord, Forget, Remember
+from lab.engine.io import BindingRecord, Forget, ForgetCutOff, Remember, RememberCutOff, StoreEffect
 from lab.errors import ConfigError, StoreError
 
 APPLICATION_ID = 0x6D697036  # "mip6"
-VERSION = 1
+VERSION = 2
 PATIENCE = 1.0
 """Seconds in which an earlier daemon may still let the file go."""
 LARGEST_SEQUENCE = 0xFFFF
@@ -27,6 +27,7 @@ _SCHEMA = (
     "CREATE TABLE clock (boot TEXT NOT NULL, uptime REAL NOT NULL, wall REAL NOT NULL)",
     "CREATE TABLE bindings (home_address TEXT PRIMARY KEY NOT NULL, care_of_address TEXT, sequence INTEGER NOT NULL,"
     " lifetime INTEGER NOT NULL, link_local TEXT, ends REAL NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE cut_off (home_address TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )
@@ -49,18 +50,24 @@ class Store:
             self._prepare()
             self.recalled = self._recall()
             """What was kept before, ended or not."""
+            self.cut_off = self._recall_cut_off()
+            """The home addresses that are not to be served."""
         except BaseException:
             self._connection.close()
             raise
 
-    def apply(self, effect: Remember | Forget) -> None:
-        """Keep a record or remove one, durably after `flush`; raises `StoreError`, then no change since is kept."""
+    def apply(self, effect: StoreEffect) -> None:
+        """Keep something or remove it, durably after `flush`; raises `StoreError`, then no change since is kept."""
         with self._changing():
             match effect:
                 case Remember(record=record):
                     self._put(record)
                 case Forget(home_address=home_address):
                     self._connection.execute("DELETE FROM bindings WHERE home_address = ?", (str(home_address),))
+                case RememberCutOff(home_address=home_address):
+                    self._connection.execute("INSERT OR REPLACE INTO cut_off VALUES (?)", (str(home_address),))
+                case ForgetCutOff(home_address=home_address):
+                    self._connection.execute("DELETE FROM cut_off WHERE home_address = ?", (str(home_address),))
 
     def flush(self) -> None:
         """Make every change durable; raises `StoreError`."""
@@ -170,6 +177,13 @@ class Store:
         except StoreError as error:
             raise ConfigError(f"state: {error}") from error
         return records
+
+    def _recall_cut_off(self) -> tuple[IPv6Address, ...]:
+        try:
+            rows = self._connection.execute("SELECT home_address FROM cut_off").fetchall()
+            return tuple(IPv6Address(home_address) for (home_address,) in rows)
+        except (sqlite3.Error, ValueError) as error:
+            raise ConfigError(self._what_is_wrong(error)) from error
 
 
 def _record(row: tuple[Any, ...], shift: float) -> BindingRecord:

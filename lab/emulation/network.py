@@ -9,7 +9,7 @@ from typing import Any, Self
 from mininet.log import setLogLevel
 from mininet.net import Mininet
 
-from lab.emulation import capture, leftovers
+from lab.emulation import administrator, capture, leftovers
 from lab.emulation.capture import Capture
 from lab.emulation.context import Context
 from lab.emulation.mover import move
@@ -122,6 +122,14 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
     def restart(self, name: str) -> None:
         """Start the daemon of a node anew, and wait until it serves; see `LabNode.restart`."""
         self.node(name).restart()
+
+    def cut_off(self, mobile_node: str) -> None:
+        """Have a mobile node served no more by its home agents; see `lab.emulation.administrator.cut_off`."""
+        administrator.cut_off(self.node(mobile_node), self.hosts)
+
+    def readmit(self, mobile_node: str) -> None:
+        """Let a mobile node that was cut off register again."""
+        administrator.readmit(self.node(mobile_node), self.hosts)
 
     def check_daemons(self) -> None:
         """Raise `ScenarioError` if a daemon has died."""

@@ -236,6 +236,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             journal="-",
             control=str(self.control_path),
             state=str(self.state_path) if role is Role.HOME_AGENT else "",
+            encapsulation_limit=self.context.settings.encapsulation_limit,
             table=role.table,
             options=self._daemon_options() | self.spec.options,
         )

@@ -1,7 +1,8 @@
-"""Binding Updates out of a capture that still grows, and one of them sent once more by somebody else."""
+"""Packets out of captures that still grow, and one of them sent once more by somebody else."""
 
 import socket
 import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -17,18 +18,33 @@ SEEN_WITHIN = 5.0
 """Seconds after which a packet must have come from dumpcap's buffer into its file."""
 
 
-def home_registrations(capture: Path) -> list[Frame]:
-    """Give the Binding Updates for home agents that a capture holds so far, in ESP too; raises `CaptureError`."""
-    associations = read_associations(tables_beside([capture]))
+def frames_so_far(captures: Sequence[Path]) -> list[Frame]:
+    """Give what captures hold so far, what ESP protected opened; raises `CaptureError`."""
+    associations = read_associations(tables_beside(captures))
     deadline = time.monotonic() + SEEN_WITHIN
     while True:
         try:
-            frames = read([capture], associations)
-            return [update.frame for update in Session(frames=frames, associations=associations).updates]
+            return read(captures, associations)
         except CaptureError:  # the last record may be half written just now
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def wait_for_frame(captures: Sequence[Path], matches: Callable[[Frame], bool]) -> Frame | None:
+    """Wait for a packet in captures; None if it does not come."""
+    deadline = time.monotonic() + SEEN_WITHIN
+    while True:
+        found = next(filter(matches, frames_so_far(captures)), None)
+        if found is not None or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
+
+
+def home_registrations(capture: Path) -> list[Frame]:
+    """Give the Binding Updates for home agents that a capture holds so far, in ESP too; raises `CaptureError`."""
+    session = Session(frames=frames_so_far([capture]), associations=read_associations(tables_beside([capture])))
+    return [update.frame for update in session.updates]
 
 
 def first_registration(capture: Path, home_address: IPv6Address) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 from mininet.cli import CLI
 from mininet.log import output
 
+from lab.emulation.administrator import cut_off, readmit
 from lab.emulation.context import Context
 from lab.emulation.mover import move
 from lab.emulation.node import LabBridge, LabNode
@@ -70,6 +71,21 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         Example: restart ha
         """
         self._answer(line, lambda words: self._one(words).restart(), "restart NODE")
+
+    def do_cutoff(self, line: str) -> None:
+        """Have a mobile node served no more by the home agents of its home link: cutoff NODE.
+
+        Its binding ends, and its Binding Updates are refused with status 129.
+        Example: cutoff mn
+        """
+        self._answer(line, lambda words: cut_off(self._one(words), self._nodes()), "cutoff NODE")
+
+    def do_readmit(self, line: str) -> None:
+        """Let a mobile node that was cut off register again: readmit NODE.
+
+        Example: readmit mn
+        """
+        self._answer(line, lambda words: readmit(self._one(words), self._nodes()), "readmit NODE")
 
     def do_bindings(self, line: str) -> None:
         """Show the binding caches and Binding Update Lists: bindings [NODE].
@@ -169,7 +185,7 @@ def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
         f"with {entry['peer']}" if registers else f"of {entry['home_address']}",
         f"at {entry.get('care_of_address') or '–'}",
         entry["state"],
-        f"#{entry['sequence']}",
+        f"#{entry['sequence']}" if "sequence" in entry else "",
         _prospect(entry, home=home),
     )
 

@@ -199,6 +199,16 @@ class Stage:
         self._since = self._settled = time.time()
         self.network.restart(node)
 
+    def cut_off(self, mobile_node: str) -> None:
+        """Have a mobile node served no more by its home agents."""
+        self._since = self._settled = time.time()
+        self.network.cut_off(mobile_node)
+
+    def readmit(self, mobile_node: str) -> None:
+        """Let a mobile node that was cut off register again."""
+        self._since = self._settled = time.time()
+        self.network.readmit(mobile_node)
+
     def fail(self, name: str) -> None:
         """Let a node die at once; what is expected from now on comes after that."""
         self._since = self._settled = time.time()

@@ -6,7 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.constants import LIFETIME_UNIT, MAX_LIFETIME, MAX_RR_BINDING_LIFETIME
+from lab.constants import (
+    ENCAPSULATION_LIMIT,
+    LARGEST_ENCAPSULATION_LIMIT,
+    LIFETIME_UNIT,
+    MAX_LIFETIME,
+    MAX_RR_BINDING_LIFETIME,
+)
 from lab.engine.config import DadMode
 from lab.errors import ConfigError
 
@@ -34,6 +40,8 @@ class Settings:
     """Route optimisation between mobile nodes and correspondents (RFC 6275 §11.3.1)."""
     ro_lifetime: int = 420
     """Asked for in registrations with correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+    encapsulation_limit: int = ENCAPSULATION_LIMIT
+    """How many more tunnels may carry what a tunnel carries already (RFC 2473 §4.1.1)."""
     plane: str = "user"
     """The data plane of the nodes."""
 
@@ -89,6 +97,8 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError(f"ro_lifetime: a multiple of {LIFETIME_UNIT} seconds, from {LIFETIME_UNIT} to {longest}")
     if not 0.002 <= settings.outage <= 60:
         raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
+    if not 0 <= settings.encapsulation_limit <= LARGEST_ENCAPSULATION_LIMIT:
+        raise ConfigError(f"encapsulation_limit: from 0 to {LARGEST_ENCAPSULATION_LIMIT}")
     if settings.plane not in ("user", "auto"):
         raise ConfigError(f"plane {settings.plane!r}: only the plane user exists so far")
     return settings

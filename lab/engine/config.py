@@ -41,6 +41,10 @@ class HomeAgentConfig:
     """Seconds for a Binding Refresh Advice in each acknowledgement, §6.2.4; None sends none."""
     allowed: tuple[IPv6Address, ...] | None = None
     """Home addresses that are served; None serves every one of the home prefixes (else status 133)."""
+    refused: tuple[IPv6Network, ...] = ()
+    """Home addresses that are refused with status 129."""
+    refused_care_of: tuple[IPv6Network, ...] = ()
+    """Care-of addresses that are refused with status 129."""
     max_bindings: int | None = None
     """Beyond it, status 130."""
     delete_timeout: float = MAX_DELETE_BCE_TIMEOUT

@@ -36,6 +36,7 @@ from lab.engine.mobility_header import (
     drop,
 )
 from lab.engine.sequence import is_newer
+from lab.engine.token_bucket import TokenBucket
 from lab.events import (
     BindingDeregistered,
     BindingRefreshRequested,
@@ -67,6 +68,9 @@ REFRESH_AT = 0.75
 REFRESH_REQUESTS = 3
 UNREACHABLE_LIMIT = 3
 """So many ICMPv6 errors in a row about a care-of address end its binding (§9.3.4)."""
+FORGERIES_PER_SECOND = 10.0
+FORGERIES_AT_ONCE = 100.0
+"""So many Binding Updates may turn out to be bogus; while there are more, their like is not looked at (§15.4.5)."""
 _JUDGED_BY_IPSEC = (50, 51)
 """ESP and AH: whether they come from the home address is for IPsec to tell (§9.3.1)."""
 
@@ -121,6 +125,7 @@ class Correspondent:
         self._nonces = Nonces(secrets)
         self._cache: BindingCache[State] = BindingCache()
         self._errors = ErrorLimit()
+        self._forgeries = TokenBucket(FORGERIES_PER_SECOND, FORGERIES_AT_ONCE)
 
     def handle(self, happened: Input, now: Instant) -> list[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
@@ -216,6 +221,8 @@ class Correspondent:
             return self._on_home_registration(update, bool(indices))
         if len(indices) != 1 or authorization_data(packet) is None:
             return [drop(packet, "unauthorized-binding-update", f"#{update.sequence}")]
+        if self._forgeries.is_empty(now) and not self.has_binding(update.home_address):
+            return [drop(packet, "too-many-forgeries", f"#{update.sequence}")]  # §15.4.5: before any cryptography
         home, care_of = self._nonces.find(indices[0].home, now), None
         if not update.ends:
             care_of = self._nonces.find(indices[0].care_of, now)
@@ -225,6 +232,7 @@ class Correspondent:
             return self._reject(update, _expired(home, care_of))
         update = replace(update, key=_key(update, home, care_of))
         if not is_signed(packet, update.key, update.authorized_address, update.own_address):
+            self._forgeries.take(now)
             return [drop(packet, "wrong-authenticator", f"#{update.sequence}")]  # no answer: it may be forged
         return self._on_authentic(update, home, care_of, now)
 

@@ -68,7 +68,7 @@ class DiscoveryService:
     def _answer(self, packet: Packet, request: HomeAgentAddressDiscoveryRequest, now: Instant) -> list[Effect]:
         if packet.destination not in self._anycast or not is_unicast_routable(packet.source):
             return [drop(packet, "unexpected-discovery-request")]
-        if not self._limit.allows(now):
+        if not self._limit.take(now):
             return [drop(packet, "discovery-limit")]
         addresses = self.addresses(now)
         reply = HomeAgentAddressDiscoveryReply(identifier=request.identifier, addresses=addresses)

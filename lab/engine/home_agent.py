@@ -4,7 +4,8 @@ from ipaddress import IPv6Address
 from typing import Any
 
 from lab.auth.secrets import Secrets
-from lab.constants import LIFETIME_UNIT, Status
+from lab.constants import Status
+from lab.engine.admission import Admission
 from lab.engine.announcements import Announcements
 from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
@@ -14,30 +15,35 @@ from lab.engine.home_binding import (
     Deregistered,
     Probing,
     Registered,
-    Registration,
     State,
+    describe,
     last_sequence,
     record_of,
     state_of,
 )
+from lab.engine.home_registration import Registration, acknowledge, read_registration
 from lab.engine.io import (
     BindingRecord,
+    CutOff,
     DadFailed,
     DadSucceeded,
     DeadlineReached,
     DefendAddress,
     Effect,
     Forget,
+    ForgetCutOff,
     Input,
     InstallBinding,
     InstallTunnel,
     Instant,
     LinkUp,
     Malformed,
+    Readmitted,
     Recalled,
     Received,
     Refused,
     Remember,
+    RememberCutOff,
     RemoveTunnel,
     Report,
     Send,
@@ -48,27 +54,26 @@ from lab.engine.io import (
 )
 from lab.engine.mobility_header import ErrorLimit, answer_malformed, drop
 from lab.engine.neighbor_discovery import announcement_by_proxy
-from lab.engine.sequence import is_newer
 from lab.events import (
     BindingDeregistered,
     BindingRecalled,
     BindingRegistered,
     BindingRejected,
     BindingRemoved,
+    HomeAddressCutOff,
+    HomeAddressReadmitted,
     ProxyStarted,
     ProxyStopped,
     RegistrationKind,
 )
-from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, is_unicast_routable
+from lab.wire.addresses import is_unicast_routable
 from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, RouterAdvertisement
 from lab.wire.mobility import (
-    BindingAcknowledgement,
     BindingUpdate,
     BindingUpdateFlag,
     MobilityMessage,
 )
-from lab.wire.options import AlternateCareOfAddress, BindingRefreshAdvice, MobilityOption
-from lab.wire.packet import Packet, mobility_packet
+from lab.wire.packet import Packet
 
 
 class HomeAgent:
@@ -82,6 +87,7 @@ class HomeAgent:
         """What every node is beside its role (§8.2)."""
         self._discovery = DiscoveryService(config, secrets)
         self._cache: BindingCache[State] = BindingCache()
+        self._admission = Admission(config, self._cache)
         self._announcements = Announcements()
         self._errors = ErrorLimit()
         self._link: LinkUp | None = None
@@ -106,6 +112,10 @@ class HomeAgent:
                 return self._on_refused(happened)
             case Recalled(record=record):
                 return self._recall(record, now)
+            case CutOff(home_address=home_address):
+                return self._cut_off(home_address, now)
+            case Readmitted(home_address=home_address):
+                return self._readmit(home_address)
             case LinkUp(interface=interface) if interface == self._config.interface:
                 self._link = happened
                 return self._discovery.link_up(happened)
@@ -124,7 +134,9 @@ class HomeAgent:
 
     def snapshot(self, now: Instant) -> list[dict[str, Any]]:
         """List the binding cache."""
-        own = [_describe(home_address, state, now) for home_address, state in self._cache]
+        cut_off = self._admission.cut_off
+        own = [describe(home_address, state, now) for home_address, state in self._cache if home_address not in cut_off]
+        own += [{"home_address": str(home_address), "state": "cut-off"} for home_address in sorted(cut_off)]
         return own + self._correspondent.snapshot(now)
 
     def _received(self, received: Received, now: Instant) -> list[Effect]:
@@ -154,65 +166,17 @@ class HomeAgent:
         home_address = packet.home_address or packet.source
         if not is_unicast_routable(home_address) or not is_unicast_routable(packet.source):
             return [drop(packet, "invalid-home-address", str(home_address))]  # §9.5.1
-        registration = self._registration(received, update)
+        registration = read_registration(packet, update, self._config)
         ends = update.lifetime == 0 or registration.care_of_address == home_address  # §6.1.7
         state = self._cache.get(home_address)
-        status = self._objection(registration, state, ends)
+        status = self._admission.objection(
+            registration, ends=ends, corresponds=self._correspondent.has_binding(home_address)
+        )
         if status is not None:
             return self._reject(registration, status, state)
         if ends:
             return self._deregister(registration, state, now)
         return self._register(registration, state, now)
-
-    def _registration(self, received: Received, update: BindingUpdate) -> Registration:
-        packet = received.packet
-        home_address = packet.home_address or packet.source
-        care_of = next((o.address for o in update.options if isinstance(o, AlternateCareOfAddress)), packet.source)
-        link_local = None
-        if update.flags & BindingUpdateFlag.LINK_LOCAL_ADDRESS_COMPATIBILITY:
-            link_local = address_from(LINK_LOCAL_PREFIX, int(home_address) & int(LINK_LOCAL_PREFIX.hostmask))
-        longest = self._config.max_binding_lifetime // LIFETIME_UNIT * LIFETIME_UNIT
-        return Registration(
-            home_address=home_address,
-            care_of_address=care_of,
-            sequence=update.sequence,
-            lifetime=min(update.lifetime, longest),  # §10.3.1: no longer than asked
-            link_local=link_local,
-            source=packet.source,
-            home_agent_address=packet.destination,
-        )
-
-    def _objection(self, registration: Registration, state: State | None, ends: bool) -> Status | None:
-        """Find the status that refuses a Binding Update, if one does (§9.5.1, §10.3.1, §10.3.2)."""
-        home_address = registration.home_address
-        status = self._foreign(home_address)
-        if status is not None:
-            return status
-        if state is not None and not is_newer(registration.sequence, last_sequence(state)):
-            return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
-        if self._correspondent.has_binding(home_address):
-            return Status.REGISTRATION_TYPE_CHANGE_DISALLOWED  # §9.5.1
-        if ends:
-            # A deregistration repeated because its acknowledgement was lost is accepted again while its
-            # sequence number is kept; without any entry there is nothing to end (§10.3.2).
-            return None if state is not None else Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
-        if not is_unicast_routable(registration.care_of_address):
-            return Status.INVALID_CARE_OF_ADDRESS
-        if self._full(state):
-            return Status.INSUFFICIENT_RESOURCES
-        return None
-
-    def _foreign(self, home_address: IPv6Address) -> Status | None:
-        """Find the status that refuses a home address which is not for this home agent to serve."""
-        if not any(home_address in prefix for prefix in self._config.home_prefixes):
-            return Status.NOT_HOME_SUBNET
-        if self._config.allowed is not None and home_address not in self._config.allowed:
-            return Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
-        return None
-
-    def _full(self, state: State | None) -> bool:
-        limit = self._config.max_bindings
-        return limit is not None and state is None and len(self._cache) >= limit
 
     def _register(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
         match state:
@@ -263,8 +227,16 @@ class HomeAgent:
 
     def _deregister(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
         home_address = registration.home_address
+        return [
+            *self._end(registration, state, now),
+            self._acknowledge(registration, Status.ACCEPTED),
+            Report(event=BindingDeregistered(home_address=home_address, sequence=registration.sequence)),
+        ]
+
+    def _end(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
+        """Serve a home address no more; the sequence number of `registration` is kept for a while (§10.3.2)."""
         keep = Deregistered(registration=registration, deadline=now + self._config.delete_timeout)
-        self._cache.put(home_address, keep)
+        self._cache.put(registration.home_address, keep)
         effects: list[Effect] = []
         match state:
             case Registered(registration=served):
@@ -273,12 +245,7 @@ class HomeAgent:
                 effects = [StopDad(address=address) for address in sorted(untested)]
             case _:
                 pass
-        return [
-            *effects,
-            Remember(record=record_of(keep)),
-            self._acknowledge(registration, Status.ACCEPTED),
-            Report(event=BindingDeregistered(home_address=home_address, sequence=registration.sequence)),
-        ]
+        return [*effects, Remember(record=record_of(keep))]
 
     def _reject(self, registration: Registration, status: Status, state: State | None) -> list[Effect]:
         sequence = registration.sequence
@@ -293,30 +260,8 @@ class HomeAgent:
         return [self._acknowledge(registration, status, sequence), Report(event=rejected)]
 
     def _acknowledge(self, registration: Registration, status: Status, sequence: int | None = None) -> Send:
-        """Answer a Binding Update at its source, whether or not it asked for that (§10.3.1, §9.5.4)."""
-        accepted = status is Status.ACCEPTED
-        lifetime = registration.lifetime if accepted else 0
-        if registration.care_of_address == registration.home_address:
-            lifetime = 0
-        advice = self._config.refresh_advice
-        options: tuple[MobilityOption, ...] = ()
-        if advice is not None and advice < lifetime:  # §6.2.4: shorter than the lifetime
-            options = (BindingRefreshAdvice(refresh_interval=advice),)
-        acknowledgement = BindingAcknowledgement(
-            status=status,
-            sequence=registration.sequence if sequence is None else sequence,
-            lifetime=lifetime,
-            options=options,
-        )
-        at_home = registration.source == registration.home_address
-        return Send(
-            packet=mobility_packet(
-                registration.home_agent_address,
-                registration.source,
-                acknowledgement,
-                routed_home_address=None if at_home else registration.home_address,
-            )
-        )
+        told = registration.sequence if sequence is None else sequence
+        return Send(packet=acknowledge(registration, status, told, self._config.refresh_advice))
 
     # Duplicate Address Detection, §10.3.1
 
@@ -354,9 +299,9 @@ class HomeAgent:
         home_address = record.home_address
         if self._cache.get(home_address) is not None:
             return []  # what is there is younger
-        foreign = self._foreign(home_address) is not None  # the configuration may be another one
-        if foreign or record.deadline <= now:
-            removed = BindingRemoved(home_address=home_address, reason="refused" if foreign else "expired")
+        served = self._admission.serves(home_address)  # the configuration may be another one
+        if not served or record.deadline <= now:
+            removed = BindingRemoved(home_address=home_address, reason="expired" if served else "refused")
             return [Report(event=removed), Forget(home_address=home_address)]
         state = state_of(record, self._config.address)
         self._cache.put(home_address, state)
@@ -372,6 +317,35 @@ class HomeAgent:
             remaining=round(record.deadline - now, 3),
         )
         return [*effects, Report(event=recalled)]
+
+    # An administrator's hand, §15.3
+
+    def _cut_off(self, home_address: IPv6Address, now: Instant) -> list[Effect]:
+        """End a binding at once, and refuse further ones with status 129."""
+        if home_address in self._admission.cut_off:
+            return []
+        self._admission.cut_off.add(home_address)
+        effects: list[Effect] = [
+            RememberCutOff(home_address=home_address),
+            Report(event=HomeAddressCutOff(home_address=home_address)),
+        ]
+        match self._cache.get(home_address):
+            case Registered(registration=served) as state:
+                return effects + self._end(served, state, now)
+            case Probing(registration=asked) as state:  # it waits for an answer
+                refused = self._reject(asked, Status.ADMINISTRATIVELY_PROHIBITED, state)
+                return effects + refused + self._end(asked, state, now)
+            case _:
+                return effects
+
+    def _readmit(self, home_address: IPv6Address) -> list[Effect]:
+        if home_address not in self._admission.cut_off:
+            return []
+        self._admission.cut_off.remove(home_address)
+        return [
+            ForgetCutOff(home_address=home_address),
+            Report(event=HomeAddressReadmitted(home_address=home_address)),
+        ]
 
     # Serving and no longer serving, §10.4
 
@@ -435,7 +409,8 @@ class HomeAgent:
                 continue
             rejected = self._reject(state.registration, Status.INSUFFICIENT_RESOURCES, None)
             if isinstance(state, Deregistered):  # not served any more; the mobile node asks again until that is kept
-                return rejected if isinstance(refused.effect, Remember) else []
+                asked = isinstance(refused.effect, Remember) and home_address not in self._admission.cut_off
+                return rejected if asked else []
             effects = self._stop_serving(state.registration)
             removed = Report(event=BindingRemoved(home_address=home_address, reason="refused"))
             if state.recalled:  # nobody asked; its sequence number counts as long as the record does
@@ -444,19 +419,3 @@ class HomeAgent:
             self._cache.remove(home_address)
             return [*effects, *rejected, removed, Forget(home_address=home_address)]
         return []
-
-
-def _describe(home_address: IPv6Address, state: State, now: Instant) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "home_address": str(home_address),
-        "state": type(state).__name__.lower(),
-        "sequence": last_sequence(state),
-    }
-    if isinstance(state, Probing | Registered):
-        described |= {
-            "care_of_address": str(state.registration.care_of_address),
-            "lifetime": state.registration.lifetime,
-        }
-    if state.deadline is not None:
-        described["remaining"] = round(max(state.deadline - now, 0.0), 3)
-    return described

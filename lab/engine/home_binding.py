@@ -2,29 +2,10 @@
 
 from dataclasses import dataclass
 from ipaddress import IPv6Address
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from lab.engine.home_registration import Registration
 from lab.engine.io import BindingRecord, Instant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registration:
-    """What an acceptable Binding Update asked for, and how to answer it."""
-
-    home_address: IPv6Address
-    care_of_address: IPv6Address
-    sequence: int
-    lifetime: int
-    link_local: IPv6Address | None
-    """The link-local address to be defended too (L bit, §10.3.1)."""
-    source: IPv6Address
-    """Where the acknowledgement goes, §9.5.4."""
-    home_agent_address: IPv6Address
-
-    @property
-    def defended(self) -> tuple[IPv6Address, ...]:
-        """The addresses that the home agent answers for on the home link."""
-        return (self.home_address,) if self.link_local is None else (self.home_address, self.link_local)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +72,20 @@ def state_of(record: BindingRecord, home_agent_address: IPv6Address) -> Register
     if record.care_of_address is None:
         return Deregistered(registration=registration, deadline=record.deadline)
     return Registered(registration=registration, deadline=record.deadline, recalled=True)
+
+
+def describe(home_address: IPv6Address, state: State, now: Instant) -> dict[str, Any]:
+    """Say as plain data what a state is, for the control socket."""
+    described: dict[str, Any] = {
+        "home_address": str(home_address),
+        "state": type(state).__name__.lower(),
+        "sequence": last_sequence(state),
+    }
+    if isinstance(state, Probing | Registered):
+        described |= {
+            "care_of_address": str(state.registration.care_of_address),
+            "lifetime": state.registration.lifetime,
+        }
+    if state.deadline is not None:
+        described["remaining"] = round(max(state.deadline - now, 0.0), 3)
+    return described

@@ -135,6 +135,20 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CutOff:
+    """Home agent: an administrator wants a home address served no more; told at the start of what is kept (§15.3)."""
+
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readmitted:
+    """Home agent: an administrator lets a home address register again."""
+
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineReached:
     """The instant that `deadline()` named has come."""
 
@@ -215,6 +229,20 @@ class Remember:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forget:
     """Undo a `Remember`; nothing waits for it, since a record that has ended means nothing."""
+
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberCutOff:
+    """Keep beyond a restart that a home address is cut off; it is in force whether or not that can be kept."""
+
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetCutOff:
+    """Undo a `RememberCutOff`."""
 
     home_address: IPv6Address
 
@@ -389,8 +417,10 @@ PlaneEffect: TypeAlias = (
     | ListenFor
 )
 
+StoreEffect: TypeAlias = Remember | Forget | RememberCutOff | ForgetCutOff
+
 Effect: TypeAlias = (
-    Send | StartDad | StopDad | JoinGroup | LeaveGroup | JoinAnycast | AskUse | Remember | Forget | Report | PlaneEffect
+    Send | StartDad | StopDad | JoinGroup | LeaveGroup | JoinAnycast | AskUse | StoreEffect | Report | PlaneEffect
 )
 
 
@@ -414,6 +444,8 @@ Input: TypeAlias = (
     | PeerHeard
     | Used
     | Recalled
+    | CutOff
+    | Readmitted
     | DeadlineReached
     | Refused
 )

@@ -4,6 +4,7 @@ from ipaddress import IPv6Address
 
 from lab.constants import BindingErrorStatus
 from lab.engine.io import Effect, Instant, Malformed, Received, Report, Send
+from lab.engine.token_bucket import TokenBucket
 from lab.events import PacketDropped
 from lab.wire.addresses import UNSPECIFIED
 from lab.wire.icmpv6 import ParameterProblem
@@ -17,21 +18,11 @@ INVOKING_OCTETS = 1280 - 40 - 8
 ERRONEOUS_HEADER_FIELD = 0
 
 
-class ErrorLimit:
-    """A token bucket for errors sent to others (RFC 4443 §2.4 f; RFC 6275 §9.3.3)."""
+class ErrorLimit(TokenBucket):
+    """How many errors may be sent to others (RFC 4443 §2.4 f; RFC 6275 §9.3.3)."""
 
-    def __init__(self, rate: float = ERRORS_PER_SECOND, burst: float = ERRORS_AT_ONCE) -> None:
-        self._rate, self._burst = rate, burst
-        self._tokens, self._then = burst, 0.0
-
-    def allows(self, now: Instant) -> bool:
-        """Take a token if there is one."""
-        self._tokens = min(self._burst, self._tokens + (now - self._then) * self._rate)
-        self._then = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+    def __init__(self) -> None:
+        super().__init__(ERRORS_PER_SECOND, ERRORS_AT_ONCE)
 
 
 def drop(packet: Packet, reason: str, detail: str = "") -> Report:
@@ -50,7 +41,7 @@ def answer_malformed(malformed: Malformed, limit: ErrorLimit, now: Instant) -> l
             )
         )
     ]
-    if error.pointer is None or not _may_answer(malformed.source, malformed.destination) or not limit.allows(now):
+    if error.pointer is None or not _may_answer(malformed.source, malformed.destination) or not limit.take(now):
         return effects
     problem = ParameterProblem(
         code=ERRONEOUS_HEADER_FIELD, pointer=error.pointer, invoking=malformed.invoking[:INVOKING_OCTETS]
@@ -83,7 +74,7 @@ def _binding_error(packet: Packet, status: BindingErrorStatus, home_address: IPv
 
 
 def _with_error(received: Received, dropped: Report, error: Packet, limit: ErrorLimit, now: Instant) -> list[Effect]:
-    if not _may_answer(received.packet.source, received.packet.destination) or not limit.allows(now):
+    if not _may_answer(received.packet.source, received.packet.destination) or not limit.take(now):
         return [dropped]
     return [dropped, Send(packet=error, tunnelled=received.tunnelled)]
 

@@ -152,7 +152,8 @@ class Host:
     def defend(self, effect: DefendAddress) -> None:
         """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
         index = self.index(effect.interface)
-        self._sysctls = sysctl.set_interface(effect.interface, proxy_ndp=1) | self._sysctls
+        # For the interface alone, a Neighbor Solicitation that is sent to the address itself would be forwarded to it.
+        self._sysctls = sysctl.set_interface("all", proxy_ndp=1) | self._sysctls
         self._sysctls = sysctl.set_neighbor(effect.interface, proxy_delay=0) | self._sysctls
         self._netlink.add_proxy(index, effect.address)
         self._defended[effect] = index

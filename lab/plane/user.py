@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
+from lab.constants import ENCAPSULATION_LIMIT
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
@@ -30,6 +31,7 @@ from lab.engine.io import (
     StopDefending,
     UseRouter,
 )
+from lab.engine.mobility_header import ERRONEOUS_HEADER_FIELD
 from lab.errors import PlaneError
 from lab.netlink import Netlink
 from lab.plane import packet_filter, sysctl
@@ -37,8 +39,8 @@ from lab.plane.base import Watch
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
-from lab.wire.chain import ADDED_OCTETS
-from lab.wire.icmpv6 import ICMPV6, PacketTooBig
+from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
+from lab.wire.icmpv6 import ICMPV6, PacketTooBig, ParameterProblem
 from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, HOP_BY_HOP, IPV6, ROUTING, Packet, build
 
 DEVICE = "mip0"
@@ -69,24 +71,32 @@ class _Tunnel:
     remote: IPv6Address
     outlet: socket.socket
 
-    def send(self, packet: bytes) -> None:
-        """Send a packet through; raises OSError."""
+    def send(self, packet: bytes, options: bytes = b"") -> None:
+        """Send a packet through, behind a Destination Options header if one is given; raises OSError."""
         try:
-            self.outlet.send(packet)
+            self._send(packet, options)
         except OSError:  # perhaps an ICMP error about an earlier packet, which is told once
+            self._send(packet, options)
+
+    def _send(self, packet: bytes, options: bytes) -> None:
+        if options:
+            self.outlet.sendmsg([packet], [(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, options)])
+        else:
             self.outlet.send(packet)
 
-    def mtu(self) -> int:
+    def mtu(self, options: bytes = b"") -> int:
         """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1)."""
         self.outlet.connect((str(self.remote), 0))  # a socket knows the path MTU of when it was connected
         path_mtu = self.outlet.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)
-        return max(path_mtu - HEADER_OCTETS, MINIMUM_MTU)
+        return max(path_mtu - HEADER_OCTETS - 2 * len(options), MINIMUM_MTU)  # the kernel counts options twice
 
 
 class UserPlane:
     """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source); direct paths.
 
     `deliver` takes what came out of a tunnel for the engine, `heard` a home address and a peer that use the tunnel.
+    Packets that a tunnel carries already may go through `encapsulation_limit` more (RFC 2473 §4.1.1); all others say
+    nothing of a limit, so that they lose no room to it.
     """
 
     name = "user"
@@ -96,7 +106,9 @@ class UserPlane:
         watch: Watch,
         deliver: Callable[[bytes], None],
         heard: Callable[[IPv6Address, IPv6Address], None],
+        encapsulation_limit: int = ENCAPSULATION_LIMIT,
     ) -> None:
+        self._encapsulation_limit = encapsulation_limit
         self._deliver = deliver
         self._heard = heard
         self._paths = Paths()
@@ -280,15 +292,22 @@ class UserPlane:
                 self._report_too_big(packet, remote, mtu)
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: _Tunnel) -> None:
+        options = b""
+        nested = nesting(inner) if inner[_NEXT_HEADER] in PERHAPS_NESTED else None
+        if nested is not None:
+            if nested.limit == 0:
+                self._report_limit(packet, tunnel.local, nested.pointer)
+                return
+            options = encapsulation_limit(self._encapsulation_limit if nested.limit is None else nested.limit - 1)
         try:
-            tunnel.send(inner)
+            tunnel.send(inner, options)
             self._counters["tunnelled"] += 1
         except OSError as error:
             self._count_failure(error)
             if error.errno == errno.EMSGSIZE:
                 forward = packet[_DESTINATION] in self._towards
                 reporter = tunnel.local if forward else tunnel.remote
-                self._report_too_big(packet, reporter, tunnel.mtu() - (len(inner) - len(packet)))
+                self._report_too_big(packet, reporter, tunnel.mtu(options) - (len(inner) - len(packet)))
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
@@ -338,13 +357,17 @@ class UserPlane:
 
     def _report_too_big(self, packet: bytes, reporter: IPv6Address, mtu: int) -> None:
         """Tell the sender of a packet what fits its way (RFC 2473 §7.1)."""
-        report = Packet(
-            source=reporter,
-            destination=IPv6Address(packet[_SOURCE]),
-            payload=PacketTooBig(mtu=max(mtu, MINIMUM_MTU), invoking=packet[:INVOKING_OCTETS]),
-        )
-        self._tun.write(build(report))
+        self._report(packet, reporter, PacketTooBig(mtu=max(mtu, MINIMUM_MTU), invoking=packet[:INVOKING_OCTETS]))
         self._counters["too-big"] += 1
+
+    def _report_limit(self, packet: bytes, reporter: IPv6Address, pointer: int) -> None:
+        """Tell the entry of the tunnel before that no other may follow (RFC 2473 §4.1.1)."""
+        code, invoking = ERRONEOUS_HEADER_FIELD, packet[:INVOKING_OCTETS]
+        self._report(packet, reporter, ParameterProblem(code=code, pointer=pointer, invoking=invoking))
+        self._counters["encapsulation-limit"] += 1
+
+    def _report(self, packet: bytes, reporter: IPv6Address, error: PacketTooBig | ParameterProblem) -> None:
+        self._tun.write(build(Packet(source=reporter, destination=IPv6Address(packet[_SOURCE]), payload=error)))
 
 
 @contextlib.contextmanager

@@ -70,6 +70,10 @@ def sentence(event: Event) -> str:
             return f"recalls the sequence number of {home}: #{sequence}"
         case events.BindingRecalled(home_address=home, care_of_address=care_of, remaining=remaining):
             return f"recalls a binding: {home} is at {care_of} for {remaining:g} s"
+        case events.HomeAddressCutOff(home_address=home):
+            return f"cuts {home} off: serves it no more"
+        case events.HomeAddressReadmitted(home_address=home):
+            return f"lets {home} register again"
         case events.BindingRemoved(home_address=home, reason=reason):
             return f"binding of {home} removed: {reason}"
         case events.HomeAgentListed(router=router, addresses=addresses, preference=preference):

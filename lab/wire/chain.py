@@ -10,12 +10,13 @@ from dataclasses import dataclass
 HEADER_OCTETS = 40
 ADDED_OCTETS = 24
 """What a Home Address option with its header adds to a packet, and a type 2 routing header as well."""
-HOP_BY_HOP, ROUTING, FRAGMENT, ESP, AH, DESTINATION_OPTIONS = 0, 43, 44, 50, 51, 60
+HOP_BY_HOP, IPV6, ROUTING, FRAGMENT, ESP, AH, DESTINATION_OPTIONS = 0, 41, 43, 44, 50, 51, 60
 MOBILITY_HEADER = 135
 _NEXT_HEADER_AT, _LENGTH_AT = 6, slice(4, 6)
 _SOURCE, _DESTINATION = slice(8, 24), slice(24, 40)
 _HOME_ADDRESS_OPTION, _OPTION_OCTETS = 0xC9, 18
 _PAD_1, _PAD_N = 0, 1
+_ENCAPSULATION_LIMIT = 4
 _LARGEST_PAYLOAD = 0xFFFF
 _PADDING = (b"", b"\0", *(bytes((_PAD_N, size)) + bytes(size) for size in range(6)))
 """Padding of 0 to 7 octets; kernels take no more for padding."""
@@ -24,6 +25,8 @@ _ALONE = bytes((2, _PAD_N, 2, 0, 0, _HOME_ADDRESS_OPTION, _OPTION_OCTETS - 2))
 _EXTENSION_HEADERS = (HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS)
 _FRAGMENT_FIELD = 0xFFF9
 """Offset and M flag of a Fragment header: both zero where the one fragment is all of the packet (RFC 6946)."""
+PERHAPS_NESTED = frozenset({IPV6, *_EXTENSION_HEADERS})
+"""First headers of packets about which `nesting` may say something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,36 @@ def walk(octets: bytes) -> Chain | None:
         routed_home_address=routed,
         routing_header=routing_header,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nesting:
+    """What a packet that a tunnel carries says about further tunnels (RFC 2473 §4.1.1)."""
+
+    limit: int | None
+    """How many more may carry it; None: it does not say."""
+    pointer: int = 0
+    """Where the limit stands."""
+
+
+def nesting(octets: bytes) -> Nesting | None:
+    """Look for a Tunnel Encapsulation Limit, as the entry of a tunnel must; None for what no tunnel carries yet."""
+    kind, at = octets[_NEXT_HEADER_AT], HEADER_OCTETS
+    while kind in _EXTENSION_HEADERS and at + 8 <= len(octets):
+        if kind == FRAGMENT and int.from_bytes(octets[at + 2 : at + 4], "big") & _FRAGMENT_FIELD:
+            return None
+        after = at + _size(octets, kind, at)
+        if kind == DESTINATION_OPTIONS:
+            for option, end in _options(octets, at + 2, min(after, len(octets))):
+                if octets[option] == _ENCAPSULATION_LIMIT and end == option + 3:
+                    return Nesting(limit=octets[option + 2], pointer=option + 2)
+        kind, at = octets[at], after
+    return Nesting(limit=None) if kind == IPV6 else None
+
+
+def encapsulation_limit(limit: int) -> bytes:
+    """Make a Destination Options header with a Tunnel Encapsulation Limit; what follows it is for others to fill in."""
+    return bytes((0, 0, _ENCAPSULATION_LIMIT, 1, limit, _PAD_N, 1, 0))
 
 
 def source(octets: bytes) -> bytes:

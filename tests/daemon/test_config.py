@@ -21,6 +21,8 @@ TABLES: dict[str, dict[str, str]] = {
         "max_binding_lifetime": "600",
         "refresh_advice": "300",
         "allowed": '["2001:db8:1::100"]',
+        "refused": '["2001:db8:1::bad/128"]',
+        "refused_care_of": '["2001:db8:bad::/48"]',
         "max_bindings": "1000",
         "delete_timeout": "5",
         "preference": "65535",
@@ -61,12 +63,15 @@ CORRESPONDENT = CorrespondentConfig(
 )
 
 
+_OF_EVERY_NODE = ("name", "role", "plane", "journal", "control", "state", "encapsulation_limit")
+
+
 def written(table: str, **changes: str | None) -> str:
     """Write the file of a role; None leaves a key of the table, or `name`, `role`, `journal`, `control`, out."""
     top = NODE | {"role": f'"{ROLES[table]}"'}
     inside = dict(TABLES[table])
     for key, value in changes.items():
-        place = top if key in ("name", "role", "plane", "journal", "control", "state") else inside
+        place = top if key in _OF_EVERY_NODE else inside
         place.pop(key, None)
         if value is not None:
             place[key] = value
@@ -95,6 +100,8 @@ def test_a_home_agent_s_file_is_read() -> None:
             max_binding_lifetime=600,
             refresh_advice=300,
             allowed=(IPv6Address("2001:db8:1::100"),),
+            refused=(IPv6Network("2001:db8:1::bad/128"),),
+            refused_care_of=(IPv6Network("2001:db8:bad::/48"),),
             max_bindings=1000,
             delete_timeout=5.0,
             preference=65535,
@@ -211,6 +218,7 @@ def test_a_wrong_value_is_shown() -> None:
         pytest.param("home_agent", {"address": '"fe80::1"'}, "not a unicast routable", id="link-local agent"),
         pytest.param("home_agent", {"home_prefixes": "[]"}, "at least one", id="no home prefix"),
         pytest.param("home_agent", {"allowed": '["2001:db8:2::1"]'}, "none of the home_prefixes", id="foreign guest"),
+        pytest.param("home_agent", {"refused": '["2001:db8:2::/64"]'}, "holds no address of", id="foreign refusal"),
         pytest.param("home_agent", {"max_binding_lifetime": "3"}, "at least 4", id="lifetime below a unit"),
         pytest.param("home_agent", {"refresh_advice": "6"}, "not a multiple of 4", id="advice between units"),
         pytest.param("home_agent", {"max_bindings": "-1"}, "not less than 0", id="fewer than no bindings"),
@@ -232,6 +240,8 @@ def test_a_wrong_value_is_shown() -> None:
         pytest.param("correspondent", {"name": "''"}, "needs a name", id="no name"),
         pytest.param("correspondent", {"control": "''"}, "not the path", id="no path"),
         pytest.param("correspondent", {"journal": "''"}, "the path of a file", id="no file"),
+        pytest.param("correspondent", {"encapsulation_limit": "-1"}, "from 0 to 255", id="limit below 0"),
+        pytest.param("correspondent", {"encapsulation_limit": "256"}, "from 0 to 255", id="limit beyond 8 bits"),
         pytest.param("home_agent", {"state": "'/'"}, "state: '/' is not the path of a file", id="no file for a state"),
         pytest.param(
             "mobile_node", {"state": "'a'"}, "state: only a home agent has a state", id="state of another role"
@@ -382,6 +392,6 @@ def test_no_change_of_a_right_file_raises_anything_else(table: str, data: st.Dat
     key = data.draw(st.sampled_from([*TABLES[table], "name", "role", "journal", "control", "state"]))
     said = complaint(written(table, **{key: toml(data.draw(_VALUES))}))
     # A value may be right by itself and yet not fit the other key, which is then named.
-    named = {"home_prefixes": "allowed", "home_prefix": "home_address"}.get(key, key)
-    places = [f"{FILE}: {table}.{key}", f"{FILE}: {table}.{named}"] if key in TABLES[table] else [f"{FILE}: "]
+    named = {"home_prefixes": ["allowed", "refused"], "home_prefix": ["home_address"]}.get(key, [])
+    places = [f"{FILE}: {table}.{each}" for each in (key, *named)] if key in TABLES[table] else [f"{FILE}: "]
     assert said == "" or any(said.startswith(place) for place in places)

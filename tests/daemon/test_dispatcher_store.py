@@ -10,7 +10,7 @@ from lab.constants import RETRANS_TIMER, Status
 from lab.daemon.dispatcher import Dispatcher
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_agent import HomeAgent
-from lab.engine.io import DeadlineReached, Forget, Input, InstallTunnel, Remember, Send
+from lab.engine.io import CutOff, DeadlineReached, Forget, Input, InstallTunnel, Remember, Send, StoreEffect
 from lab.errors import StoreError
 from lab.events import BindingRegistered, BindingRemoved, EffectRefused, Event
 from lab.plane.memory import MemoryPlane
@@ -29,7 +29,7 @@ class Disk:
     pending: list[Any] = field(default_factory=list)
     flushed: int = 0
 
-    def apply(self, effect: Remember | Forget) -> None:
+    def apply(self, effect: StoreEffect) -> None:
         self._fit(self.full)
         self.pending.append(effect)
 
@@ -143,6 +143,25 @@ def test_what_cannot_be_forgotten_holds_nothing_up(at_once: bool) -> None:
     assert agent.plane.tunnels == {}
     assert [event.effect for event in done if isinstance(event, EffectRefused)] == ["Forget"]
     assert [type(event) for event in done if isinstance(event, Event)].count(BindingRemoved) == 1
+
+
+@pytest.mark.rfc6275("15.3-c")
+def test_a_cut_off_that_does_not_fit_on_the_disk_is_in_force() -> None:
+    agent = Agent()
+    agent.feed(update(1))
+    agent.disk.full = True
+    done = agent.feed(CutOff(home_address=HOME))
+    assert [event.effect for event in done if isinstance(event, EffectRefused)] == ["RememberCutOff", "Remember"]
+    assert (agent.plane.tunnels, agent.plane.defended) == ({}, set())
+    assert agent.answers(done) == []
+    assert agent.answers(agent.feed(update(2))) == [Status.ADMINISTRATIVELY_PROHIBITED]
+
+
+def test_a_cut_off_is_on_the_disk_when_its_command_is_answered() -> None:
+    agent = Agent()
+    before = agent.disk.flushed
+    agent.dispatcher.feed(CutOff(home_address=HOME))
+    assert agent.disk.flushed == before + 1
 
 
 def test_removals_are_flushed_once_for_all_that_an_input_leads_to() -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lab.daemon.clocks import Reading, elapsed, read
 from lab.daemon.store import Store
-from lab.engine.io import BindingRecord, Forget, Remember
+from lab.engine.io import BindingRecord, Forget, ForgetCutOff, Remember, RememberCutOff
 from lab.errors import ConfigError, StoreError
 from tests.unit.event_samples import ADDRESSES
 
@@ -116,6 +116,21 @@ def test_what_is_forgotten_is_gone_once_that_is_flushed(path: Path) -> None:
     store.close()
     store.close()
     assert {each.home_address for each in recalled(path)} == {HOME + 2, HOME + 5}
+
+
+def test_who_is_cut_off_stays_so_until_readmitted(path: Path) -> None:
+    keep(path, record())
+    with closing(Store(path)) as store:
+        for number in (0, 1, 1):
+            store.apply(RememberCutOff(home_address=HOME + number))
+        store.flush()
+    with closing(Store(path)) as store:
+        assert store.cut_off == (HOME, HOME + 1)
+        store.apply(ForgetCutOff(home_address=HOME))
+        store.apply(ForgetCutOff(home_address=HOME + 9))  # who never was
+    with closing(Store(path)) as store:
+        assert store.cut_off == (HOME + 1,)
+        assert [each.home_address for each in store.recalled] == [HOME]
 
 
 def test_others_may_not_read_where_nodes_are(path: Path) -> None:
@@ -273,8 +288,8 @@ def test_a_database_of_somebody_else(path: Path) -> None:
 
 def test_a_file_of_another_version(path: Path) -> None:
     keep(path, record())
-    change(path, "PRAGMA user_version = 2")
-    with pytest.raises(ConfigError, match="version 2, this program reads and writes version 1"):
+    change(path, "PRAGMA user_version = 3")
+    with pytest.raises(ConfigError, match="version 3, this program reads and writes version 2"):
         Store(path)
 
 

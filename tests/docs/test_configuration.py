@@ -25,7 +25,7 @@ from lab.engine import correspondent_states
 from lab.engine.config import CorrespondentConfig, HomeAgentConfig, MobileNodeConfig
 from lab.engine.correspondent import Correspondent
 from lab.engine.correspondent_binding import Bound, Ended
-from lab.engine.io import DadSucceeded
+from lab.engine.io import CutOff, DadSucceeded
 from lab.engine.mobile_node import AtHome, Away, MobileNode, Returning, Settling, Unattached
 from lab.plane import paths, user
 from lab.plane.user import UserPlane
@@ -197,7 +197,7 @@ def test_requests_are_known_commands(commands: Mapping[str, object]) -> None:
 def test_errors(agent: NodeConfig, commands: Mapping[str, Callable[[Mapping[str, Any]], Any]]) -> None:
     control = Control(Path("unused"), commands)
     rows = DOCUMENT.table("to the node `ha`", "`error`").rows
-    assert len(rows) == 5
+    assert len(rows) == 6
     for request, error in rows:
         assert json.loads(control._answer(name(request).encode())) == {"v": 1, "ok": False, "error": error}
 
@@ -237,13 +237,16 @@ def test_bindings_of_a_home_agent() -> None:
     seen += bench.agent.snapshot(bench.now)
     bench.take(from_home(2))
     seen += bench.agent.snapshot(bench.now)
+    bench.take(CutOff(home_address=HOME))
+    seen += bench.agent.snapshot(bench.now)
     bindings, *_ = bindings_tables()
     documented = {name(key): meaning for key, meaning in bindings.rows}
     assert {*documented} == {key for entry in seen for key in entry}
     assert {entry["state"] for entry in seen} == {*code(documented["state"])}
-    probing, _, deregistered = seen
+    probing, _, deregistered, cut_off = seen
     assert "remaining" not in probing
     assert not {"care_of_address", "lifetime"} & {*deregistered}
+    assert not {"sequence", "care_of_address", "lifetime", "remaining"} & {*cut_off}
 
 
 def test_bindings_of_a_correspondent() -> None:

@@ -56,6 +56,8 @@ def test_a_report_s_settings_can_be_set_again(changed: Settings) -> None:
         ("outage=ten", "--set outage=ten: not a value for outage: float is wanted"),
         ("hint=1", "--set hint=1: not a value for hint: on or off is wanted"),
         ("dad=off", "--set dad=off: not a value for dad: optimistic or standard is wanted"),
+        ("encapsulation_limit=-1", "encapsulation_limit: from 0 to 255"),
+        ("encapsulation_limit=256", "encapsulation_limit: from 0 to 255"),
         ("lifetime=0", "lifetime: a multiple of 4 seconds, from 4 to 262140"),
         ("lifetime=-4", "lifetime: a multiple of 4 seconds"),
         ("lifetime=62", "lifetime: a multiple of 4 seconds"),

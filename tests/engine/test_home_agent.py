@@ -28,7 +28,8 @@ from lab.events import BindingDeregistered, BindingRegistered, BindingRejected, 
 from lab.wire.icmpv6 import EchoRequest, NeighborAdvertisement, ParameterProblem
 from lab.wire.mobility import BindingError, HomeTest, UnknownMobilityMessage
 from lab.wire.options import BindingRefreshAdvice
-from lab.wire.packet import DestinationOptions, HomeAddressOption, OpaquePayload, Packet, mobility_packet
+from lab.wire.packet import DestinationOptions, HomeAddressOption, OpaquePayload, Packet, mobility_packet, parse
+from tests.conformance import octets
 from tests.engine.effects import events, names, of_kind, sent
 from tests.engine.home_agent_bench import (
     AGENT,
@@ -190,6 +191,18 @@ def test_no_room() -> None:
     assert status(bench.take(update(2))) == Status.ACCEPTED
 
 
+@pytest.mark.rfc6275("6.1.1-b", "6.1.7-a")
+@pytest.mark.case("HA-025", "HA-026")
+def test_reserved_bits_are_ignored() -> None:
+    bench = Bench()
+    data = b"".join(number.to_bytes(2, "big") for number in (7, octets.A | octets.H | octets.RESERVED_FLAGS, 15))
+    message = octets.mobility(octets.BINDING_UPDATE, octets.with_alternate(data, CARE_OF), reserved=0xFF)
+    packet = octets.upper(octets.MOBILITY_HEADER, message, source=CARE_OF, destination=AGENT, home=HOME)
+    bench.take(Received(packet=parse(packet), interface="ha-eth0"))
+    ((_, answer),) = acknowledgements(bench.take(DadSucceeded(address=HOME)))
+    assert (answer.status, answer.sequence, answer.lifetime) == (Status.ACCEPTED, 7, 60)
+
+
 @pytest.mark.rfc6275("6.1.7-b")
 @pytest.mark.parametrize("care_of", ["ff02::1", "fe80::1", "::1", "::"])
 def test_a_care_of_address_that_cannot_be_routed(care_of: str) -> None:
@@ -197,11 +210,17 @@ def test_a_care_of_address_that_cannot_be_routed(care_of: str) -> None:
 
 
 @pytest.mark.rfc6275("9.5.1-a", "6.3-b")
-@pytest.mark.case("HA-035", "HA-037", "HA-039", "HA-040")
-@pytest.mark.parametrize("home", ["fe80::100", "ff02::100"])
-def test_a_home_address_that_cannot_be_bound_is_silently_dropped(home: str) -> None:
+@pytest.mark.parametrize(
+    ("flags", "home"),
+    [
+        pytest.param(A | H, "fe80::100", marks=pytest.mark.case("HA-035", "HA-037")),
+        pytest.param(A | H | L, "fe80::100", marks=pytest.mark.case("HA-036", "HA-038")),
+        pytest.param(A | H, "ff02::100", marks=pytest.mark.case("HA-039", "HA-040")),
+    ],
+)
+def test_a_home_address_that_cannot_be_bound_is_silently_dropped(flags: int, home: str) -> None:
     bench = Bench()
-    bench.register()
+    bench.register(flags=A.__class__(flags))
     effects = bench.take(update(2, home=IPv6Address(home)))
     assert sent(effects) == []
     assert events(effects, PacketDropped)[0].reason == "invalid-home-address"

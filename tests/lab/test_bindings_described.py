@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lab.emulation.prompt import described
-from lab.engine.io import DadSucceeded
+from lab.engine.io import CutOff, DadSucceeded
 from tests.engine.home_agent_bench import HOME as SERVED
 from tests.engine.home_agent_bench import Bench, from_home, update
 from tests.engine.mobile_node_bench import MobileBench
@@ -39,6 +39,18 @@ def test_a_mobile_node_tells_its_place_and_its_paths() -> None:
         "  home           with 2001:db8:1::1  at 2001:db8:a1::6  registered  #1   49 s left",
         "  correspondent  with 2001:db8:c::2  at 2001:db8:a1::6  bound       #10  "
         "direct path, 46 s left; tokens 10 s (home) and 11 s (care-of) old",
+    ]
+
+
+def test_a_home_agent_tells_who_is_cut_off() -> None:
+    bench = Bench()
+    bench.register()
+    bench.take(CutOff(home_address=SERVED))
+    bench.register(home=SERVED + 1)
+    assert described("ha", bench.agent.snapshot(bench.now)) == [
+        "ha:",
+        "  home  of 2001:db8:1::101  at 2001:db8:a1::2  registered  #1  60 of 60 s left",
+        "  home  of 2001:db8:1::100  at –               cut-off",
     ]
 
 

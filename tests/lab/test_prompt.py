@@ -74,6 +74,8 @@ def test_a_tour(session: Session) -> None:
         "move 'mn": "*** No closing quotation; usage: move NODE LINK",
         "kill": "*** a node is needed; usage: kill NODE",
         "restart ha mn": "*** a node is needed; usage: restart NODE",
+        "cutoff": "*** a node is needed; usage: cutoff NODE",
+        "readmit cn": "*** cn is a correspondent: it has no home address",
         "restart core": "*** core is a router: it has no daemon",
         "bindings nobody": "*** no node nobody",
         "bindings ha mn": "*** one node at most; usage: bindings [NODE]",
@@ -88,6 +90,13 @@ def test_a_tour(session: Session) -> None:
     assert session.ask("move mn visited2 --no-carrier-loss") == PROMPT
     session.ask_until("bindings ha", "at 2001:db8:a2::")
     assert "mn moves from visited1 to visited2, without loss of carrier" in session.ask("events 100")
+    assert session.ask("cutoff mn") == PROMPT
+    assert "cut-off" in session.ask("bindings ha")
+    assert session.ask("readmit mn") == PROMPT
+    session.ask("move mn visited1")
+    session.ask_until("bindings ha", "of 60 s left")  # Duplicate Address Detection is over
+    session.ask("move mn visited2")
+    session.ask_until("bindings ha", "at 2001:db8:a2::")
     assert session.ask("kill ha") == PROMPT
     assert "ha:" not in session.ask("bindings")
     assert "*** ha has no daemon that runs" in session.ask("kill ha")

@@ -351,6 +351,6 @@ def without_indexes(machine: Machine) -> str:
 
 
 def sysctls(machine: Machine) -> dict[str, str]:
-    """Read the settings of the interface that planes may change."""
-    names = (f"conf/{LINK}/proxy_ndp", f"neigh/{LINK}/proxy_delay", f"conf/{LINK}/accept_ra")
+    """Read the settings that planes may change."""
+    names = ("conf/all/proxy_ndp", f"neigh/{LINK}/proxy_delay", f"conf/{LINK}/accept_ra")
     return machine.run(lambda: {name: Path("/proc/sys/net/ipv6", name).read_text() for name in names})

@@ -4,15 +4,27 @@ The far end of the wire stands for the whole Internet. `tests/lab` looks at the 
 """
 
 import socket
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address
 
 import pytest
 
+from lab.constants import ENCAPSULATION_LIMIT
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
 from lab.plane.user import INVOKING_OCTETS, MINIMUM_MTU
+from lab.wire.chain import encapsulation_limit
+from lab.wire.icmpv6 import PacketTooBig, ParameterProblem
 from lab.wire.mobility import BindingRefreshRequest
-from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
+from lab.wire.packet import (
+    IPV6,
+    DestinationOptions,
+    OpaquePayload,
+    Packet,
+    UnknownHeaderOption,
+    build,
+    mobility_packet,
+)
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
 
 pytestmark = pytest.mark.privileged
@@ -254,6 +266,107 @@ def test_nobody_is_told_less_than_every_link_carries(machine: Machine) -> None:
     assert int.from_bytes(report[4:8], "big") == MINIMUM_MTU
     assert len(report) == 8 + INVOKING_OCTETS
     assert report[8 + 24 : 8 + 40] == HOME.packed
+
+
+# Tunnels in tunnels
+
+
+def carried(*, limit: int | None = None, octets: int = 8) -> bytes:
+    """Make a packet that another home agent tunnels to a home address of this one."""
+    option = UnknownHeaderOption(option_type=4, data=bytes((limit or 0,)))
+    headers = () if limit is None else (DestinationOptions(options=(option,)),)
+    payload = OpaquePayload(next_header=IPV6, data=inner(CN, OTHER_HOME, octets))
+    return build(Packet(source=FAR, destination=HOME, headers=headers, payload=payload))
+
+
+def send_through(machine: Machine, packet: bytes) -> None:
+    """Have the far end send a packet to a home address of this machine."""
+    machine.far.run(lambda: subprocess.run(["ip", "-6", "route", "replace", str(HOME), "via", str(OWN)], check=True))
+    machine.socket(machine.far, socket.SOCK_RAW, socket.IPPROTO_RAW).sendto(packet, (str(HOME), 0))
+
+
+def limits_at_the_far_end(machine: Machine) -> Callable[[], list[bytes]]:
+    """Give the Destination Options headers before the next packet that the far end takes out of a tunnel."""
+    inlet = machine.socket(machine.far, socket.SOCK_RAW, IPV6)
+    inlet.bind((str(FAR_TOO), 0))
+    inlet.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVDSTOPTS, 1)
+    return lambda: [data for _, kind, data in inlet.recvmsg(2048, 256)[1] if kind == socket.IPV6_DSTOPTS]
+
+
+def report_of(errors: socket.socket, kind: int) -> tuple[int, bytes]:
+    """Wait for an ICMPv6 error; give its pointer or MTU, and the packet that it is about."""
+    while (report := errors.recv(2048))[0] != kind:
+        pass
+    assert report[1] == 0
+    return int.from_bytes(report[4:8], "big"), report[8:]
+
+
+@pytest.fixture
+def errors(machine: Machine) -> socket.socket:
+    """Give what tells the far end of errors."""
+    made = machine.socket(machine.far, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    made.bind((str(FAR), 0))
+    return made
+
+
+@pytest.mark.rfc6275("15.1-a")
+@pytest.mark.parametrize(("limit", "told"), [(None, ENCAPSULATION_LIMIT), (4, 3), (1, 0), (255, 254)])
+def test_what_a_tunnel_carries_already_may_go_through_a_few_more(
+    machine: Machine, limit: int | None, told: int
+) -> None:
+    seen = limits_at_the_far_end(machine)
+    serve(machine, care_of=FAR_TOO)
+    send_through(machine, carried(limit=limit))
+    machine.pump(machine.counts("tunnelled"))
+    assert seen() == [bytes((IPV6, 0, 4, 1, told, 1, 1, 0))]
+
+
+@pytest.mark.rfc6275("15.1-a", "10.4.2-a")
+def test_what_comes_in_no_tunnel_says_nothing_of_a_limit(machine: Machine) -> None:
+    seen = limits_at_the_far_end(machine)
+    serve(machine, care_of=FAR_TOO)
+    send_to(machine, HOME)
+    machine.pump(machine.counts("tunnelled"))
+    assert seen() == []
+
+
+@pytest.mark.rfc6275("15.1-a")
+def test_at_a_limit_of_0_the_tunnel_before_is_told(machine: Machine, errors: socket.socket) -> None:
+    serve(machine, care_of=FAR_TOO)
+    packet = carried(limit=0)
+    send_through(machine, packet)
+    machine.pump(machine.counts("encapsulation-limit"))
+    pointer, invoking = report_of(errors, ParameterProblem.ICMPV6_TYPE)
+    assert pointer == 40 + 2 + 2  # the octet with the limit itself
+    assert invoking[8:24] == FAR.packed
+    assert invoking[40:] == packet[40:]
+    assert not machine.planes[-1].counters().get("tunnelled")
+
+
+@pytest.mark.rfc6275("15.1-a", "10.4.2-c")
+def test_the_option_takes_room(machine: Machine, errors: socket.socket) -> None:
+    """What fits is less, by twice the 8 octets as the kernel counts, and that is what is told."""
+    serve(machine, care_of=FAR_TOO)
+    fits = 1500 - 40 - 2 * 8
+    send_through(machine, carried(octets=fits - 2 * 40 + 1))
+    machine.pump(machine.counts("too-big"))
+    assert report_of(errors, PacketTooBig.ICMPV6_TYPE)[0] == fits
+    send_through(machine, carried(octets=fits - 2 * 40))
+    machine.pump(machine.counts("tunnelled"))
+
+
+@pytest.mark.rfc6275("15.1-a", "10.4.5-a")
+def test_a_tunnel_with_a_limit_is_taken_like_any_other(machine: Machine) -> None:
+    """The kernel knows no such option, and need not: it passes over it."""
+    inlet = packets_for(machine, CN)
+    machine.command("ip", "-6", "neighbour", "add", str(ROUTER), "lladdr", FAR_MAC.hex(":"), "dev", LINK)
+    serve(machine)
+    outlet = machine.socket(machine.far, socket.SOCK_RAW, IPV6)
+    outlet.bind((str(FAR), 0))
+    limit = (socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, encapsulation_limit(4))
+    outlet.sendmsg([inner(HOME, CN, 100)], [limit], 0, (str(OWN), 0))
+    machine.pump(machine.counts("detunnelled"))
+    assert inlet.recvfrom(2048)[:2] == (bytes(100), (str(HOME), 0, 0, 0))
 
 
 # Others

@@ -19,6 +19,7 @@ from lab.engine.io import (
     Effect,
     Engine,
     Forget,
+    ForgetCutOff,
     Input,
     JoinAnycast,
     JoinGroup,
@@ -28,6 +29,7 @@ from lab.engine.io import (
     Received,
     Refused,
     Remember,
+    RememberCutOff,
     Report,
     Send,
     StartDad,
@@ -169,7 +171,15 @@ class Simulation:
                     queue.append(effect)
                 case Report(event=event):
                     node.events.append(event)
-                case JoinGroup() | LeaveGroup() | JoinAnycast() | Remember() | Forget():
+                case (
+                    JoinGroup()
+                    | LeaveGroup()
+                    | JoinAnycast()
+                    | Remember()
+                    | Forget()
+                    | RememberCutOff()
+                    | ForgetCutOff()
+                ):
                     pass
                 case AskUse(home_address=home_address, peer=peer):
                     used = node.plane.used(home_address, peer)

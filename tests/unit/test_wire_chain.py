@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 from scapy.layers import inet, inet6
 from scapy.packet import Raw
 
-from lab.wire.chain import ADDED_OCTETS, FRAGMENT, HOP_BY_HOP, ROUTING, destination, optimise, restore, source, walk
+from lab.wire.chain import (
+    ADDED_OCTETS,
+    FRAGMENT,
+    HOP_BY_HOP,
+    PERHAPS_NESTED,
+    ROUTING,
+    Nesting,
+    destination,
+    encapsulation_limit,
+    nesting,
+    optimise,
+    restore,
+    source,
+    walk,
+)
 from lab.wire.icmpv6 import EchoRequest
 from lab.wire.invoking import read_invoking
 from lab.wire.packet import (
@@ -339,6 +353,49 @@ def test_scapy_builds_the_same_octets(upper: Any, home: bool, routed: bool) -> N
     }
     assert optimise(plain, **care_of) == straight
     assert restored(straight) == plain
+
+
+LIMIT = DestinationOptions(
+    options=(UnknownHeaderOption(option_type=0x1E, data=b""), UnknownHeaderOption(option_type=4, data=b"\x03"))
+)
+WAY = UnknownRoutingHeader(routing_type=4, segments_left=0, data=bytes(4))
+FRAGMENT_OF_ALL = FragmentHeader(offset=0, more=False, identification=1)
+
+
+@pytest.mark.rfc6275("15.1-a")
+@pytest.mark.parametrize(
+    ("headers", "next_header", "found"),
+    [
+        pytest.param((), 41, Nesting(limit=None), id="a tunnel without a limit"),
+        pytest.param((LIMIT,), 41, Nesting(limit=3, pointer=46), id="with one"),
+        pytest.param((WAY, FRAGMENT_OF_ALL, LIMIT), 41, Nesting(limit=3, pointer=62), id="behind others"),
+        pytest.param((HOME_ADDRESS,), 41, Nesting(limit=None), id="behind another option"),
+        pytest.param((LIMIT,), 17, Nesting(limit=3, pointer=46), id="a limit without a tunnel"),
+        pytest.param((HOME_ADDRESS,), 17, None, id="no tunnel"),
+        pytest.param((), 50, None, id="what nobody can read"),
+        pytest.param((FragmentHeader(offset=8, more=False, identification=1),), 41, None, id="a later fragment"),
+    ],
+)
+def test_what_a_tunnel_carries_already(
+    headers: tuple[ExtensionHeader, ...], next_header: int, found: Nesting | None
+) -> None:
+    payload = OpaquePayload(next_header=next_header, data=build(Packet(source=PEER, destination=HOME, payload=ECHO)))
+    octets = build(Packet(source=CARE_OF, destination=HOME, headers=headers, payload=payload))
+    assert nesting(octets) == found
+    assert found is None or octets[6] in PERHAPS_NESTED
+    for size in range(40, len(octets)):  # a packet that is cut says what it can
+        assert nesting(octets[:size]) in (None, Nesting(limit=None), found)
+
+
+@pytest.mark.rfc6275("15.1-a")
+@given(st.integers(0, 255))
+def test_a_limit_is_read_as_it_was_written(limit: int) -> None:
+    header = encapsulation_limit(limit)
+    octets = bytes(6) + bytes((60,)) + bytes(33) + header
+    assert nesting(octets) == Nesting(limit=limit, pointer=44)
+    option, padding = inet6.IPv6ExtHdrDestOpt(header).options
+    assert (option.otype, option.optlen, option.optdata) == (4, 1, bytes((limit,)))
+    assert (padding.otype, len(bytes(padding))) == (1, 3)
 
 
 def test_esp_is_not_looked_into() -> None:

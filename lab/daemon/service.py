@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
 from typing import Any
 
+from lab.auth.ipsec_policy import Policy, Protection
 from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role
 from lab.daemon.control import CommandError, Control
@@ -38,6 +39,7 @@ from lab.errors import ConfigError, PlaneError, WireError
 from lab.events import NodeStarted, NodeStopped, PacketDropped
 from lab.netlink import Netlink
 from lab.plane import sysctl
+from lab.plane.ipsec import Ipsec, Message, Plain, Refused, Tunnelled
 from lab.plane.user import DEVICE, UserPlane
 from lab.wire.packet import parse
 
@@ -77,14 +79,18 @@ class Service:
             self._closing.callback(self._store.close)
         elif config.role is Role.HOME_AGENT:
             _log.warning("no key state: bindings and sequence numbers end with this process (RFC 6275 §15.3)")
+        policy = Policy(config.ipsec, at_home_agent=config.role is Role.HOME_AGENT)
+        if not policy and config.role is not Role.CORRESPONDENT:
+            _log.warning("no key ipsec: home registrations are not protected (RFC 6275 §5.1)")
+        self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_refused)
         netlink = self._closing.enter_context(Netlink())
-        self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard)
+        self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard, self._ipsec)
         self._closing.callback(self._plane.close)
         if config.mobile_node is not None:
             self._plane.own_home_address(config.mobile_node.home_address)
-        sender = Sender()
+        sender = Sender(self._ipsec.write)
         self._closing.callback(sender.close)
-        self._mobility = MobilityReceiver(netlink)
+        self._mobility = MobilityReceiver(netlink, esp=bool(policy))
         self._closing.callback(self._mobility.close)
         self._icmpv6 = Icmpv6Receiver()
         self._closing.callback(self._icmpv6.close)
@@ -162,8 +168,19 @@ class Service:
     def _on_mobility(self) -> None:
         while (received := self._mobility.receive()) is not None:
             octets, interface = received
-            if not self._plane.take(octets):
-                self._take(octets, interface, tunnelled=False)
+            match self._ipsec.open(octets):
+                case Plain():
+                    if not self._plane.take(octets):
+                        self._take(octets, interface)
+                case Message(packet=opened, protection=protection):
+                    self._take(opened, interface, protection=protection)
+                case Tunnelled(packet=inner, outer_source=outer_source):
+                    self._plane.take_opened(inner, outer_source)
+                case Refused():
+                    pass
+
+    def _on_refused(self, dropped: PacketDropped) -> None:
+        self._dispatcher.report(dropped)
 
     def _on_tunnelled(self, octets: bytes) -> None:
         self._take(octets, DEVICE, tunnelled=True)
@@ -172,7 +189,9 @@ class Service:
         # Not while the plane is at work on a packet of that very peer.
         self._loop.call_soon(self._dispatcher.feed, PeerHeard(home_address=home_address, peer=peer))
 
-    def _take(self, octets: bytes, interface: str, *, tunnelled: bool) -> None:
+    def _take(
+        self, octets: bytes, interface: str, *, tunnelled: bool = False, protection: Protection | None = None
+    ) -> None:
         try:
             packet = parse(octets)
         except WireError as error:
@@ -181,7 +200,8 @@ class Service:
                 Malformed(error=error, source=source, destination=destination, invoking=octets, interface=interface)
             )
             return
-        self._dispatcher.feed(Received(packet=packet, interface=interface, tunnelled=tunnelled))
+        if self._ipsec.admits(packet, protection):
+            self._dispatcher.feed(Received(packet=packet, interface=interface, tunnelled=tunnelled))
 
     def _on_icmpv6(self) -> None:
         while True:
@@ -197,7 +217,8 @@ class Service:
                 return
             packet, interface = received
             self._plane.explain(packet)
-            self._dispatcher.feed(Received(packet=packet, interface=interface))
+            if self._ipsec.admits(packet):
+                self._dispatcher.feed(Received(packet=packet, interface=interface))
 
     def _commands(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
         return {

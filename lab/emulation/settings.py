@@ -34,6 +34,10 @@ class Settings:
     """Route optimisation between mobile nodes and correspondents (RFC 6275 §11.3.1)."""
     ro_lifetime: int = 420
     """Asked for in registrations with correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+    ipsec: bool = True
+    """Mobile nodes and home agents have security associations, keyed by hand (RFC 6275 §5.1)."""
+    ipsec_payload: bool = False
+    """The associations protect all packets in tunnels (RFC 6275 §5.5)."""
     plane: str = "user"
     """The data plane of the nodes."""
 
@@ -89,6 +93,8 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError(f"ro_lifetime: a multiple of {LIFETIME_UNIT} seconds, from {LIFETIME_UNIT} to {longest}")
     if not 0.002 <= settings.outage <= 60:
         raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
+    if settings.ipsec_payload and not settings.ipsec:
+        raise ConfigError("ipsec_payload: needs ipsec=on")
     if settings.plane not in ("user", "auto"):
         raise ConfigError(f"plane {settings.plane!r}: only the plane user exists so far")
     return settings

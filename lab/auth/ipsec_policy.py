@@ -92,10 +92,11 @@ class TunnelPolicy:
     def judge(self, inner: bytes, protection: Protection | None) -> None:
         """Refuse a packet that came out by another association than it must, or by none; raises `IpsecError`."""
         wanted = self._wanted(inner, to_home_agent=self.at_home_agent)
-        home_address = source(inner) if self.at_home_agent else destination(inner)
         if protection is None and wanted is not None:
             raise IpsecError(IpsecReason.UNPROTECTED, f"in the tunnel of {self.home_address}")
-        if wanted is not protection or home_address != self.home_address.packed:
+        home_address = source(inner) if self.at_home_agent else destination(inner)
+        is_foreign = protection is not None and home_address != self.home_address.packed
+        if wanted is not protection or is_foreign:
             raise IpsecError(IpsecReason.MISUSED_ASSOCIATION, f"in the tunnel of {self.home_address}")
 
     def _wanted(self, inner: bytes, *, to_home_agent: bool) -> Protection | None:

@@ -108,6 +108,22 @@ def test_prefix_messages_come_as_upper_layers_mean_them(node: End, agent: End) -
     assert agent.ipsec.admits(plain, PREFIXES)
 
 
+@pytest.mark.rfc6275("5.1-c", "5.4-a", "15.3-b")
+@pytest.mark.case("MN-173", "MN-188")
+def test_associations_outlive_moves_and_a_stay_at_home(node: End, agent: End) -> None:
+    message = MobilePrefixSolicitation(identifier=9)
+    sent = [
+        replace(UPDATE, payload=message),
+        Packet(source=HOME, destination=AGENT, payload=message),
+        replace(UPDATE, source=IPv6Address("2001:db8:a2::2"), payload=message),
+    ]
+    sealed = [parse(node.ipsec.write(packet)).payload_octets[:8] for packet in sent]
+    spi = PREFIXES.to_home_agent.spi
+    assert sealed == [spi.to_bytes(4, "big") + number.to_bytes(4, "big") for number in (1, 2, 3)]
+    opened = {agent.ipsec.open(node.ipsec.write(packet)) for packet in sent}
+    assert opened == {Message(packet=build(sent[1]), protection=PREFIXES)}
+
+
 @pytest.mark.rfc6275("5.1-a")
 def test_what_nobody_protects_is_left_as_it_is(node: End) -> None:
     bare = End((), at_home_agent=True)

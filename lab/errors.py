@@ -36,6 +36,25 @@ class WireError(Mip6LabError):
         self.pointer = pointer
 
 
+class IpsecReason(StrEnum):
+    """Why a packet is refused by IPsec, or for the lack of it."""
+
+    UNPROTECTED = "unprotected"
+    UNKNOWN_SPI = "unknown-spi"
+    MALFORMED_ESP = "malformed-esp"
+    WRONG_ICV = "wrong-icv"
+    MISUSED_ASSOCIATION = "misused-association"
+
+
+class IpsecError(Mip6LabError):
+    """A packet that security associations do not let pass, RFC 4301 §5; no text of it tells a key."""
+
+    def __init__(self, reason: IpsecReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
 class PlaneError(Mip6LabError):
     """The data plane could not carry out an effect."""
 

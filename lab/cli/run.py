@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_settings(parser)
     parser.add_argument("--plane", choices=["auto", "user"], help="data plane (default: the best here)")
-    parser.add_argument("--seed", type=int, default=1, help="recorded with the result (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="what keys are drawn from (default: 1)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the result (default: results/SCENARIO)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON, everything else on stderr")

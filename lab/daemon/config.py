@@ -7,12 +7,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv6Address
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, ClassVar, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from lab.auth.esp import ENCRYPTION_KEY_OCTETS, INTEGRITY_KEY_OCTETS, Association
+from lab.auth.ipsec_policy import Protection, Protects
 from lab.constants import (
     ENCAPSULATION_LIMIT,
     LARGEST_ENCAPSULATION_LIMIT,
@@ -29,6 +31,8 @@ from lab.wire.addresses import is_unicast_routable
 LONGEST_INTERFACE_NAME = 15
 LARGEST_SEQUENCE = 0xFFFF
 LARGEST_PREFERENCE = 0xFFFF
+FIRST_SPI, LAST_SPI = 0x100, 0xFFFF_FFFF
+"""Those below are reserved (RFC 4303 §2.1)."""
 
 
 class Role(StrEnum):
@@ -54,6 +58,9 @@ class PlaneName(StrEnum):
 class NodeConfig:
     """One node; exactly the table of its role is there."""
 
+    __pydantic_config__: ClassVar = ConfigDict(val_json_bytes="hex")
+    """How keys are written."""
+
     name: str
     role: Role
     plane: PlaneName = PlaneName.USER
@@ -61,6 +68,7 @@ class NodeConfig:
     control: Path | None = None
     state: Path | None = None
     encapsulation_limit: int = ENCAPSULATION_LIMIT
+    ipsec: tuple[Protection, ...] = ()
     home_agent: HomeAgentConfig | None = None
     correspondent: CorrespondentConfig | None = None
     mobile_node: MobileNodeConfig | None = None
@@ -96,7 +104,8 @@ def parse(text: str, source: str) -> NodeConfig:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        given = "" if first["type"] == "missing" else f" (given: {first['input']!r})"
+        told = first["type"] != "missing" and first["loc"][0] != "ipsec"  # never a key
+        given = f" (given: {first['input']!r})" if told else ""
         raise ConfigError(f"{source}: {key}: {first['msg']}{given}") from error
     for key, reason in _faults(config):
         raise ConfigError(f"{source}: {key}: {reason}")
@@ -117,13 +126,15 @@ def _refuse_unknown(data: Mapping[str, Any], kind: type, source: str, prefix: st
             raise ConfigError(f"{source}: {prefix}{key}: unknown key{hint}")
     for key, value in data.items():
         table = _table(known[key])
-        if table is not None and isinstance(value, Mapping):
-            _refuse_unknown(value, table, source, f"{prefix}{key}.")
+        for place, entry in enumerate(value if isinstance(value, list) else [value]):
+            if table is not None and isinstance(entry, Mapping):
+                where = f"{key}.{place}" if isinstance(value, list) else key
+                _refuse_unknown(entry, table, source, f"{prefix}{where}.")
 
 
 def _table(hint: Any) -> type | None:
-    """Give the kind of table that a key stands for; None if it is no table."""
-    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    """Give the kind of table that a key, or each entry of its list, stands for; None if it is no table."""
+    options = get_args(hint) or (hint,)
     return next((option for option in options if isinstance(option, type) and dataclasses.is_dataclass(option)), None)
 
 
@@ -155,6 +166,7 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
         yield from _faults_of_correspondent(config.home_agent.correspondent, "home_agent.correspondent")
     if config.correspondent is not None:
         yield from _faults_of_correspondent(config.correspondent, "correspondent")
+    yield from _faults_of_ipsec(config)
 
 
 def _faults_of_mobile_node(node: MobileNodeConfig) -> Iterator[tuple[str, str]]:
@@ -206,6 +218,58 @@ def _faults_of_correspondent(correspondent: CorrespondentConfig, table: str) -> 
         yield f"{table}.max_binding_lifetime", _RR_LIFETIME
     if correspondent.max_bindings is not None and correspondent.max_bindings < 1:
         yield f"{table}.max_bindings", "not less than 1; route_optimisation = false keeps no binding at all"
+
+
+def _faults_of_ipsec(config: NodeConfig) -> Iterator[tuple[str, str]]:
+    if config.ipsec and config.role is Role.CORRESPONDENT:
+        yield "ipsec", "only home agents and mobile nodes have associations"
+    for place, protection in enumerate(config.ipsec):
+        key = f"ipsec.{place}"
+        for end in ("home_address", "home_agent"):
+            reason = _not_of_the_node(end, getattr(protection, end), config)
+            if reason is not None:
+                yield f"{key}.{end}", reason
+        for earlier in config.ipsec[:place]:
+            if _purpose(earlier) == _purpose(protection):
+                yield f"{key}.protects", f"{protection.protects} of {protection.home_address} is protected twice"
+            if _inbound_spi(earlier, config.role) == _inbound_spi(protection, config.role):
+                yield key, f"SPI {_inbound_spi(protection, config.role):#x} of packets that come in is used twice"
+        for direction in ("to_home_agent", "from_home_agent"):
+            for name, reason in _faults_of_association(getattr(protection, direction)):
+                yield f"{key}.{direction}.{name}", reason
+
+
+def _purpose(protection: Protection) -> tuple[IPv6Address, IPv6Address, Protects]:
+    return protection.home_address, protection.home_agent, protection.protects
+
+
+def _inbound_spi(protection: Protection, role: Role) -> int:
+    return (protection.to_home_agent if role is Role.HOME_AGENT else protection.from_home_agent).spi
+
+
+def _not_of_the_node(end: str, address: IPv6Address, config: NodeConfig) -> str | None:
+    """Say why associations of an address would never be used; None if they are."""
+    if not is_unicast_routable(address):
+        return f"{address} is not a unicast routable address"
+    if config.mobile_node is not None and end == "home_address" and address != config.mobile_node.home_address:
+        return f"{address} is not the home address of this node"
+    if config.home_agent is None:
+        return None
+    if end == "home_agent" and address != config.home_agent.address:
+        return f"{address} is not the address of this home agent"
+    if end == "home_address" and not any(address in prefix for prefix in config.home_agent.home_prefixes):
+        return f"{address} is in none of the home_prefixes"
+    return None
+
+
+def _faults_of_association(association: Association) -> Iterator[tuple[str, str]]:
+    if not FIRST_SPI <= association.spi <= LAST_SPI:
+        yield "spi", f"from {FIRST_SPI} to {LAST_SPI}"
+    if len(association.integrity_key) != INTEGRITY_KEY_OCTETS:
+        yield "integrity_key", f"{INTEGRITY_KEY_OCTETS} octets are needed, in hexadecimal digits (RFC 4868)"
+    if len(association.encryption_key) not in ENCRYPTION_KEY_OCTETS:
+        *short, long = (str(octets) for octets in ENCRYPTION_KEY_OCTETS if octets)
+        yield "encryption_key", f"{', '.join(short)} or {long} octets are needed, in hexadecimal digits, or none"
 
 
 _MULTIPLE = f"not a multiple of {LIFETIME_UNIT} from {LIFETIME_UNIT} to"

@@ -33,7 +33,7 @@ from lab.engine.io import (
     StoreEffect,
     Used,
 )
-from lab.errors import PlaneError, StoreError
+from lab.errors import IpsecError, PlaneError, StoreError
 from lab.events import EffectRefused, Event, MessageReceived, MessageSent, PacketDropped
 from lab.plane.base import Plane
 from lab.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation
@@ -51,7 +51,7 @@ class Outlet(Protocol):
     """What a node sends by."""
 
     def send(self, packet: Packet, interface: str | None) -> None:
-        """Send a packet; raises OSError."""
+        """Send a packet; raises OSError or `IpsecError`."""
 
     def join(self, interface: str, group: IPv6Address) -> None:
         """Receive what is sent to a group; raises OSError."""
@@ -215,8 +215,9 @@ class Dispatcher:
     def _send(self, packet: Packet, interface: str | None) -> None:
         try:
             self._outlet.send(packet, interface)
-        except OSError as error:
-            detail = f"{name(packet.payload)}: {error.strerror or error}"
+        except (OSError, IpsecError) as error:
+            why = error.detail if isinstance(error, IpsecError) else error.strerror or error
+            detail = f"{name(packet.payload)}: {why}"
             dropped = PacketDropped(
                 reason="not-sent", source=packet.source, destination=packet.destination, detail=detail
             )

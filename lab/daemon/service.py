@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
 from typing import Any
 
+from lab.auth.ipsec_policy import Policy, Protection
 from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role
 from lab.daemon.control import CommandError, Control
@@ -40,6 +41,7 @@ from lab.errors import ConfigError, PlaneError, WireError
 from lab.events import NodeStarted, NodeStopped, PacketDropped
 from lab.netlink import Netlink
 from lab.plane import sysctl
+from lab.plane.ipsec import Ipsec, Message, Plain, Refused, Tunnelled
 from lab.plane.user import DEVICE, UserPlane
 from lab.wire.chain import is_mobility_message
 from lab.wire.packet import parse
@@ -82,14 +84,20 @@ class Service:
             self._closing.callback(self._store.close)
         elif config.role is Role.HOME_AGENT:
             _log.warning("no key state: bindings and sequence numbers end with this process (RFC 6275 §15.3)")
+        policy = Policy(config.ipsec, at_home_agent=config.role is Role.HOME_AGENT)
+        if not policy and config.role is not Role.CORRESPONDENT:
+            _log.warning("no key ipsec: home registrations are not protected (RFC 6275 §5.1)")
+        self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_refused)
         netlink = self._closing.enter_context(Netlink())
-        self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard, config.encapsulation_limit)
+        self._plane = UserPlane(
+            self._watch, self._on_tunnelled, self._on_heard, self._ipsec, config.encapsulation_limit
+        )
         self._closing.callback(self._plane.close)
         if config.mobile_node is not None:
             self._plane.own_home_address(config.mobile_node.home_address)
-        sender = Sender()
+        sender = Sender(self._ipsec.write)
         self._closing.callback(sender.close)
-        self._mobility = MobilityReceiver(netlink)
+        self._mobility = MobilityReceiver(netlink, esp=bool(policy))
         self._closing.callback(self._mobility.close)
         self._icmpv6 = Icmpv6Receiver()
         self._closing.callback(self._icmpv6.close)
@@ -171,19 +179,45 @@ class Service:
         messages: list[Received | Malformed] = []
         while len(messages) < INPUTS_AT_ONCE and (received := self._mobility.receive()) is not None:
             octets, interface = received
-            if messages and not is_mobility_message(octets):  # it may go by a binding that one of them asks for
-                self._dispatcher.feed(*messages)
-                messages.clear()
-            if not self._plane.take(octets):
-                messages.append(_input(octets, interface, tunnelled=False))
+            match self._ipsec.open(octets):
+                case Plain():
+                    if messages and not is_mobility_message(octets):  # it may go by a binding that one of them asks for
+                        self._dispatcher.feed(*messages)
+                        messages.clear()
+                    if not self._plane.take(octets):
+                        messages += self._read(octets, interface)
+                case Message(packet=opened, protection=protection):
+                    messages += self._read(opened, interface, protection=protection)
+                case Tunnelled(packet=inner, outer_source=outer_source):
+                    self._plane.take_opened(inner, outer_source)
+                case Refused():
+                    pass
         self._dispatcher.feed(*messages)  # at once: what they have kept is written to the disk in one go
 
+    def _on_refused(self, dropped: PacketDropped) -> None:
+        self._dispatcher.report(dropped)
+
     def _on_tunnelled(self, octets: bytes) -> None:
-        self._dispatcher.feed(_input(octets, DEVICE, tunnelled=True))
+        self._dispatcher.feed(*self._read(octets, DEVICE, tunnelled=True))
 
     def _on_heard(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         # Not while the plane is at work on a packet of that very peer.
         self._loop.call_soon(self._dispatcher.feed, PeerHeard(home_address=home_address, peer=peer))
+
+    def _read(
+        self, octets: bytes, interface: str, *, tunnelled: bool = False, protection: Protection | None = None
+    ) -> list[Received | Malformed]:
+        """Give a packet as the engine takes it; nothing if it did not come as it must."""
+        try:
+            packet = parse(octets)
+        except WireError as error:
+            source, destination = IPv6Address(octets[8:24]), IPv6Address(octets[24:40])
+            return [
+                Malformed(error=error, source=source, destination=destination, invoking=octets, interface=interface)
+            ]
+        if not self._ipsec.admits(packet, protection):
+            return []
+        return [Received(packet=packet, interface=interface, tunnelled=tunnelled)]
 
     def _on_icmpv6(self) -> None:
         while True:
@@ -199,7 +233,8 @@ class Service:
                 return
             packet, interface = received
             self._plane.explain(packet)
-            self._dispatcher.feed(Received(packet=packet, interface=interface))
+            if self._ipsec.admits(packet):
+                self._dispatcher.feed(Received(packet=packet, interface=interface))
 
     def _commands(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
         return {
@@ -234,15 +269,6 @@ class Service:
             if any(address in prefix for prefix in prefixes):
                 return address
         raise CommandError(f"home_address {given!r} is not an address of {', '.join(map(str, prefixes))}")
-
-
-def _input(octets: bytes, interface: str, *, tunnelled: bool) -> Received | Malformed:
-    """Read a packet for the engine."""
-    try:
-        return Received(packet=parse(octets), interface=interface, tunnelled=tunnelled)
-    except WireError as error:
-        source, destination = IPv6Address(octets[8:24]), IPv6Address(octets[24:40])
-        return Malformed(error=error, source=source, destination=destination, invoking=octets, interface=interface)
 
 
 def _prepare(config: NodeConfig) -> None:

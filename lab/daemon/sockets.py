@@ -1,15 +1,17 @@
 """The sockets of a node: one way to send, one way to receive mobility, one for ICMPv6.
 
 A kernel without IPV6_MIP6 would answer a Home Address option, a type 2 routing header or a Mobility Header with an
-error. So nftables hides them from it, and a packet socket takes them.
+error. So nftables hides them from it, and a packet socket takes them; ESP as well, where the node has associations.
 """
 
 import contextlib
 import socket
 import struct
 import subprocess
+from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address
 
+from lab.auth.esp import ESP
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
 from lab.netlink import Netlink
 from lab.plane import packet_filter, sysctl
@@ -39,32 +41,37 @@ _HOP_BY_HOP_OCTETS = 8
 """Hop-by-hop options may come first: of this size, which holds the one that is in use, Router Alert."""
 
 
-def _hide(before: str, at: int) -> str:
+def _hide(before: str, at: int, whole: Sequence[int]) -> str:
     """Make rules of nftables for the headers at an offset; `before` ends in the one that says which that is."""
-    return f"""
-        {before} {_MOBILITY_HEADER} counter drop
+    rules = "".join(f"\n        {before} {kind} counter drop" for kind in whole)
+    return f"""{rules}
         {before} {DESTINATION_OPTIONS} @nh,{(at + _OPTION_AT) * 8},8 {HOME_ADDRESS_OPTION} counter drop
         {before} {ROUTING} @nh,{(at + _ROUTING_TYPE_AT) * 8},8 2 counter drop"""
 
 
 _BEHIND_HOP_BY_HOP = f"ip6 nexthdr {HOP_BY_HOP} @nh,{(HEADER_OCTETS + 1) * 8},8 0 @nh,{HEADER_OCTETS * 8},8"
-_HIDE = f"""
-table ip6 {{name}} {{{{
-    chain hide {{{{
+
+
+def _hiding(table: str, whole: Sequence[int]) -> str:
+    """Make a table that hides headers: those of the kinds in `whole` whatever is in them."""
+    return f"""
+table ip6 {table} {{
+    chain hide {{
         type filter hook prerouting priority -300; policy accept;
         fib daddr type != local accept
-        {_hide("ip6 nexthdr", HEADER_OCTETS)}
-        {_hide(_BEHIND_HOP_BY_HOP, HEADER_OCTETS + _HOP_BY_HOP_OCTETS)}
-    }}}}
-}}}}
+        {_hide("ip6 nexthdr", HEADER_OCTETS, whole)}
+        {_hide(_BEHIND_HOP_BY_HOP, HEADER_OCTETS + _HOP_BY_HOP_OCTETS, whole)}
+    }}
+}}
 """
 
 
-def _select(next_header_at: int, at: int) -> tuple[Instruction, ...]:
+def _select(next_header_at: int, at: int, whole: Sequence[int]) -> tuple[Instruction, ...]:
     """Take the same by a socket's filter."""
+    last = len(whole) - 1
     return (
         Instruction(packet_filter.LOAD_BYTE, 0, 0, next_header_at),
-        Instruction(packet_filter.JUMP_IF_EQUAL, 6, 0, _MOBILITY_HEADER),
+        *(Instruction(packet_filter.JUMP_IF_EQUAL, 6 + last - place, 0, kind) for place, kind in enumerate(whole)),
         Instruction(packet_filter.JUMP_IF_EQUAL, 3, 0, ROUTING),
         Instruction(packet_filter.JUMP_IF_EQUAL, 0, 5, DESTINATION_OPTIONS),
         Instruction(packet_filter.LOAD_BYTE, 0, 0, at + _OPTION_AT),
@@ -76,34 +83,39 @@ def _select(next_header_at: int, at: int) -> tuple[Instruction, ...]:
     )
 
 
-_MOBILITY = (
-    Instruction(packet_filter.LOAD_WORD, 0, 0, packet_filter.PACKET_TYPE),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 13, 0, _PACKET_OUTGOING),
-    Instruction(packet_filter.LOAD_BYTE, 0, 0, 6),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 0, 12, HOP_BY_HOP),
-    Instruction(packet_filter.LOAD_BYTE, 0, 0, HEADER_OCTETS + 1),
-    Instruction(packet_filter.JUMP_IF_EQUAL, 0, 9, 0),
-    *_select(HEADER_OCTETS, HEADER_OCTETS + _HOP_BY_HOP_OCTETS),
-    *_select(6, HEADER_OCTETS),
-)
+def _taking(whole: Sequence[int]) -> tuple[Instruction, ...]:
+    """Make a filter that takes what `_hiding` hides."""
+    behind_options = _select(HEADER_OCTETS, HEADER_OCTETS + _HOP_BY_HOP_OCTETS, whole)
+    nothing = len(behind_options) - 1
+    return (
+        Instruction(packet_filter.LOAD_WORD, 0, 0, packet_filter.PACKET_TYPE),
+        Instruction(packet_filter.JUMP_IF_EQUAL, nothing + 4, 0, _PACKET_OUTGOING),
+        Instruction(packet_filter.LOAD_BYTE, 0, 0, 6),
+        Instruction(packet_filter.JUMP_IF_EQUAL, 0, nothing + 3, HOP_BY_HOP),
+        Instruction(packet_filter.LOAD_BYTE, 0, 0, HEADER_OCTETS + 1),
+        Instruction(packet_filter.JUMP_IF_EQUAL, 0, nothing, 0),
+        *behind_options,
+        *_select(6, HEADER_OCTETS, whole),
+    )
 
 
 class Sender:
-    """Sends whole packets, and is a member of multicast groups and anycast addresses."""
+    """Sends whole packets, whose octets `write` makes, and is a member of multicast groups and anycast addresses."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[Packet], bytes] = build) -> None:
+        self._write = write
         self._socket = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)  # a Home Test goes by the home agent (§9.4.3)
 
     def send(self, packet: Packet, interface: str | None) -> None:
-        """Send a packet; raises OSError where the kernel does not."""
+        """Send a packet; raises OSError where the kernel does not, and `IpsecError`."""
         index = 0 if interface is None else socket.if_nametoindex(interface)
         # The source is told beside the packet so that the rules for it choose the route (§11.3.1).
         told = struct.pack("=16sI", packet.source.packed, index)
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
-        self._socket.sendmsg([build(packet)], ancillary, 0, (str(packet.destination), 0, 0, index))
+        self._socket.sendmsg([self._write(packet)], ancillary, 0, (str(packet.destination), 0, 0, index))
 
     def join(self, interface: str, group: IPv6Address) -> None:
         """Receive what is sent to a group; raises OSError."""
@@ -134,14 +146,15 @@ class Sender:
 class MobilityReceiver:
     """Receives mobility messages and other packets that the kernel must not see, for addresses of this node."""
 
-    def __init__(self, netlink: Netlink, table: str = "mip6lab") -> None:
+    def __init__(self, netlink: Netlink, table: str = "mip6lab", *, esp: bool = False) -> None:
         self._netlink = netlink
         self._table = table
         self._own: frozenset[IPv6Address] = frozenset()
         self._forwards = sysctl.forwarding()
         self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IPV6))
-        packet_filter.attach(self._socket, _MOBILITY)
-        _nft(f"add table ip6 {table}\ndelete table ip6 {table}\n" + _HIDE.format(name=table))
+        whole = (_MOBILITY_HEADER, ESP) if esp else (_MOBILITY_HEADER,)
+        packet_filter.attach(self._socket, _taking(whole))
+        _nft(f"add table ip6 {table}\ndelete table ip6 {table}\n" + _hiding(table, whole))
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""

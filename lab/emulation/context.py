@@ -125,8 +125,11 @@ class JournalReader:
 class Context:
     """Made once for a network; closes everything that it holds."""
 
-    def __init__(self, settings: Settings, directory: Path | None = None, *, daemons: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, directory: Path | None = None, *, seed: int = 1, daemons: bool = True
+    ) -> None:
         self.settings = settings
+        self.seed = seed
         self.run = make_folder()
         self.directory = self.run if directory is None else directory
         self.daemons = daemons

@@ -40,7 +40,7 @@ def run(
     started = time.time()
     progress(f"bringing up {scenario.topology.__name__}")
     error: str | None = None
-    with Network(scenario.topology, settings=settings, directory=directory) as network:
+    with Network(scenario.topology, settings=settings, directory=directory, seed=seed) as network:
         network.context.collector.listen(on_record)
         network.start()
         progress(f"up in {time.time() - started:.1f} s; playing {scenario.name}")

@@ -10,6 +10,7 @@ from mininet.log import setLogLevel
 from mininet.net import Mininet
 
 from lab.emulation import administrator, capture, leftovers
+from lab.emulation.associations import ESP_SA, as_esp_sa, protections
 from lab.emulation.capture import Capture
 from lab.emulation.context import Context
 from lab.emulation.mover import move
@@ -34,6 +35,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         *,
         settings: Settings | None = None,
         directory: Path | None = None,
+        seed: int = 1,
         captures: bool = True,
         daemons: bool = True,
     ) -> None:
@@ -42,7 +44,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         leftovers.clean()
         setLogLevel("output")  # what the prompt is asked for, not how Mininet gets there
         self.topology = topology()
-        self.context = Context(settings or Settings(), directory, daemons=daemons)
+        self.context = Context(settings or Settings(), directory, seed=seed, daemons=daemons)
         self.topology.context = self.context
         self._wants_captures = captures
         self._captures: dict[str, Capture] = {}
@@ -102,6 +104,8 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
     def _start_captures(self) -> None:
         folder = self.context.directory / "captures"
         folder.mkdir(parents=True, exist_ok=True)
+        if made := protections(self.topology, self.context.settings, self.context.seed):
+            (folder / ESP_SA).write_text(as_esp_sa(made), encoding="ascii")
         for link in self.topology.link_specs:
             log = self.context.run / f"{link}.dumpcap.log"
             self._captures[link] = Capture(self.context.links, link, folder / f"{link}.pcapng", log)

@@ -14,6 +14,7 @@ from mininet.node import Node, Switch
 
 from lab.daemon.config import Role
 from lab.daemon.control import CommandError, ask
+from lab.emulation.associations import as_tables, protections
 from lab.emulation.context import Context
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
@@ -239,6 +240,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             encapsulation_limit=self.context.settings.encapsulation_limit,
             table=role.table,
             options=self._daemon_options() | self.spec.options,
+            ipsec=self._associations(),
         )
         config.write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "lab.cli.main", "node", "--config", str(config)]
@@ -272,6 +274,11 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 } | ({} if agent is None else {"home_agent": str(agent.address)})
             case _:
                 return {}
+
+    def _associations(self) -> list[dict[str, dict[str, Any]]]:
+        made = protections(self.topology, self.context.settings, self.context.seed)
+        own = self.spec.address
+        return [as_tables(pair) for pair in made if own in (pair.home_address, pair.home_agent)]
 
     @property
     def control_path(self) -> Path:

@@ -42,6 +42,10 @@ class Settings:
     """Asked for in registrations with correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
     encapsulation_limit: int = ENCAPSULATION_LIMIT
     """How many more tunnels may carry what a tunnel carries already (RFC 2473 §4.1.1)."""
+    ipsec: bool = True
+    """Mobile nodes and home agents have security associations, keyed by hand (RFC 6275 §5.1)."""
+    ipsec_payload: bool = False
+    """The associations protect all packets in tunnels (RFC 6275 §5.5)."""
     plane: str = "user"
     """The data plane of the nodes."""
 
@@ -99,6 +103,8 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
     if not 0 <= settings.encapsulation_limit <= LARGEST_ENCAPSULATION_LIMIT:
         raise ConfigError(f"encapsulation_limit: from 0 to {LARGEST_ENCAPSULATION_LIMIT}")
+    if settings.ipsec_payload and not settings.ipsec:
+        raise ConfigError("ipsec_payload: needs ipsec=on")
     if settings.plane not in ("user", "auto"):
         raise ConfigError(f"plane {settings.plane!r}: only the plane user exists so far")
     return settings

@@ -73,6 +73,7 @@ from lab.wire.mobility import (
     BindingUpdateFlag,
     MobilityMessage,
 )
+from lab.wire.options import NonceIndices
 from lab.wire.packet import Packet
 
 
@@ -166,6 +167,8 @@ class HomeAgent:
         home_address = packet.home_address or packet.source
         if not is_unicast_routable(home_address) or not is_unicast_routable(packet.source):
             return [drop(packet, "invalid-home-address", str(home_address))]  # §9.5.1
+        if any(isinstance(option, NonceIndices) for option in update.options):
+            return [drop(packet, "nonce-indices-in-home-registration", f"#{update.sequence}")]  # §6.2.6
         registration = read_registration(packet, update, self._config)
         ends = update.lifetime == 0 or registration.care_of_address == home_address  # §6.1.7
         state = self._cache.get(home_address)

@@ -4,12 +4,10 @@ It needs no more of the kernel than TUN, and is the readable reference for the o
 by fixed offsets alone: they are the payload of others.
 """
 
-import contextlib
 import errno
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import ENCAPSULATION_LIMIT
@@ -34,11 +32,13 @@ from lab.engine.io import (
 from lab.engine.mobility_header import ERRONEOUS_HEADER_FIELD
 from lab.errors import PlaneError
 from lab.netlink import Netlink
-from lab.plane import packet_filter, sysctl
+from lab.plane import sysctl
 from lab.plane.base import Watch
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
+from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
+from lab.plane.tunnel import IPV6_MTU, MINIMUM_MTU, Tunnel, exchange, opened, raw_socket
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
 from lab.wire.icmpv6 import ICMPV6, PacketTooBig, ParameterProblem
 from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, HOP_BY_HOP, IPV6, ROUTING, Packet, build
@@ -48,7 +48,6 @@ TUNNEL_MTU = 1460
 """An Ethernet's 1500 octets less the outer header."""
 TWO_HEADERS_MTU = TUNNEL_MTU + HEADER_OCTETS - 2 * ADDED_OCTETS
 """The same less a Home Address option and a type 2 routing header: between mobile nodes."""
-MINIMUM_MTU = 1280
 PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
@@ -60,35 +59,6 @@ _BEFORE_MOBILITY = _WITH_MOBILITY | {HOP_BY_HOP}
 """First headers behind which something of RFC 6275 may be."""
 _INFORMATION = bytes((128,))
 """ICMPv6 types from here on are no errors."""
-_IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_MTU = 23, 2, 24
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tunnel:
-    """One way out, and where packets must come from to be taken back (§5.5)."""
-
-    local: IPv6Address
-    remote: IPv6Address
-    outlet: socket.socket
-
-    def send(self, packet: bytes, options: bytes = b"") -> None:
-        """Send a packet through, behind a Destination Options header if one is given; raises OSError."""
-        try:
-            self._send(packet, options)
-        except OSError:  # perhaps an ICMP error about an earlier packet, which is told once
-            self._send(packet, options)
-
-    def _send(self, packet: bytes, options: bytes) -> None:
-        if options:
-            self.outlet.sendmsg([packet], [(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, options)])
-        else:
-            self.outlet.send(packet)
-
-    def mtu(self, options: bytes = b"") -> int:
-        """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1)."""
-        self.outlet.connect((str(self.remote), 0))  # a socket knows the path MTU of when it was connected
-        path_mtu = self.outlet.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)
-        return max(path_mtu - HEADER_OCTETS - 2 * len(options), MINIMUM_MTU)  # the kernel counts options twice
 
 
 class UserPlane:
@@ -106,8 +76,11 @@ class UserPlane:
         watch: Watch,
         deliver: Callable[[bytes], None],
         heard: Callable[[IPv6Address, IPv6Address], None],
+        ipsec: Ipsec,
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
     ) -> None:
+        self._ipsec = ipsec
+        self._mtu = ipsec.room(TUNNEL_MTU)
         self._encapsulation_limit = encapsulation_limit
         self._deliver = deliver
         self._heard = heard
@@ -115,16 +88,16 @@ class UserPlane:
         self._tun = Tun(DEVICE)
         self._netlink = Netlink(PROTOCOL)
         self._host = Host(self._netlink)  # removes what a crash left: whoever has the device is the only node here
-        self._inlet = _raw_socket(IPV6)
-        self._outlet = _raw_socket(socket.IPPROTO_RAW)
+        self._inlet = raw_socket(IPV6)
+        self._outlet = raw_socket(socket.IPPROTO_RAW)
         self._outlet.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         self._index = self._host.index(DEVICE)
-        self._towards: dict[bytes, _Tunnel] = {}
-        self._from: dict[bytes, _Tunnel] = {}
+        self._towards: dict[bytes, Tunnel] = {}
+        self._from: dict[bytes, Tunnel] = {}
         self._home_addresses: set[IPv6Address] = set()
         self._counters: Counter[str] = Counter()
         sysctl.set_interface(DEVICE, addr_gen_mode=1, accept_ra=0)
-        self._netlink.set_link(self._index, up=True, mtu=TUNNEL_MTU)
+        self._netlink.set_link(self._index, up=True, mtu=self._mtu)
         watch(self._tun.fileno(), self._carry_out)
         watch(self._inlet.fileno(), self._take_in)
 
@@ -153,7 +126,7 @@ class UserPlane:
                 self._remove_reverse(home_address)
             case InstallBinding(home_address=home_address, care_of_address=care_of_address):
                 mtu = TWO_HEADERS_MTU if self._home_addresses else TUNNEL_MTU
-                self._host.divert(home_address, self._index, mtu)
+                self._host.divert(home_address, self._index, min(mtu, self._mtu))
                 self._paths.bind(home_address, care_of_address)
             case RemoveBinding(home_address=home_address):
                 self._paths.unbind(home_address)
@@ -204,7 +177,7 @@ class UserPlane:
     def close(self) -> None:
         """Take back every route, address and device."""
         for tunnel in (*self._towards.values(), *self._from.values()):
-            tunnel.outlet.close()
+            tunnel.close()
         self._towards.clear()
         self._from.clear()
         self._host.close()
@@ -217,18 +190,19 @@ class UserPlane:
 
     def _install(self, effect: InstallTunnel) -> None:
         home_address = effect.home_address
-        with _opened(effect.home_agent_address, effect.care_of_address) as tunnel:
+        policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
+        with opened(effect.home_agent_address, effect.care_of_address, self._ipsec, policy) as tunnel:
             if home_address.packed not in self._towards:
                 self._netlink.add_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
                 self._host.hold(home_address)
-        _exchange(self._towards, home_address, tunnel)
+        exchange(self._towards, home_address, tunnel)
         self._paths.serve(home_address, effect.care_of_address)
 
     def _remove(self, home_address: IPv6Address) -> None:
         self._paths.end_service(home_address)
         tunnel = self._towards.pop(home_address.packed, None)
         if tunnel is not None:
-            tunnel.outlet.close()
+            tunnel.close()
             self._netlink.remove_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
             self._host.release(home_address)
 
@@ -236,7 +210,8 @@ class UserPlane:
 
     def _install_reverse(self, effect: InstallReverseTunnel) -> None:
         home_address = effect.home_address
-        with _opened(effect.care_of_address, effect.home_agent_address) as tunnel:
+        policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
+        with opened(effect.care_of_address, effect.home_agent_address, self._ipsec, policy) as tunnel:
             if home_address.packed not in self._from:
                 self.own_home_address(home_address)
                 self._host.route_source(home_address, self._index)
@@ -245,7 +220,7 @@ class UserPlane:
                 except PlaneError:
                     self._host.unroute_source(home_address, self._index)
                     raise
-        _exchange(self._from, home_address, tunnel)
+        exchange(self._from, home_address, tunnel)
 
     def own_home_address(self, home_address: IPv6Address) -> None:
         """Keep a home address on the tunnel device for good, so that sockets hold on to it wherever the node is."""
@@ -257,7 +232,7 @@ class UserPlane:
     def _remove_reverse(self, home_address: IPv6Address) -> None:
         tunnel = self._from.pop(home_address.packed, None)
         if tunnel is not None:
-            tunnel.outlet.close()
+            tunnel.close()
             self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
             self._host.unroute_source(home_address, self._index)
 
@@ -291,7 +266,7 @@ class UserPlane:
                 mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote) - (len(straight) - len(packet))
                 self._report_too_big(packet, remote, mtu)
 
-    def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: _Tunnel) -> None:
+    def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: Tunnel) -> None:
         options = b""
         nested = nesting(inner) if inner[_NEXT_HEADER] in PERHAPS_NESTED else None
         if nested is not None:
@@ -324,30 +299,34 @@ class UserPlane:
         self._counters[name if self._tun.write(packet) else "not-delivered"] += 1
 
     def _take_in(self) -> None:
-        """Take packets out of tunnels, those alone that come from where they must."""
+        """Take packets out of tunnels, those alone that need no IPsec."""
         for _ in range(PACKETS_PER_WAKE):
             try:
                 packet, address = self._inlet.recvfrom(1 << 16)
             except BlockingIOError:
                 return
-            outer_source = IPv6Address(address[0].partition("%")[0])
-            if len(packet) < HEADER_OCTETS:
-                self._counters["truncated"] += 1
-                continue
-            forward = self._towards.get(packet[_SOURCE])
-            if forward is not None:
-                expected = forward.remote  # §10.4.5: the registered care-of address
-            elif (backward := self._from.get(packet[_DESTINATION])) is not None:
-                expected = backward.remote  # §5.5: the home agent
-            else:
-                self._counters["unknown-inner-source"] += 1
-                continue
-            if outer_source != expected:
-                self._counters["wrong-outer-source"] += 1
-                continue
-            if packet[_DESTINATION] not in self._from:
-                self._count_delivery("detunnelled", packet)
-                continue
+            self._take_out(packet, IPv6Address(address[0].partition("%")[0]), is_plain=True)
+
+    def take_opened(self, packet: bytes, outer_source: IPv6Address) -> None:
+        """Take a packet out of a tunnel that IPsec has opened."""
+        self._take_out(packet, outer_source, is_plain=False)
+
+    def _take_out(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
+        """Deliver a packet if it comes from where it must."""
+        if len(packet) < HEADER_OCTETS:
+            self._counters["truncated"] += 1
+            return
+        # §10.4.5: the registered care-of address; §5.5: the home agent
+        tunnel = self._towards.get(packet[_SOURCE]) or self._from.get(packet[_DESTINATION])
+        if tunnel is None:
+            self._counters["unknown-inner-source"] += 1
+        elif outer_source != tunnel.remote:
+            self._counters["wrong-outer-source"] += 1
+        elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
+            self._counters["unprotected"] += 1
+        elif packet[_DESTINATION] not in self._from:
+            self._count_delivery("detunnelled", packet)
+        else:
             self._hear(packet, packet[_DESTINATION], packet[_SOURCE])
             if packet[_NEXT_HEADER] not in _BEFORE_MOBILITY or not self._paths.concerns(packet):
                 self._count_delivery("detunnelled", packet)
@@ -370,49 +349,10 @@ class UserPlane:
         self._tun.write(build(Packet(source=reporter, destination=IPv6Address(packet[_SOURCE]), payload=error)))
 
 
-@contextlib.contextmanager
-def _opened(local: IPv6Address, remote: IPv6Address) -> Iterator[_Tunnel]:
-    """Open a tunnel, and close it again if the block cannot lead packets into it."""
-    tunnel = _open(local, remote)
-    try:
-        yield tunnel
-    except PlaneError:
-        tunnel.outlet.close()
-        raise
-
-
-def _exchange(tunnels: dict[bytes, _Tunnel], home_address: IPv6Address, tunnel: _Tunnel) -> None:
-    """Use a tunnel from now on, in place of an earlier one."""
-    earlier = tunnels.get(home_address.packed)
-    tunnels[home_address.packed] = tunnel
-    if earlier is not None:
-        earlier.outlet.close()
-
-
-def _open(local: IPv6Address, remote: IPv6Address) -> _Tunnel:
-    outlet = _raw_socket(IPV6)
-    try:
-        outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
-        outlet.bind((str(local), 0))
-        outlet.connect((str(remote), 0))
-        packet_filter.attach(outlet, packet_filter.TAKE_NOTHING)  # the one inlet takes what comes back
-    except OSError as error:
-        outlet.close()
-        raise PlaneError(f"open tunnel from {local} to {remote}: {error.strerror}") from error
-    return _Tunnel(local=local, remote=remote, outlet=outlet)
-
-
-def _raw_socket(protocol: int) -> socket.socket:
-    try:
-        return socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
-    except OSError as error:
-        raise PlaneError(f"open a raw socket: {error.strerror} (root is needed)") from error
-
-
 def _path_mtu(source: IPv6Address, remote: IPv6Address) -> int:
     """Ask the kernel for the path MTU from an address, since that chooses the route (§11.3.1)."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         probe.bind((str(source), 0))
         probe.connect((str(remote), 9))
-        return probe.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)
+        return probe.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)

@@ -4,6 +4,7 @@ from ipaddress import IPv6Address
 
 import pytest
 
+from lab.auth.esp import Association, open_sealed, seal
 from lab.wire.icmpv6 import EchoReply
 from lab.wire.mobility import BindingError
 from lab.wire.packet import OpaquePayload
@@ -134,9 +135,23 @@ def test_ipsec_sees_home_addresses_alone(bound: MobileNode) -> None:
 
 
 @pytest.mark.case("CN-135")
-@pytest.mark.rfc6275("9.3.1-b", "5.1-c")
-def test_ipsec_of_the_kernel_opens_and_seals() -> None:
-    pytest.skip("waits for IPsec: that the policy of the home address opens the request and seals the reply")
+@pytest.mark.rfc6275("9.3.1-b", "9.3.2-a", "5.1-c")
+def test_ipsec_above_the_direct_path_opens_and_seals(bound: MobileNode) -> None:
+    """As a kernel's would: by the association of the home address, which sees no care-of address."""
+    to_node, to_mobile = (Association(spi=spi, integrity_key=bytes(32)) for spi in (0x1001, 0x1002))
+    associations = {HOME: (to_node, to_mobile)}
+    request = echo_request(source=HOME, destination=ADDRESS)[40:]
+    sealed = seal(to_node, 1, b"", 58, request)
+    assert bound.node.receive(upper(ESP, sealed, source=CARE_OF, destination=ADDRESS, home=HOME)) == []
+    arrived = bound.node.to_upper_layers[-1]
+    inwards, outwards = associations[arrived.source]
+    opened = open_sealed(inwards, arrived.payload_octets)
+    assert opened == (58, request)
+    # The reply, with the checksum that home addresses give, is sealed and then goes straight.
+    plain = upper(58, bytes((129, 0, 0, 0)) + opened.payload[4:], source=ADDRESS, destination=HOME)[40:]
+    reply = bound.node.transmit(ipv6(ADDRESS, arrived.source, ESP, seal(outwards, 1, b"", 58, plain)))
+    assert (reply.destination, reply.routed_home_address, len(reply.headers)) == (CARE_OF, HOME, 1)
+    assert open_sealed(to_mobile, reply.payload_octets) == (58, plain)
 
 
 @pytest.mark.rfc6275("9.3.1-a")

@@ -16,6 +16,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
+from lab.auth.esp import Association
+from lab.auth.ipsec_policy import Protection, Protects
 from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role, parse
 from lab.daemon.control import LONGEST_LINE, VERSION, Control, ask
@@ -41,11 +43,14 @@ WORDS: dict[object, str] = {
     float: "number",
     bool: "boolean",
     CorrespondentConfig: "table",
+    Protection: "table",
+    Association: "table",
+    bytes: "hexadecimal digits",
     Path: "path",
     IPv6Address: "address",
     IPv6Network: "prefix",
 }
-PLURALS = {"address": "addresses", "prefix": "prefixes"}
+PLURALS = {"address": "addresses", "prefix": "prefixes", "table": "tables"}
 BOUND = Bound(
     care_of_address=IPv6Address("2001:db8:a1::2"),
     own_address=IPv6Address("2001:db8:c::2"),
@@ -104,6 +109,8 @@ def shown(default: object) -> str:
         ("[home_agent]", HomeAgentConfig),
         ("[correspondent]", CorrespondentConfig),
         ("[mobile_node]", MobileNodeConfig),
+        ("[[ipsec]]", Protection),
+        ("An association", Association),
     ],
 )
 def test_keys(heading: str, table: type[Any]) -> None:
@@ -120,9 +127,9 @@ def test_keys(heading: str, table: type[Any]) -> None:
 
 
 def test_every_role_has_its_keys() -> None:
-    assert {f"[{role.table}]" for role in Role} == {t.heading for t in DOCUMENT.tables if t.header == KEYS} - {
-        "Keys of every node"
-    }
+    others = {"Keys of every node", "[[ipsec]]", "An association"}
+    headings = {table.heading for table in DOCUMENT.tables if table.header == KEYS}
+    assert {f"[{role.table}]" for role in Role} == headings - others
 
 
 def type_in_words(kind: Any) -> str:
@@ -141,7 +148,7 @@ def default_in_words(field: "dataclasses.Field[Any]") -> str:
     if field.default is dataclasses.MISSING:
         return "required"
     match field.default:
-        case None:
+        case None | b"":
             return "none"
         case bool():
             return str(field.default).lower()
@@ -325,6 +332,13 @@ def counters_in(path: Path) -> Iterator[str]:
 
 def test_other_documents_name_known_keys() -> None:
     """The template by which the lab configures its nodes has the keys of every node."""
-    keys = re.findall(r"^(\w+) = ", (ROOT / "templates" / "node.toml.j2").read_text(encoding="utf-8"), re.MULTILINE)
+    template = (ROOT / "templates" / "node.toml.j2").read_text(encoding="utf-8")
+    keys = [*re.findall(r"^(\w+) = ", template, re.MULTILINE), *re.findall(r"for tables in (\w+) ", template)]
     documented = {name(row[0]) for row in Document(DOCUMENT.path).table(*KEYS, heading="Keys of every node").rows}
     assert {*keys} == documented
+
+
+def test_purposes_of_associations() -> None:
+    rows = DOCUMENT.table("`protects`", "packets", "mode").rows
+    documented = {name(purpose): mode for purpose, _, mode in rows}
+    assert documented == {purpose: "tunnel" if purpose.tunnels else "transport" for purpose in Protects}

@@ -58,6 +58,7 @@ def test_a_report_s_settings_can_be_set_again(changed: Settings) -> None:
         ("dad=off", "--set dad=off: not a value for dad: optimistic or standard is wanted"),
         ("encapsulation_limit=-1", "encapsulation_limit: from 0 to 255"),
         ("encapsulation_limit=256", "encapsulation_limit: from 0 to 255"),
+        ("ipsec=maybe", "--set ipsec=maybe: not a value for ipsec: on or off is wanted"),
         ("lifetime=0", "lifetime: a multiple of 4 seconds, from 4 to 262140"),
         ("lifetime=-4", "lifetime: a multiple of 4 seconds"),
         ("lifetime=62", "lifetime: a multiple of 4 seconds"),
@@ -86,3 +87,8 @@ def test_routers_keep_within_what_neighbor_discovery_allows(interval: float) -> 
     assert 0.07 <= chosen.max_ra_interval <= 1800
     assert 0.03 <= chosen.min_ra_interval <= 0.75 * chosen.max_ra_interval
     assert (chosen.min_ra_interval + chosen.max_ra_interval) / 2 == pytest.approx(interval, abs=0.001)
+
+
+def test_payload_is_not_protected_without_associations() -> None:
+    with pytest.raises(ConfigError, match="ipsec_payload: needs ipsec=on"):
+        settings_from(["ipsec=off", "ipsec_payload=on"])

@@ -8,6 +8,8 @@ from ipaddress import IPv6Address
 from threading import Lock, Thread
 from typing import TypeVar
 
+from lab.auth.ipsec_policy import Policy
+from lab.auth.secrets import Secrets
 from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
 from lab.emulation.namespace import Namespace
 from lab.engine.io import (
@@ -19,6 +21,7 @@ from lab.engine.io import (
 )
 from lab.netlink import Netlink
 from lab.plane import sysctl
+from lab.plane.ipsec import Ipsec
 from lab.plane.user import UserPlane
 from lab.wire.packet import Packet, parse
 from tests.lab.networks import WITHIN, run_in, settle
@@ -60,7 +63,10 @@ class Node:
 
         self._netlink = Netlink()
         plane = UserPlane(
-            watch, lambda octets: self.unclaimed.append(parse(octets)), lambda *ends: self.heard.append(ends)
+            watch,
+            lambda octets: self.unclaimed.append(parse(octets)),
+            lambda *ends: self.heard.append(ends),
+            Ipsec(Policy((), at_home_agent=False), Secrets(b"crossroads"), lambda _: None),
         )
         self._sender = Sender()
         self._mobility, self._icmpv6 = MobilityReceiver(self._netlink), Icmpv6Receiver()

@@ -2,15 +2,19 @@
 
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import IPv6Address
 from time import monotonic
 from typing import Any, TypeVar
 
+from lab.auth.ipsec_policy import Policy, Protection
+from lab.auth.secrets import Secrets
 from lab.emulation.namespace import Namespace
 from lab.engine.io import PlaneEffect
+from lab.events import PacketDropped
 from lab.plane import sysctl
+from lab.plane.ipsec import Ipsec
 from lab.plane.user import UserPlane
 from tests.lab.networks import WITHIN, settle, state_of
 
@@ -43,18 +47,22 @@ class Machine:
             settle(end, LINK)
         self.watched: dict[int, Callable[[], None]] = {}
         self.delivered: list[bytes] = []
+        self.refused: list[PacketDropped] = []
         self.heard: list[tuple[IPv6Address, IPv6Address]] = []
         self.planes: list[UserPlane] = []
         self._sockets: list[socket.socket] = []
 
-    def plane(self) -> UserPlane:
+    def plane(self, protections: Sequence[Protection] = (), *, at_home_agent: bool = False) -> UserPlane:
         """Make a data plane in the near namespace."""
+        self.ipsec = Ipsec(Policy(protections, at_home_agent=at_home_agent), Secrets(b"machine"), self.refused.append)
 
         def watch(descriptor: int, callback: Callable[[], None]) -> None:
             self.watched[descriptor] = callback
 
         plane = self.run(
-            lambda: UserPlane(watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer)))
+            lambda: UserPlane(
+                watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer)), self.ipsec
+            )
         )
         self.planes.append(plane)
         return plane

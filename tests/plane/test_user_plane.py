@@ -12,7 +12,8 @@ import pytest
 
 from lab.constants import ENCAPSULATION_LIMIT
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
-from lab.plane.user import INVOKING_OCTETS, MINIMUM_MTU
+from lab.plane.tunnel import MINIMUM_MTU
+from lab.plane.user import INVOKING_OCTETS
 from lab.wire.chain import encapsulation_limit
 from lab.wire.icmpv6 import PacketTooBig, ParameterProblem
 from lab.wire.mobility import BindingRefreshRequest

@@ -1,0 +1,109 @@
+"""The Encapsulating Security Payload, RFC 4303: AES-CBC (RFC 3602) or no encryption, HMAC-SHA-256-128 (RFC 4868).
+
+Pure: whoever seals gives the sequence number and the initialization vector.
+"""
+
+import hmac
+import struct
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from lab.errors import IpsecError, IpsecReason
+
+ESP = 50
+"""The next header value."""
+IV_OCTETS = 16
+INTEGRITY_KEY_OCTETS = 32
+ENCRYPTION_KEY_OCTETS = (0, 16, 24, 32)
+SEQUENCE_NUMBERS = 1 << 32
+_ICV_OCTETS = 16
+_HEADER = struct.Struct("!II")
+_CIPHER_BLOCK, _PLAIN_BLOCK = 16, 4
+_TRAILER_OCTETS = 2
+_PADDING = bytes(range(1, 256))
+"""1, 2, 3, … so that the receiver can tell (§2.4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association:
+    """A security association: one direction, keyed by hand. Its keys are never shown."""
+
+    spi: int
+    integrity_key: bytes = field(repr=False)
+    encryption_key: bytes = field(default=b"", repr=False)
+    """Of AES-CBC; empty: nothing is encrypted (RFC 2410)."""
+
+    @property
+    def iv_octets(self) -> int:
+        """How long the initialization vector is."""
+        return IV_OCTETS if self.encryption_key else 0
+
+    @property
+    def block(self) -> int:
+        """Of how many octets what is sealed is a multiple (§2.4)."""
+        return _CIPHER_BLOCK if self.encryption_key else _PLAIN_BLOCK
+
+
+class Opened(NamedTuple):
+    """What an ESP packet held."""
+
+    next_header: int
+    payload: bytes
+
+
+def seal(association: Association, sequence: int, iv: bytes, next_header: int, payload: bytes) -> bytes:
+    """Make an ESP packet, §3.3; of `iv`, unpredictable octets, the association takes as many as it needs."""
+    iv = iv[: association.iv_octets]
+    size = -(len(payload) + _TRAILER_OCTETS) % association.block
+    text = payload + _PADDING[:size] + bytes((size, next_header))
+    sealed = _HEADER.pack(association.spi, sequence % SEQUENCE_NUMBERS) + iv + _encrypt(association, iv, text)
+    return sealed + _icv(association, sealed)
+
+
+def spi(octets: bytes) -> int:
+    """Give the Security Parameters Index of an ESP packet; raises `IpsecError`."""
+    if len(octets) < _HEADER.size:
+        raise IpsecError(IpsecReason.MALFORMED_ESP, f"{len(octets)} octets")
+    index, _ = _HEADER.unpack_from(octets)
+    return int(index)
+
+
+def open_sealed(association: Association, octets: bytes) -> Opened:
+    """Verify an ESP packet, then decrypt it, §3.4; raises `IpsecError`."""
+    start, end = _HEADER.size + association.iv_octets, len(octets) - _ICV_OCTETS
+    if end - start < association.block or (end - start) % association.block:
+        raise IpsecError(IpsecReason.MALFORMED_ESP, f"{len(octets)} octets")
+    if not hmac.compare_digest(_icv(association, octets[:end]), octets[end:]):  # §3.4.4.1: before anything else
+        raise IpsecError(IpsecReason.WRONG_ICV, f"SPI {association.spi:#010x}")
+    text = _decrypt(association, octets[_HEADER.size : start], octets[start:end])
+    size, next_header = text[-_TRAILER_OCTETS:]
+    at = len(text) - _TRAILER_OCTETS - size
+    if at < 0 or text[at:-_TRAILER_OCTETS] != _PADDING[:size]:
+        raise IpsecError(IpsecReason.MALFORMED_ESP, f"padding, SPI {association.spi:#010x}")
+    return Opened(next_header, text[:at])
+
+
+def capacity(association: Association, octets: int) -> int:
+    """Give the largest payload whose ESP packet has at most so many octets."""
+    room = octets - _HEADER.size - association.iv_octets - _ICV_OCTETS
+    return room // association.block * association.block - _TRAILER_OCTETS
+
+
+def _icv(association: Association, sealed: bytes) -> bytes:
+    return hmac.digest(association.integrity_key, sealed, "sha256")[:_ICV_OCTETS]
+
+
+def _encrypt(association: Association, iv: bytes, text: bytes) -> bytes:
+    if not association.encryption_key:
+        return text
+    encryptor = Cipher(algorithms.AES(association.encryption_key), modes.CBC(iv)).encryptor()
+    return encryptor.update(text) + encryptor.finalize()
+
+
+def _decrypt(association: Association, iv: bytes, text: bytes) -> bytes:
+    if not association.encryption_key:
+        return text
+    decryptor = Cipher(algorithms.AES(association.encryption_key), modes.CBC(iv)).decryptor()
+    return decryptor.update(text) + decryptor.finalize()

@@ -80,8 +80,6 @@ class Service:
         netlink = self._closing.enter_context(Netlink())
         self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard)
         self._closing.callback(self._plane.close)
-        if config.mobile_node is not None:
-            self._plane.own_home_address(config.mobile_node.home_address)
         sender = Sender()
         self._closing.callback(sender.close)
         self._mobility = MobilityReceiver(netlink)

@@ -225,7 +225,9 @@ class Host:
         source.routes[route] = effect
 
     def _remove_route(self, source: _Source, route: _Route) -> None:
-        if route in source.routes:
-            del source.routes[route]
+        if route not in source.routes:
+            return
+        del source.routes[route]
+        if not any(route in other.routes for other in self._sources.values()):  # the main table is for all
             destination, index, table, metric = route
             self._netlink.remove_route(destination, interface=index, table=table, metric=metric)

@@ -26,7 +26,7 @@ from lab.engine.config import CorrespondentConfig, HomeAgentConfig, MobileNodeCo
 from lab.engine.correspondent import Correspondent
 from lab.engine.correspondent_binding import Bound, Ended
 from lab.engine.io import DadSucceeded
-from lab.engine.mobile_node import AtHome, Away, MobileNode, Returning, Settling, Unattached
+from lab.engine.place import AtHome, Away, Returning, Settling, Unattached
 from lab.plane import paths, user
 from lab.plane.user import UserPlane
 from tests.docs.markdown import ROOT, Document, Table, code, document, name

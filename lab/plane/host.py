@@ -91,8 +91,9 @@ class Host:
             self._netlink.set_neighbor(index, effect.router, effect.link_layer_address)
         with self._source(effect.source) as source:
             destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
-            table = MAIN_TABLE if effect.default else source.table
-            self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
+            # In its own table as well: the main one may lead into the tunnel of another home address.
+            for table in (source.table, *([MAIN_TABLE] if effect.default else [])):
+                self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
 
     def forget_router(self, effect: ForgetRouter) -> None:
         """Undo `use_router` of a source; the routes into a tunnel stay."""

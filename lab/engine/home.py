@@ -165,10 +165,10 @@ class Home:
         tunnel = InstallReverseTunnel(
             home_agent_address=home_agent, home_address=self.address, care_of_address=care_of.address
         )
-        request = self._request(care_of.address, min(care_of.valid_until, self.valid_until))
-        return [tunnel, *self._registration.request(request, now)]
+        until, ends = min(care_of.valid_until, self.valid_until), self._is_to_end(now)
+        return [tunnel, *self._registration.request(self._request(care_of.address, until, ends=ends), now)]
 
-    def _request(self, care_of_address: IPv6Address, until: Instant, *, ends: bool = False) -> Request:
+    def _request(self, care_of_address: IPv6Address, until: Instant, *, ends: bool) -> Request:
         link = self._movement.link
         own = None if link is None else interface_identifier(link.link_layer_address)
         return Request(
@@ -372,11 +372,13 @@ class Home:
                 return None
 
     def _follow_end(self, now: Instant) -> list[Effect]:
-        """Have the binding of a home address that is given up ended, once correspondents need the tunnel no more."""
-        if not self._ending or not self._registration.lasts or self.route_optimisation.may_be_bound(now):
-            return []
+        """Have the binding of a home address that is given up ended."""
         match self._place:
-            case Away(care_of=care_of, usable=True):
+            case Away(care_of=care_of, usable=True) if self._registration.lasts and self._is_to_end(now):
                 return self._registration.request(self._request(care_of.address, now, ends=True), now)
             case _:
                 return []
+
+    def _is_to_end(self, now: Instant) -> bool:
+        """Tell whether the home address is given up, and correspondents need the tunnel no more to hear of it."""
+        return self._ending and not self.route_optimisation.may_be_bound(now)

@@ -376,6 +376,22 @@ class HomeAgentAbandoned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAddressAdded(Event):
+    """The node has another home address."""
+
+    SECTION = "11.4.3"
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAddressEnded(Event):
+    """A home address was given up, and nothing of it is left."""
+
+    SECTION = "11.4.3"
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedHome(Event):
     """Deregistered, the home address is used on the home link again and announced."""
 

@@ -170,6 +170,11 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
 
 
 def _faults_of_mobile_node(node: MobileNodeConfig) -> Iterator[tuple[str, str]]:
+    for position, address in enumerate(node.further_home_addresses):
+        if not is_unicast_routable(address):
+            yield "mobile_node.further_home_addresses", f"{address} is not a unicast routable address"
+        if address in (node.home_address, node.home_agent, *node.further_home_addresses[:position]):
+            yield "mobile_node.further_home_addresses", f"{address} is named elsewhere too"
     for key in ("home_address", "home_agent"):
         address = getattr(node, key)
         if address is not None and not is_unicast_routable(address):

@@ -93,8 +93,6 @@ class Service:
             self._watch, self._on_tunnelled, self._on_heard, self._ipsec, config.encapsulation_limit
         )
         self._closing.callback(self._plane.close)
-        if config.mobile_node is not None:
-            self._plane.own_home_address(config.mobile_node.home_address)
         sender = Sender(self._ipsec.write)
         self._closing.callback(sender.close)
         self._mobility = MobilityReceiver(netlink, esp=bool(policy))

@@ -267,6 +267,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "interface": spec.plugs[0].interface,
                     "home_address": str(spec.home_address),
                     "home_prefix": str(spec.home.prefix),
+                    "further_home_addresses": [str(address) for address in spec.further_home_addresses],
                     "lifetime": settings.lifetime,
                     "dad": settings.dad.value,
                     "route_optimisation": settings.ro,
@@ -310,11 +311,11 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             time.sleep(0.01)
 
     def wait_settled(self) -> None:
-        """Wait until a mobile node is at home or registered; raises `ScenarioError`."""
+        """Wait until a mobile node is at home or registered, by all home addresses; raises `ScenarioError`."""
         if self.daemon is None or self.spec.kind is not Kind.MOBILE_NODE:
             return
         deadline = time.monotonic() + SETTLED_WITHIN
-        while not _is_settled(self.control("bindings")[0]):
+        while not all(_is_settled(entry) for entry in self.control("bindings") if "place" in entry):
             check_alive(self.daemon, self.name, self._log(self.name))
             if time.monotonic() > deadline:
                 raise ScenarioError(f"{self.name} found no place in {SETTLED_WITHIN:g} s; do the routers advertise?")

@@ -166,8 +166,13 @@ class Stage:
         """Tell the reader what comes next."""
         self.network.context.collector.report(ScenarioStep(text=text))
 
-    def stream(self, source: str, destination: str, *, every: float = 0.01, size: int = 0) -> Stream:
-        """Send numbered packets, of at least `size` octets, from one node to another until the scenario ends."""
+    def stream(
+        self, source: str, destination: str, *, every: float = 0.01, size: int = 0, to: IPv6Address | None = None
+    ) -> Stream:
+        """Send numbered packets, of at least `size` octets, from one node to another until the scenario ends.
+
+        `to` is one of the other's addresses; without it, the one that others reach it by.
+        """
         name = f"{source}-{destination}" + (f"-{len(self.streams)}" if self.streams else "")
         stream = Stream(
             self.network.node(source),
@@ -176,6 +181,7 @@ class Stage:
             name=name,
             size=size,
             port=PORT + len(self.streams),
+            to=to,
         )
         self.streams.append(stream)
         return stream

@@ -76,6 +76,7 @@ class NodeSpec:
     home: LinkSpec | None = None
     home_agent: str | None = None
     home_address: IPv6Address | None = None
+    further_home_addresses: list[IPv6Address] = field(default_factory=list)
     preference: int = 0
     home_agent_lifetime: int = ROUTER_LIFETIME
     """Of a home agent, as it advertises itself (§7.4)."""
@@ -193,11 +194,13 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         home: LinkSpec,
         home_agent: str | None = None,
         home_address: str | None = None,
+        further_home_addresses: Sequence[str] = (),
         **options: Any,
     ) -> NodeSpec:
         """Declare a mobile node that starts at home; options go to its configuration.
 
-        Without a home agent it discovers one. By default its home address ends in ::100, ::101, ….
+        Without a home agent it discovers one. By default its home address ends in ::100, ::101, …; further ones are
+        registered beside it.
         """
         node = self._node(name, Kind.MOBILE_NODE, [home])
         node.home, node.home_agent, node.options = home, home_agent, options
@@ -205,6 +208,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
             node.home_address = self._free_address(home, HOME_ADDRESSES_FROM)
         else:
             node.home_address = self._home_address(name, home, home_address)
+        for further in further_home_addresses:
+            node.further_home_addresses.append(self._home_address(name, home, further))
         return node
 
     def _home_address(self, name: str, home: LinkSpec, text: str) -> IPv6Address:
@@ -250,7 +255,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
     def _taken(self, link: LinkSpec) -> set[IPv6Address | None]:
         """Give the addresses that are taken; the first of a link is the anycast address of its routers."""
         of_plugs = {plug.address for node in self.node_specs.values() for plug in node.plugs}
-        of_mobile_nodes = {node.home_address for node in self.node_specs.values()}
+        nodes = self.node_specs.values()
+        of_mobile_nodes = {address for node in nodes for address in (node.home_address, *node.further_home_addresses)}
         return of_plugs | of_mobile_nodes | {link.prefix.network_address}
 
     def _check_plug(self, node: NodeSpec, port: int, link: object) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from lab.emulation import stream_process, transfer_process
@@ -29,10 +30,18 @@ class StreamSummary:
 
 
 class Stream:
-    """UDP packets from one node to the address of another, stamped at both ends."""
+    """UDP packets from one node to the address of another, or to one of its others, stamped at both ends."""
 
     def __init__(
-        self, source: LabNode, destination: LabNode, *, every: float, name: str, size: int = 0, port: int = PORT
+        self,
+        source: LabNode,
+        destination: LabNode,
+        *,
+        every: float,
+        name: str,
+        size: int = 0,
+        port: int = PORT,
+        to: IPv6Address | None = None,
     ) -> None:
         self.name, self.every = name, every
         self.summary: StreamSummary | None = None
@@ -40,7 +49,7 @@ class Stream:
         self._folder = source.context.directory / "streams"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._logs = {end: source.context.run / f"{name}.{end}" for end in ("send", "receive")}
-        address, script = str(destination.spec.address), stream_process.__file__
+        address, script = str(to or destination.spec.address), stream_process.__file__
         python = [sys.executable, "-I", "-S", script]
         receive = [*python, "receive", address, str(port), str(self._logs["receive"])]
         self._receiver = self._start(destination, receive, "receive")

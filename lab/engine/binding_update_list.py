@@ -14,7 +14,7 @@ from lab.constants import (
 from lab.engine.config import MobileNodeConfig
 from lab.engine.io import Effect, Instant, Report, Send
 from lab.engine.sending_limit import SendingLimit
-from lab.engine.sequence import following
+from lab.engine.sequence import farthest, following
 from lab.events import BindingAcknowledged, BindingRefused, BindingUpdateSent
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
 from lab.wire.options import AlternateCareOfAddress, BindingRefreshAdvice, MobilityOption
@@ -36,12 +36,14 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked of the home agent; a care-of address equal to the home address ends the binding."""
+    """What is asked of the home agent; from the home address itself if that is the care-of address (§11.5.5)."""
 
     care_of_address: IPv6Address
     valid_until: Instant
     """The end of the care-of address and the home address, which no binding outlives (§11.7.1)."""
     link_local_compatible: bool
+    ends: bool
+    """Whether the binding is to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ class Pending:
 class HomeRegistration:
     """The binding at the home agent as the mobile node knows it."""
 
-    def __init__(self, config: MobileNodeConfig) -> None:
+    def __init__(self, config: MobileNodeConfig, limit: SendingLimit) -> None:
         self._config = config
         self.home_agent = config.home_agent
         """Whom the binding is at, or is to be at; None while no home agent is known."""
@@ -66,10 +68,12 @@ class HomeRegistration:
         self._request: Request | None = None
         self._pending: Pending | None = None
         self._due: Instant | None = None
-        self._limit = SendingLimit()
+        self._limit = limit
         self._last_sent: Instant = float("-inf")
         self._timeouts = 0
         self._confirmed = False
+        self._guesses = False
+        """Whether the sequence number that the home agent knows is to be guessed."""
         self._expires: Instant = 0.0
         self._may_exist_until: Instant = 0.0
 
@@ -105,6 +109,11 @@ class HomeRegistration:
         return self._may_exist_until
 
     @property
+    def lasts(self) -> bool:
+        """Whether a binding is asked for, and not its end."""
+        return self._request is not None and not self._request.ends
+
+    @property
     def last_sent(self) -> Instant:
         """When the last Binding Update went to this home agent."""
         return self._last_sent
@@ -123,7 +132,15 @@ class HomeRegistration:
         self.home_agent = home_agent
         self.abandon()
         self._last_sent = float("-inf")
-        self._timeouts, self._may_exist_until = 0, 0.0
+        self._timeouts, self._may_exist_until, self._guesses = 0, 0.0, False
+
+    def suspect(self, now: Instant) -> None:
+        """Hold it for possible that the home agent has a binding from before a restart.
+
+        It may be unable to tell its sequence number: its answer to the home address goes into the tunnel that is
+        still there. Of two numbers that are half of all apart, one is newer than whatever it knows (§9.5.1).
+        """
+        self._may_exist_until, self._guesses = now + self._config.lifetime, True
 
     def request(self, request: Request, now: Instant) -> list[Effect]:
         """Begin a registration, or the end of one, in place of what was asked before."""
@@ -150,7 +167,7 @@ class HomeRegistration:
             return [], Outcome.IGNORED
         status = acknowledgement.status
         if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW or acknowledgement.sequence == pending.sequence:
-            self._timeouts = 0
+            self._timeouts, self._guesses = 0, False
         if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:  # its sequence number is the home agent's, not ours
             self._sequence = acknowledgement.sequence
             return [self._refused(status), *self._send(pending.attempt, pending.timeout, now)], Outcome.RETRY
@@ -189,7 +206,8 @@ class HomeRegistration:
             self._due = wait
             return []
         self._last_sent = now
-        self._sequence = following(self._sequence)
+        again = attempt > 1 and self._guesses
+        self._sequence = farthest(self._sequence) if again else following(self._sequence)
         lifetime = self._lifetime(request, now)
         self._pending = Pending(sequence=self._sequence, lifetime=lifetime, sent=now, attempt=attempt, timeout=timeout)
         self._due = now + timeout
@@ -207,7 +225,7 @@ class HomeRegistration:
         return [Send(packet=packet, interface=self._config.interface if at_home else None), Report(event=sent)]
 
     def _lifetime(self, request: Request, now: Instant) -> int:
-        if request.care_of_address == self._config.home_address:
+        if request.ends:
             return 0
         seconds = min(float(self._config.lifetime), request.valid_until - now)
         return max(int(seconds) // LIFETIME_UNIT, 1) * LIFETIME_UNIT

@@ -57,11 +57,13 @@ class HomeAgentConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MobileNodeConfig:
-    """A mobile node with one interface and one home address."""
+    """A mobile node with one interface."""
 
     interface: str
     home_address: IPv6Address
     home_prefix: IPv6Network
+    further_home_addresses: tuple[IPv6Address, ...] = ()
+    """On the same home link, each from the /64 prefix that it begins with."""
     home_agent: IPv6Address | None = None
     """None has it discovered: by Router Advertisements at home, by asking the home link while away (§11.4.1)."""
     home_agent_attempts: int = 3

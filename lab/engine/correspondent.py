@@ -1,6 +1,6 @@
 """A correspondent node, RFC 6275 §9: it answers test inits, keeps bindings, and talks straight to mobile nodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import Any
@@ -107,7 +107,8 @@ def _serves_nobody(_home_address: IPv6Address) -> bool:
 class Correspondent:
     """Serves any number of mobile nodes; no state is kept for one before its first valid Binding Update (§5.2.5).
 
-    `home_address` is that of a correspondent that is mobile itself: only then type 2 routing headers are its business.
+    `home_addresses` are those of a correspondent that is mobile itself, as they come and go: only then type 2 routing
+    headers are its business.
     `has_home_registration` tells which home addresses it serves as a home agent.
     """
 
@@ -116,11 +117,11 @@ class Correspondent:
         config: CorrespondentConfig,
         secrets: Secrets,
         *,
-        home_address: IPv6Address | None = None,
+        home_addresses: Container[IPv6Address] = (),
         has_home_registration: Callable[[IPv6Address], bool] = _serves_nobody,
     ) -> None:
         self._config = config
-        self._home_address = home_address
+        self._home_addresses = home_addresses
         self._has_home_registration = has_home_registration
         self._nonces = Nonces(secrets)
         self._cache: BindingCache[State] = BindingCache()
@@ -156,7 +157,8 @@ class Correspondent:
         return isinstance(self._cache.get(home_address), Bound)
 
     def _received(self, received: Received, packet: Packet, now: Instant) -> list[Effect]:
-        if packet.routed_home_address not in (None, self._home_address):
+        routed = packet.routed_home_address
+        if routed is not None and routed not in self._home_addresses:
             return [drop(packet, "foreign-routing-header", str(packet.routed_home_address))]  # §6.4
         if packet.home_address is not None and not is_unicast_routable(packet.home_address):
             return [drop(packet, "invalid-home-address", str(packet.home_address))]  # §6.3

@@ -130,8 +130,8 @@ class CorrespondentRegistration:
         match self._state, where:
             case Testing(binding=binding), Abroad():
                 return self._prepare(binding, where, attempt, timeout, now)
-            case Deleting(update=None), OnHomeLink():
-                return self._delete(attempt, timeout, now)
+            case Deleting(update=None), OnHomeLink(tunnelled=tunnelled):
+                return self._delete(attempt, timeout, tunnelled, now)
             case _:
                 return []
 
@@ -336,12 +336,12 @@ class CorrespondentRegistration:
             return False
         return where.renewal + INITIAL_BINDACK_TIMEOUT < binding.expires
 
-    def _delete(self, attempt: int, timeout: float, now: Instant) -> list[Effect]:
+    def _delete(self, attempt: int, timeout: float, tunnelled: bool, now: Instant) -> list[Effect]:
         """Delete the binding by the home token alone (§5.2.6, §11.7.2)."""
         token, _ = self._tests.tokens(self._home_address, now)
         if token is None:
             self._state = Deleting()
-            return self._tests.begin_home(now, tunnelled=False)
+            return self._tests.begin_home(now, tunnelled=tunnelled)
         wait = self._limit.take(self._peer, BindingUpdate.MH_TYPE, now)
         if wait is not None:
             self._state = Deleting(resume=wait)
@@ -357,9 +357,9 @@ class CorrespondentRegistration:
             sent=now,
         )
         self._state = Deleting(update=update)
-        return self._send(update)
+        return self._send(update, tunnelled=tunnelled)
 
-    def _send(self, update: Update) -> list[Effect]:
+    def _send(self, update: Update, *, tunnelled: bool = False) -> list[Effect]:
         self._sequence = update.sequence
         message = BindingUpdate(
             sequence=update.sequence,
@@ -379,7 +379,7 @@ class CorrespondentRegistration:
             attempt=update.attempt,
         )
         signed = sign(packet, update.key, update.care_of_address, self._peer)
-        return [Send(packet=signed), Report(event=event)]
+        return [Send(packet=signed, tunnelled=tunnelled), Report(event=event)]
 
     def _send_again(self, update: Update, where: Whereabouts, now: Instant) -> list[Effect]:
         """Send a Binding Update that was not acknowledged again, under a new sequence number (§11.8)."""

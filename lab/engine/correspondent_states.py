@@ -21,6 +21,7 @@ class EndReason(StrEnum):
     UNKNOWN_BINDING = "unknown binding"
     UNABLE = "peer unable"
     NOT_INSTALLED = "not installed"
+    HOME_ADDRESS_ENDED = "home address ended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from lab.engine.timetable import Timetable
 from lab.events import DadFinished, DadStarted
 from lab.wire.addresses import UNSPECIFIED, solicited_node
 from lab.wire.icmpv6 import NeighborAdvertisement, NeighborSolicitation
+from lab.wire.neighbor import TargetLinkLayerAddress
 
 Answer: TypeAlias = Effect | DadSucceeded | DadFailed
 
@@ -81,16 +82,16 @@ class DuplicateAddressDetection:
         if packet.hop_limit != HOP_LIMIT:
             return []
         match packet.payload:
-            case NeighborAdvertisement(target=target):
-                pass
+            case NeighborAdvertisement(target=target, options=options):
+                told = next((o.address for o in options if isinstance(o, TargetLinkLayerAddress)), None)
             case NeighborSolicitation(target=target) if packet.source == UNSPECIFIED:
-                pass  # RFC 4862 §5.4.3: somebody else tests the same address
+                told = None  # RFC 4862 §5.4.3: somebody else tests the same address
             case _:
                 return []
         test = self._tests.get(target)
         if test is None or test.interface != received.interface:
             return []
-        return self._finish(target, unique=False)
+        return self._finish(target, DadFailed(address=target, link_layer_address=told))
 
     def _advance(self, now: Instant) -> list[Answer]:
         answers: list[Answer] = []
@@ -99,14 +100,14 @@ class DuplicateAddressDetection:
                 self._tests.put(address, replace(test, left=test.left - 1, deadline=now + self._retrans_timer))
                 answers.append(Send(packet=anonymous_solicitation(address), interface=test.interface))
             else:
-                answers += self._finish(address, unique=True)
+                answers += self._finish(address, DadSucceeded(address=address))
         return answers
 
-    def _finish(self, address: IPv6Address, *, unique: bool) -> list[Answer]:
+    def _finish(self, address: IPv6Address, verdict: DadSucceeded | DadFailed) -> list[Answer]:
         return [
             *self._stop(address),
-            Report(event=DadFinished(address=address, unique=unique)),
-            DadSucceeded(address=address) if unique else DadFailed(address=address),
+            Report(event=DadFinished(address=address, unique=isinstance(verdict, DadSucceeded))),
+            verdict,
         ]
 
     def _stop(self, address: IPv6Address) -> list[Answer]:

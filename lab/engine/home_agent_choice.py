@@ -12,12 +12,9 @@ from lab.engine.config import MobileNodeConfig
 from lab.engine.home_agent_discovery import HomeAgentDiscovery
 from lab.engine.home_agents_list import HomeAgentEntry, HomeAgentsList
 from lab.engine.io import Effect, Instant, Report
-from lab.engine.mobility_header import drop
-from lab.engine.movement import network_of
 from lab.events import HomeAgentAbandoned, HomeAgentsDiscovered
 from lab.wire.addresses import home_agents_anycast, is_unicast_routable
-from lab.wire.icmpv6 import HomeAgentAddressDiscoveryReply, RouterAdvertisement
-from lab.wire.neighbor import PrefixInformation
+from lab.wire.icmpv6 import HomeAgentAddressDiscoveryReply
 from lab.wire.packet import Packet
 
 LONGEST_PAUSE = 48.0
@@ -38,10 +35,10 @@ NO_LONGER_WANTED = frozenset(
 class HomeAgentChoice:
     """Candidates in the order in which they are tried."""
 
-    def __init__(self, config: MobileNodeConfig, secrets: Secrets) -> None:
+    def __init__(self, config: MobileNodeConfig, secrets: Secrets, home_agents: HomeAgentsList) -> None:
         self._config = config
         self._discovery = HomeAgentDiscovery(home_agents_anycast(config.home_prefix), secrets)
-        self._heard = HomeAgentsList()
+        self._heard = home_agents
         self._current = config.home_agent
         self._known: tuple[IPv6Address, ...] = () if config.home_agent is None else (config.home_agent,)
         self._failed: set[IPv6Address] = set()
@@ -71,26 +68,23 @@ class HomeAgentChoice:
 
     # What is learned
 
-    def heard(self, packet: Packet, *, bound: bool, now: Instant) -> list[Effect]:
-        """Take a Router Advertisement; without a configured home agent, those of the home link are tried (§10.5.1)."""
-        if not self._is_of_home_link(packet):
-            return []
-        effects = self._heard.heard(packet, now)
+    def advertised(self, source: IPv6Address, *, bound: bool, now: Instant) -> list[Effect]:
+        """Without a configured home agent, try those that are heard on the home link, last `source` (§10.5.1)."""
         listed = self._usable([a for entry in self._heard.entries(now) for a in entry.global_addresses])
         if self._config.home_agent is not None or bound or not listed or listed == self._known:
-            return effects
+            return []
         self._known, self._current, self._searching = listed, listed[0], False
         self._discovery.stop()
-        return [*effects, self._discovered(packet.source)]
+        return [self._discovered(source)]
 
-    def replied(self, packet: Packet, reply: HomeAgentAddressDiscoveryReply, now: Instant) -> list[Effect]:
-        """Take a Home Agent Address Discovery Reply."""
+    def replied(self, packet: Packet, reply: HomeAgentAddressDiscoveryReply, now: Instant) -> list[Effect] | None:
+        """Take a Home Agent Address Discovery Reply; None if it answers nothing, or is of no use."""
         asked = self._discovery.asking
         listed = self._usable(self._discovery.replied(reply, packet.destination))
         if not listed:
             if asked and not self._discovery.asking:  # it was ours, and of no use
                 self._rest(now)
-            return [drop(packet, "unexpected-discovery-reply", f"{len(reply.addresses)} home agents")]
+            return None
         self._known, self._searching = listed, False
         if self._current is None:
             self._current = listed[0]
@@ -190,8 +184,3 @@ class HomeAgentChoice:
     def _discovered(self, source: IPv6Address) -> Report:
         listed = ", ".join(str(address) for address in self._known)
         return Report(event=HomeAgentsDiscovered(source=source, home_agents=listed))
-
-    def _is_of_home_link(self, packet: Packet) -> bool:
-        message = packet.payload
-        options = message.options if isinstance(message, RouterAdvertisement) else ()
-        return any(isinstance(o, PrefixInformation) and network_of(o) == self._config.home_prefix for o in options)

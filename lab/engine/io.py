@@ -105,6 +105,8 @@ class DadFailed:
     """Somebody else has the address that `StartDad` named."""
 
     address: IPv6Address
+    link_layer_address: bytes | None = None
+    """Whose it is, if that was told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,6 +337,20 @@ class RemoveTunnel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnHomeAddress:
+    """Mobile node: have a home address wherever the node is, so that sockets hold on to it."""
+
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisownHomeAddress:
+    """Undo an `OwnHomeAddress`: the kernel tells those who still use it."""
+
+    home_address: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstallReverseTunnel:
     """Mobile node: send packets from the home address through the home agent (§11.3.1).
 
@@ -408,6 +424,8 @@ PlaneEffect: TypeAlias = (
     | StopDefending
     | InstallTunnel
     | RemoveTunnel
+    | OwnHomeAddress
+    | DisownHomeAddress
     | InstallReverseTunnel
     | RemoveReverseTunnel
     | InstallBinding

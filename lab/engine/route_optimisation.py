@@ -31,18 +31,19 @@ MAX_PEERS = 256
 UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION = 1, 2
 """Codes of a Parameter Problem (RFC 4443 §3.4)."""
 
-FromCorrespondent: TypeAlias = HomeTest | CareOfTest | BindingAcknowledgement | BindingRefreshRequest | BindingError
+FromPeer: TypeAlias = HomeTest | CareOfTest | BindingAcknowledgement | BindingRefreshRequest | BindingError
+"""What answers a mobile node: its home agent or a correspondent."""
 
 
 class RouteOptimisation:
-    """The Binding Update List but for the home agent's entry."""
+    """The Binding Update List of a home address but for the home agent's entry."""
 
-    def __init__(self, config: MobileNodeConfig, secrets: Secrets) -> None:
+    def __init__(self, config: MobileNodeConfig, secrets: Secrets, limit: SendingLimit) -> None:
         self._config = config
         self.home_agent = config.home_agent
         """With it there is no direct path."""
         self._secrets = secrets
-        self._limit = SendingLimit()
+        self._limit = limit
         self._where: Whereabouts = Nowhere()
         self._entries: dict[IPv6Address, CorrespondentRegistration] = {}
         self._sequence = config.initial_sequence
@@ -51,14 +52,18 @@ class RouteOptimisation:
         """List the entries."""
         return [entry.snapshot(now) for entry in self._entries.values()]
 
+    def may_be_bound(self, now: Instant) -> bool:
+        """Tell whether any peer may hold a binding, acknowledged or not."""
+        return any(entry.may_exist(now) for entry in self._entries.values())
+
     # What the plane tells
 
-    def heard(self, home_address: IPv6Address, peer: IPv6Address, now: Instant) -> list[Effect]:
+    def heard(self, peer: IPv6Address, now: Instant) -> list[Effect]:
         """Begin with a peer whose packets take the tunnel, if that is wanted (§11.3.3, §11.6.1)."""
-        if home_address != self._config.home_address or peer in self._entries or not self._is_wanted(peer):
+        if peer in self._entries or not self._is_wanted(peer):
             return []
         if isinstance(self._where, OnHomeLink):  # told while the node came home
-            return [ListenFor(home_address=home_address, peer=peer)]
+            return [] if self._where.tunnelled else [ListenFor(home_address=self._config.home_address, peer=peer)]
         effects = self._make_room(now)
         if len(self._entries) == MAX_PEERS:
             return []
@@ -66,10 +71,10 @@ class RouteOptimisation:
         self._entries[peer] = entry
         return effects + entry.proceed(self._where, now)
 
-    def used(self, home_address: IPv6Address, peer: IPv6Address | None, used: bool, now: Instant) -> list[Effect]:
+    def used(self, peer: IPv6Address, used: bool, now: Instant) -> list[Effect]:
         """Take the answer to `AskUse`: renew the binding or let it run out."""
-        entry = self._entries.get(peer) if peer is not None else None
-        if home_address != self._config.home_address or entry is None:
+        entry = self._entries.get(peer)
+        if entry is None:
             return []
         return entry.renew(self._where, now) if used else entry.unused()
 
@@ -102,24 +107,11 @@ class RouteOptimisation:
 
     # What arrives
 
-    def received(self, received: Received, message: FromCorrespondent, now: Instant) -> list[Effect]:
-        """Take a message of a correspondent; what fits no entry is dropped."""
-        packet = received.packet
+    def received(self, received: Received, message: FromPeer, now: Instant) -> list[Effect] | None:
+        """Take a message of a correspondent; None if it fits no entry."""
         effects = self._on_message(received, message, now)
         self._forget_what_is_over()
-        if effects is not None:
-            return effects
-        match message:
-            case HomeTest():
-                return [drop(packet, "unexpected-home-test")]
-            case CareOfTest():
-                return [drop(packet, "unexpected-care-of-test")]
-            case BindingAcknowledgement(sequence=sequence):
-                return [drop(packet, "unexpected-acknowledgement", f"#{sequence}")]
-            case BindingRefreshRequest():
-                return [drop(packet, "unexpected-refresh-request")]
-            case BindingError(status=status):
-                return [drop(packet, "unexpected-binding-error", f"status {status}")]
+        return effects
 
     def parameter_problem(self, packet: Packet, problem: ParameterProblem, now: Instant) -> list[Effect]:
         """Take a Parameter Problem; only one about what was sent to its source says anything (§11.3.5)."""
@@ -135,7 +127,7 @@ class RouteOptimisation:
         self._forget_what_is_over()
         return effects or []
 
-    def _on_message(self, received: Received, message: FromCorrespondent, now: Instant) -> list[Effect] | None:
+    def _on_message(self, received: Received, message: FromPeer, now: Instant) -> list[Effect] | None:
         packet, where = received.packet, self._where
         entry = self._entries.get(packet.source)
         if entry is None or packet.home_address is not None:
@@ -145,7 +137,7 @@ class RouteOptimisation:
                 return entry.tested(message, packet.destination, where, now)
             case CareOfTest() if self._came_to_care_of_address(received):
                 return entry.tested(message, packet.destination, where, now)
-            case BindingAcknowledgement() if not received.tunnelled:
+            case BindingAcknowledgement() if received.tunnelled == (where == OnHomeLink(tunnelled=True)):
                 return entry.acknowledged(packet, message, where, now)
             case BindingRefreshRequest() if self._came_to_home_address(received) or self._came_by_routing(received):
                 return entry.renew(where, now)
@@ -183,7 +175,8 @@ class RouteOptimisation:
         sources = {self._config.home_address}
         if isinstance(self._where, Abroad):
             sources.add(self._where.care_of_address)
-        return invoking.destination == peer and invoking.source in sources
+        is_ours = invoking.home_address in (None, self._config.home_address)
+        return is_ours and invoking.destination == peer and invoking.source in sources
 
     # Time
 
@@ -223,6 +216,21 @@ class RouteOptimisation:
                 if is_newer(entry.sequence, self._sequence):
                     self._sequence = entry.sequence
                 del self._entries[peer]
+
+
+def unexpected(packet: Packet, message: FromPeer) -> Effect:
+    """Drop a message that nobody waits for."""
+    match message:
+        case HomeTest():
+            return drop(packet, "unexpected-home-test")
+        case CareOfTest():
+            return drop(packet, "unexpected-care-of-test")
+        case BindingAcknowledgement(sequence=sequence):
+            return drop(packet, "unexpected-acknowledgement", f"#{sequence}")
+        case BindingRefreshRequest():
+            return drop(packet, "unexpected-refresh-request")
+        case BindingError(status=status):
+            return drop(packet, "unexpected-binding-error", f"status {status}")
 
 
 def _longest(prefixes: tuple[IPv6Network, ...], address: IPv6Address) -> int:

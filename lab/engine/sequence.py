@@ -9,6 +9,11 @@ def is_newer(sequence: int, last: int) -> bool:
     return 0 < (sequence - last) % MODULUS < WINDOW
 
 
+def farthest(sequence: int) -> int:
+    """Give the last number that is still newer."""
+    return (sequence + WINDOW - 1) % MODULUS
+
+
 def following(sequence: int) -> int:
     """Give the next sequence number."""
     return (sequence + 1) % MODULUS

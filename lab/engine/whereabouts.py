@@ -41,5 +41,8 @@ class Abroad:
 class OnHomeLink:
     """At home, deregistered, the home address in use."""
 
+    tunnelled: bool = False
+    """As if at home, through the tunnel: the home address is given up, and peers shall forget where it was."""
+
 
 Whereabouts: TypeAlias = Nowhere | Abroad | OnHomeLink

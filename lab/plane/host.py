@@ -91,8 +91,9 @@ class Host:
             self._netlink.set_neighbor(index, effect.router, effect.link_layer_address)
         with self._source(effect.source) as source:
             destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
-            table = MAIN_TABLE if effect.default else source.table
-            self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
+            # In its own table as well: the main one may lead into the tunnel of another home address.
+            for table in (source.table, *([MAIN_TABLE] if effect.default else [])):
+                self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
 
     def forget_router(self, effect: ForgetRouter) -> None:
         """Undo `use_router` of a source; the routes into a tunnel stay."""
@@ -226,7 +227,9 @@ class Host:
         source.routes[route] = effect
 
     def _remove_route(self, source: _Source, route: _Route) -> None:
-        if route in source.routes:
-            del source.routes[route]
+        if route not in source.routes:
+            return
+        del source.routes[route]
+        if not any(route in other.routes for other in self._sources.values()):  # the main table is for all
             destination, index, table, metric = route
             self._netlink.remove_route(destination, interface=index, table=table, metric=metric)

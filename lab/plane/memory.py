@@ -5,12 +5,14 @@ from ipaddress import IPv6Address
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
+    DisownHomeAddress,
     ForgetRouter,
     InstallBinding,
     InstallReverseTunnel,
     InstallRouteOptimisation,
     InstallTunnel,
     ListenFor,
+    OwnHomeAddress,
     PlaneEffect,
     RemoveAddress,
     RemoveBinding,
@@ -35,6 +37,7 @@ class MemoryPlane:
         self.routers: dict[object, UseRouter] = {}
         self.defended: set[object] = set()
         self.tunnels: dict[object, InstallTunnel] = {}
+        self.home_addresses: set[object] = set()
         self.reverse_tunnels: dict[object, InstallReverseTunnel] = {}
         self.bindings: dict[object, InstallBinding] = {}
         self.direct: dict[object, InstallRouteOptimisation] = {}
@@ -63,6 +66,10 @@ class MemoryPlane:
                 self.tunnels[home_address] = effect
             case RemoveTunnel(home_address=home_address):
                 self.tunnels.pop(home_address, None)
+            case OwnHomeAddress(home_address=home_address):
+                self.home_addresses.add(home_address)
+            case DisownHomeAddress(home_address=home_address):
+                self.home_addresses.discard(home_address)
             case InstallReverseTunnel(home_address=home_address):
                 self.reverse_tunnels[home_address] = effect
             case RemoveReverseTunnel(home_address=home_address):

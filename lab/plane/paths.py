@@ -76,6 +76,11 @@ class Paths:
         """Take packets for a home address of this node."""
         self._homes.add(home_address.packed)
 
+    def disown(self, home_address: IPv6Address) -> None:
+        """Undo `own`, and hear of its peers anew if it comes back."""
+        self._homes.discard(home_address.packed)
+        self._heard = {pair: None for pair in self._heard if pair[0] != home_address.packed}
+
     def bind(self, home_address: IPv6Address, care_of_address: IPv6Address) -> None:
         """Let packets for a home address go to its care-of address."""
         self._bindings[home_address.packed] = care_of_address.packed

@@ -14,12 +14,14 @@ from lab.constants import ENCAPSULATION_LIMIT
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
+    DisownHomeAddress,
     ForgetRouter,
     InstallBinding,
     InstallReverseTunnel,
     InstallRouteOptimisation,
     InstallTunnel,
     ListenFor,
+    OwnHomeAddress,
     PlaneEffect,
     RemoveAddress,
     RemoveBinding,
@@ -120,6 +122,10 @@ class UserPlane:
                 self._install(effect)
             case RemoveTunnel(home_address=home_address):
                 self._remove(home_address)
+            case OwnHomeAddress(home_address=home_address):
+                self.own_home_address(home_address)
+            case DisownHomeAddress(home_address=home_address):
+                self._disown(home_address)
             case InstallReverseTunnel():
                 self._install_reverse(effect)
             case RemoveReverseTunnel(home_address=home_address):
@@ -216,7 +222,8 @@ class UserPlane:
                 self.own_home_address(home_address)
                 self._host.route_source(home_address, self._index)
                 try:
-                    self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+                    if not self._from:
+                        self._prefer_tunnel(home_address)
                 except PlaneError:
                     self._host.unroute_source(home_address, self._index)
                     raise
@@ -229,12 +236,25 @@ class UserPlane:
             self._home_addresses.add(home_address)
             self._paths.own(home_address)
 
+    def _disown(self, home_address: IPv6Address) -> None:
+        if home_address in self._home_addresses:
+            self._home_addresses.remove(home_address)
+            self._paths.disown(home_address)
+            self._host.remove_address(RemoveAddress(interface=DEVICE, address=home_address, prefix_length=128))
+
+    def _prefer_tunnel(self, home_address: IPv6Address) -> None:
+        """Have what chooses no source itself leave from a home address, by its tunnel."""
+        self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+
     def _remove_reverse(self, home_address: IPv6Address) -> None:
         tunnel = self._from.pop(home_address.packed, None)
         if tunnel is not None:
             tunnel.close()
-            self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
             self._host.unroute_source(home_address, self._index)
+            if self._from:
+                self._prefer_tunnel(IPv6Address(next(iter(self._from))))
+            else:
+                self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
 
     # Packets
 

@@ -100,6 +100,10 @@ def sentence(event: Event) -> str:
             return f"direct path to {peer}"
         case events.RouteOptimisationEnded(peer=peer, reason=reason):
             return f"direct path to {peer} ends: {reason}"
+        case events.HomeAddressAdded(home_address=home):
+            return f"has another home address, {home}"
+        case events.HomeAddressEnded(home_address=home):
+            return f"gives home address {home} up"
         case events.ReturnedHome(home_address=home):
             return f"home again: {home} is used on the home link and announced"
         case events.PacketDropped(reason=reason, detail=detail):

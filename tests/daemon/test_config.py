@@ -38,6 +38,7 @@ TABLES: dict[str, dict[str, str]] = {
         "interface": '"wlan0"',
         "home_address": '"2001:db8:1::100"',
         "home_prefix": '"2001:db8:1::/64"',
+        "further_home_addresses": '["2001:db8:1::101", "2001:db8:2::100"]',
         "home_agent": '"2001:db8:1::1"',
         "home_agent_attempts": "1",
         "lifetime": "120",
@@ -115,6 +116,7 @@ def test_a_mobile_node_s_file_is_read() -> None:
         interface="wlan0",
         home_address=IPv6Address("2001:db8:1::100"),
         home_prefix=IPv6Network("2001:db8:1::/64"),
+        further_home_addresses=(IPv6Address("2001:db8:1::101"), IPv6Address("2001:db8:2::100")),
         home_agent=IPv6Address("2001:db8:1::1"),
         home_agent_attempts=1,
         lifetime=120,
@@ -213,6 +215,24 @@ def test_a_wrong_value_is_shown() -> None:
         pytest.param("mobile_node", {"first_bindack_timeout": "nan"}, "more than 0", id="no number"),
         pytest.param("mobile_node", {"first_bindack_timeout": "inf"}, "at most 32", id="endless patience"),
         pytest.param("mobile_node", {"home_address": '"2001:db8:2::1"'}, "not in home_prefix", id="foreign home"),
+        pytest.param(
+            "mobile_node", {"further_home_addresses": '["fe80::1"]'}, "not a unicast routable", id="local home"
+        ),
+        pytest.param(
+            "mobile_node",
+            {"further_home_addresses": '["2001:db8:1::100"]'},
+            "named elsewhere",
+            id="the home address twice",
+        ),
+        pytest.param(
+            "mobile_node",
+            {"further_home_addresses": '["2001:db8:1::101", "2001:db8:1::101"]'},
+            "2001:db8:1::101 is named elsewhere",
+            id="a further home address twice",
+        ),
+        pytest.param(
+            "mobile_node", {"further_home_addresses": '["2001:db8:1::1"]'}, "elsewhere", id="of its home agent"
+        ),
         pytest.param("mobile_node", {"home_prefix": '"2001:db8::/32"'}, "64 bits", id="home prefix too short"),
         pytest.param("mobile_node", {"home_agent": '"ff02::1"'}, "not a unicast routable", id="multicast agent"),
         pytest.param("home_agent", {"address": '"fe80::1"'}, "not a unicast routable", id="link-local agent"),

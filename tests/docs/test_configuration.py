@@ -28,7 +28,8 @@ from lab.engine.config import CorrespondentConfig, HomeAgentConfig, MobileNodeCo
 from lab.engine.correspondent import Correspondent
 from lab.engine.correspondent_binding import Bound, Ended
 from lab.engine.io import CutOff, DadSucceeded
-from lab.engine.mobile_node import AtHome, Away, MobileNode, Returning, Settling, Unattached
+from lab.engine.mobile_node import MobileNode
+from lab.engine.place import AtHome, Away, Returning, Settling, Unattached
 from lab.plane import paths, user
 from lab.plane.user import UserPlane
 from tests.docs.markdown import ROOT, Document, Table, code, document, name
@@ -273,7 +274,8 @@ def test_bindings_of_a_correspondent() -> None:
 def test_bindings_of_a_mobile_node() -> None:
     table = parse(DOCUMENT.block("toml", "[mobile_node]"), "the example of a mobile node").mobile_node
     assert table is not None
-    (entry,) = MobileNode(table, Secrets(b"test")).snapshot(0.0)
+    entry, further = MobileNode(table, Secrets(b"test")).snapshot(0.0)
+    assert further == {**entry, "home_address": str(table.further_home_addresses[0])}
     *_, bindings, _ = bindings_tables()
     documented = {name(key): meaning for key, meaning in bindings.rows}
     assert [*documented] == [*entry]

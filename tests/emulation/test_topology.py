@@ -209,15 +209,18 @@ def test_addresses_follow_from_links_and_roles() -> None:
 def test_home_addresses_keep_out_of_each_other_s_way() -> None:
     def body(topology: Topology) -> None:
         link = with_agent(topology)
-        topology.mobile_node("mn1", home=link, home_agent="ha", home_address="2001:db8:a::101")
+        first, further = "2001:db8:a::101", ["2001:db8:a::103"]
+        topology.mobile_node("mn1", home=link, home_agent="ha", home_address=first, further_home_addresses=further)
         for name in ("mn2", "mn3"):
             topology.mobile_node(name, home=link, home_agent="ha")
         topology.mobile_node("mn4", home=link, home_agent="ha", home_address="2001:db8:a::2")
+        topology.mobile_node("mn5", home=link, home_agent="ha")
         topology.host("h", on=[link])
 
     nodes = declared(body).node_specs
-    given = [str(nodes[name].address).rpartition("::")[2] for name in ("ha", "mn1", "mn2", "mn3", "mn4", "h")]
-    assert given == ["1", "101", "100", "102", "2", "3"]
+    given = [str(nodes[name].address).rpartition("::")[2] for name in ("ha", "mn1", "mn2", "mn3", "mn4", "mn5", "h")]
+    assert given == ["1", "101", "100", "102", "2", "104", "3"]
+    assert [str(address) for address in nodes["mn1"].further_home_addresses] == ["2001:db8:a::103"]
 
 
 def test_routes_take_a_shortest_way() -> None:

@@ -68,7 +68,8 @@ class Bench:
     installed: dict[IPv6Address, IPv6Address] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.node = Correspondent(self.config, Secrets(b"bench"), home_address=self.own_home_address)
+        own = () if self.own_home_address is None else (self.own_home_address,)
+        self.node = Correspondent(self.config, Secrets(b"bench"), home_addresses=own)
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over, and carry the effects out."""

@@ -43,22 +43,22 @@ def test_silence_means_unique() -> None:
 
 @pytest.mark.rfc6275("10.3.1-d")
 @pytest.mark.parametrize(
-    ("packet", "fails"),
+    ("packet", "verdict"),
     [
-        (announcement(ADDRESS, MAC), True),
-        (anonymous_solicitation(ADDRESS), True),
-        (probe(ADDRESS + 1, MAC, ADDRESS), False),
-        pytest.param(announcement(IPv6Address("fe80::100"), MAC), False, marks=pytest.mark.case("HA-043")),
+        (announcement(ADDRESS, MAC), DadFailed(address=ADDRESS, link_layer_address=MAC)),
+        (anonymous_solicitation(ADDRESS), DadFailed(address=ADDRESS)),
+        (probe(ADDRESS + 1, MAC, ADDRESS), None),
+        pytest.param(announcement(IPv6Address("fe80::100"), MAC), None, marks=pytest.mark.case("HA-043")),
         (
             Packet(source=ADDRESS, destination=ADDRESS, hop_limit=255, payload=EchoRequest(identifier=1, sequence=1)),
-            False,
+            None,
         ),
     ],
 )
-def test_who_claims_the_address(packet: Packet, fails: bool) -> None:
+def test_who_claims_the_address(packet: Packet, verdict: DadFailed | None) -> None:
     dad, _ = started()
     answers = dad.handle(Received(packet=packet, interface="eth0"), 0.1)
-    assert (DadFailed(address=ADDRESS) in answers) == fails
+    assert [answer for answer in answers if isinstance(answer, DadSucceeded | DadFailed)] == [verdict] * bool(verdict)
 
 
 def test_claims_from_elsewhere_do_not_count() -> None:

@@ -139,10 +139,10 @@ def test_the_home_address_is_used_before_it_is_announced_and_without_a_test() ->
         "AddAddress",
         "UseRouter",
         "RemoveReverseTunnel",
-        "ForgetRouter",
-        "RemoveAddress",
         "LeaveGroup",
         "NeighborAdvertisement",
+        "ForgetRouter",
+        "RemoveAddress",
     ]
     assert bench.entry["place"] == "athome"
 

@@ -117,6 +117,7 @@ def python_in(node: LabNode, source: str) -> None:
 
 def state_of(namespace: Namespace) -> dict[str, Any]:
     """Describe a namespace: links, addresses, routes, rules, proxies, packet filters."""
+    until(lambda: has_local_routes(namespace), "the kernel takes packets for its addresses")
     described: dict[str, Any] = {
         what: [
             {key: value for key, value in entry.items() if key not in ("stats64", "valid_life_time")}
@@ -126,6 +127,14 @@ def state_of(namespace: Namespace) -> dict[str, Any]:
     }
     described["nft"] = run_in(namespace, "nft", "list", "ruleset").stdout
     return described
+
+
+def has_local_routes(namespace: Namespace) -> bool:
+    """Tell whether the kernel takes packets for all of its addresses: it does a while after it shows them."""
+    links = json.loads(run_in(namespace, "ip", "-j", "-6", "address").stdout or "[]")
+    addresses = {info["local"] for link in links if "LOWER_UP" in link["flags"] for info in link["addr_info"]}
+    show = ("ip", "-j", "-6", "route", "show", "table", "local", "type", "local")
+    return addresses <= {route["dst"] for route in json.loads(run_in(namespace, *show).stdout or "[]")}
 
 
 def settle(namespace: Namespace, *interfaces: str) -> None:

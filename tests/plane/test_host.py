@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
+    DisownHomeAddress,
     ForgetRouter,
     InstallBinding,
     InstallReverseTunnel,
     InstallTunnel,
+    OwnHomeAddress,
     PlaneEffect,
     RemoveAddress,
     RemoveBinding,
@@ -64,6 +66,7 @@ PAIRS: dict[str, tuple[list[PlaneEffect], PlaneEffect]] = {
         ],
         RemoveTunnel(home_address=HOME),
     ),
+    "home address": ([OwnHomeAddress(home_address=OTHER_HOME)], DisownHomeAddress(home_address=OTHER_HOME)),
     "reverse tunnel": (
         [InstallReverseTunnel(home_agent_address=FAR, home_address=HOME, care_of_address=OWN)],
         RemoveReverseTunnel(home_address=HOME),
@@ -175,6 +178,25 @@ def test_the_home_address_goes_into_the_tunnel_while_it_is_there(machine: Machin
     machine.apply(RemoveReverseTunnel(home_address=HOME))
     assert "dev eth0" in route(machine, elsewhere, HOME)
     assert "dev eth0" in route(machine, elsewhere)
+
+
+@pytest.mark.rfc6275("8.5-a", "11.3.1-a")
+def test_two_home_addresses_keep_out_of_each_other_s_way(machine: Machine) -> None:
+    """One is at home before the other: it leaves by the router, and what has no source by the tunnel that is left."""
+    machine.plane()
+    elsewhere = "2001:db8:99::1"
+    for home in (HOME, OTHER_HOME):
+        machine.apply(InstallReverseTunnel(home_agent_address=FAR, home_address=home, care_of_address=OWN))
+    assert f"src {HOME}" in route(machine, elsewhere)
+    home_again = UseRouter(interface=LINK, router=ROUTER, source=HOME, default=True)
+    machine.apply(home_again, RemoveReverseTunnel(home_address=HOME))
+    assert "dev eth0" in route(machine, elsewhere, HOME)
+    assert "dev mip0" in route(machine, elsewhere, OTHER_HOME)
+    assert f"src {OTHER_HOME}" in route(machine, elsewhere)
+    machine.apply(replace(home_again, source=OTHER_HOME), RemoveReverseTunnel(home_address=OTHER_HOME))
+    machine.apply(ForgetRouter(interface=LINK, source=HOME))
+    for source in (OTHER_HOME, None):
+        assert "dev eth0" in route(machine, elsewhere, source)
 
 
 @pytest.mark.rfc6275("10.4.2-a")

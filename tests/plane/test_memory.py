@@ -7,9 +7,11 @@ import pytest
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
+    DisownHomeAddress,
     ForgetRouter,
     InstallReverseTunnel,
     InstallTunnel,
+    OwnHomeAddress,
     PlaneEffect,
     RemoveAddress,
     RemoveReverseTunnel,
@@ -36,6 +38,7 @@ PAIRS = [
         InstallTunnel(home_agent_address=AGENT, home_address=HOME, care_of_address=CARE_OF),
         RemoveTunnel(home_address=HOME),
     ),
+    (OwnHomeAddress(home_address=HOME), DisownHomeAddress(home_address=HOME)),
     (
         InstallReverseTunnel(home_agent_address=AGENT, home_address=HOME, care_of_address=CARE_OF),
         RemoveReverseTunnel(home_address=HOME),
@@ -45,7 +48,7 @@ PAIRS = [
 
 def in_force(plane: MemoryPlane) -> list[object]:
     """Give all that the plane keeps."""
-    return [plane.addresses, plane.routers, plane.defended, plane.tunnels, plane.reverse_tunnels]
+    return [plane.addresses, plane.routers, plane.defended, plane.tunnels, plane.home_addresses, plane.reverse_tunnels]
 
 
 @pytest.mark.parametrize(("effect", "undo"), PAIRS, ids=lambda effect: type(effect).__name__)

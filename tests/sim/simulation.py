@@ -48,6 +48,7 @@ from lab.wire.packet import Packet, build, parse
 
 HOME_PREFIX = IPv6Network("2001:db8:1::/64")
 HOME_ADDRESS = IPv6Address("2001:db8:1::100")
+SECOND_HOME_ADDRESS = IPv6Address("2001:db8:1::101")
 AGENT = IPv6Address("2001:db8:1::1")
 PREFIXES = {
     "home": HOME_PREFIX,
@@ -92,7 +93,9 @@ class Node:
 class Simulation:
     """One home agent, one mobile node, three links."""
 
-    def __init__(self, seed: int, loss: float = 0.0, lifetime: int = 60) -> None:
+    def __init__(
+        self, seed: int, loss: float = 0.0, lifetime: int = 60, further_home_addresses: tuple[IPv6Address, ...] = ()
+    ) -> None:
         self.random = random.Random(seed)
         self.loss = loss
         self.now = 0.0
@@ -105,6 +108,7 @@ class Simulation:
             interface="mn-eth0",
             home_address=HOME_ADDRESS,
             home_prefix=HOME_PREFIX,
+            further_home_addresses=further_home_addresses,
             home_agent=AGENT,
             lifetime=lifetime,
         )
@@ -228,7 +232,7 @@ class Simulation:
 
     def _from_agent(self, packet: Packet) -> None:
         target = packet.destination
-        if target.is_multicast or target == HOME_ADDRESS:
+        if target.is_multicast:
             self._to_mobile(packet, "home")
         else:
             link = next((name for name, prefix in PREFIXES.items() if target in prefix), "")

@@ -10,39 +10,43 @@ from lab.constants import MAX_UPDATE_RATE
 from lab.events import BindingRegistered, BindingRemoved, RegistrationKind, ReturnedHome
 from lab.wire.addresses import address_from, interface_identifier
 from lab.wire.mobility import BindingUpdate
-from tests.sim.simulation import HOME_ADDRESS, MOBILE_MAC, PREFIXES, Simulation
+from tests.sim.simulation import HOME_ADDRESS, MOBILE_MAC, PREFIXES, SECOND_HOME_ADDRESS, Simulation
 
 
 def care_of(link: str) -> IPv6Address:
     return address_from(PREFIXES[link], interface_identifier(MOBILE_MAC))
 
 
-def bound(simulation: Simulation) -> str | None:
-    """Give the care-of address that the home agent serves."""
+def bound(simulation: Simulation, home_address: IPv6Address = HOME_ADDRESS) -> str | None:
+    """Give the care-of address that the home agent serves a home address at."""
     for entry in simulation.agent.engine.snapshot(simulation.now):
-        if entry["state"] == "registered":
+        if (entry["home_address"], entry["state"]) == (str(home_address), "registered"):
             return str(entry["care_of_address"])
     return None
 
 
-def assert_settled(simulation: Simulation) -> None:
-    (entry,) = simulation.mobile.engine.snapshot(simulation.now)
+def assert_settled(simulation: Simulation, *further: IPv6Address) -> None:
+    home_addresses = (HOME_ADDRESS, *further)
+    entries = simulation.mobile.engine.snapshot(simulation.now)
+    assert [entry["home_address"] for entry in entries] == [*map(str, home_addresses)]
     agent, mobile = simulation.agent.plane, simulation.mobile.plane
+    assert mobile.home_addresses == {*home_addresses}
     if simulation.where == "home":
-        assert entry["place"] == "athome"
-        assert bound(simulation) is None
-        assert HOME_ADDRESS in mobile.addresses
+        assert {entry["place"] for entry in entries} == {"athome"}
+        assert [bound(simulation, address) for address in home_addresses] == [None] * len(home_addresses)
+        assert mobile.addresses == {*home_addresses}
         assert not agent.tunnels
         assert not agent.defended
         assert not mobile.reverse_tunnels
-    else:
-        address = care_of(simulation.where)
+        return
+    address = care_of(simulation.where)
+    for entry, home_address in zip(entries, home_addresses, strict=True):
         assert (entry["place"], entry["state"]) == ("away", "registered")
-        assert bound(simulation) == entry["care_of_address"] == str(address)
-        assert agent.tunnels[HOME_ADDRESS].care_of_address == address
-        assert agent.defended == {HOME_ADDRESS}
-        assert mobile.reverse_tunnels[HOME_ADDRESS].care_of_address == address
-        assert mobile.addresses == {address}
+        assert bound(simulation, home_address) == entry["care_of_address"] == str(address)
+        assert agent.tunnels[home_address].care_of_address == address
+        assert mobile.reverse_tunnels[home_address].care_of_address == address
+    assert agent.defended == {*home_addresses}
+    assert mobile.addresses == {address}
 
 
 @pytest.mark.rfc6275("11.5.1-a", "11.5.2-a", "11.5.3-a", "11.5.5-a", "11.7.1-a", "11.7.1-c", "11.7.3-a")
@@ -69,17 +73,30 @@ def test_the_full_trip() -> None:
 @pytest.mark.rfc6275("11.8-a", "11.8-b", "10.3.1-f", "10.3.2-c")
 @pytest.mark.parametrize("seed", range(25))
 def test_it_converges_with_a_third_of_all_packets_lost(seed: int) -> None:
-    simulation = Simulation(seed=seed, loss=0.3)
+    converges(seed)
+
+
+@pytest.mark.rfc6275("8.5-a", "11.8-a", "11.8-b")
+@pytest.mark.parametrize("seed", range(25))
+def test_it_converges_with_two_home_addresses(seed: int) -> None:
+    converges(seed, SECOND_HOME_ADDRESS)
+
+
+def converges(seed: int, *further: IPv6Address) -> None:
+    """Move about while packets are lost, then let it rest."""
+    simulation = Simulation(seed=seed, loss=0.3, further_home_addresses=further)
     choose = random.Random(seed)
     for _ in range(6):
         simulation.move(choose.choice(list(PREFIXES)), outage=choose.uniform(0.002, 2))
         simulation.run(choose.uniform(0, 10))
     simulation.loss = 0.0
     simulation.run(200)
-    assert_settled(simulation)
-    updates = [(when, p.payload) for when, who, p in simulation.sent if isinstance(p.payload, BindingUpdate)]
-    numbers = [message.sequence for _, message in updates]
-    assert numbers == sorted(set(numbers))
+    assert_settled(simulation, *further)
+    updates = [(when, p) for when, who, p in simulation.sent if isinstance(p.payload, BindingUpdate)]
+    for home_address in (HOME_ADDRESS, *further):
+        own = [p.payload for _, p in updates if (p.home_address or p.source) == home_address]
+        numbers = [message.sequence for message in own if isinstance(message, BindingUpdate)]
+        assert numbers == sorted(set(numbers))
     for position, (when, _) in enumerate(updates):
         assert sum(0 <= when - earlier < 0.999 for earlier, _ in updates[: position + 1]) <= MAX_UPDATE_RATE
 

@@ -1,0 +1,78 @@
+"""What the host is asked for when a home address is on the home link, RFC 6275 §11.5.5."""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+
+from lab.engine.home_agents_list import HomeAgentEntry
+from lab.engine.io import (
+    AddAddress,
+    Effect,
+    ForgetRouter,
+    JoinGroup,
+    LeaveGroup,
+    RemoveAddress,
+    RemoveReverseTunnel,
+    StartDad,
+    StopDad,
+    UseRouter,
+)
+from lab.engine.movement import Router
+from lab.wire.addresses import solicited_node
+
+PREFIX_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressOnLink:
+    """A home address and the interface that is on its home link."""
+
+    interface: str
+    address: IPv6Address
+
+    def test(self) -> StartDad:
+        """Ask whether somebody else has it (RFC 4862)."""
+        return StartDad(interface=self.interface, address=self.address)
+
+    def use(self, router: Router) -> list[Effect]:
+        """Send from it by a router instead of the tunnel, as any node does at home."""
+        return [
+            AddAddress(interface=self.interface, address=self.address, prefix_length=PREFIX_LENGTH),
+            UseRouter(
+                interface=self.interface,
+                router=router.address,
+                source=self.address,
+                default=True,
+                link_layer_address=router.link_layer_address,
+            ),
+            RemoveReverseTunnel(home_address=self.address),
+        ]
+
+    def remove(self) -> RemoveAddress:
+        """Have it on the link no more."""
+        return RemoveAddress(interface=self.interface, address=self.address, prefix_length=PREFIX_LENGTH)
+
+    def release(self) -> list[Effect]:
+        """Undo `test` and `use`, but for the tunnel."""
+        return [StopDad(address=self.address), self.remove(), self.forget_router()]
+
+    def reach(self, home_agent: IPv6Address | None, neighbor: Router | HomeAgentEntry | None) -> UseRouter:
+        """Send from it to the home agent alone, as `neighbor` or on the link itself."""
+        return UseRouter(
+            interface=self.interface,
+            router=None if neighbor is None else neighbor.address,
+            source=self.address,
+            destination=home_agent,
+            link_layer_address=None if neighbor is None else neighbor.link_layer_address,
+        )
+
+    def forget_router(self) -> ForgetRouter:
+        """Undo `reach`, or what `use` asked of routers."""
+        return ForgetRouter(interface=self.interface, source=self.address)
+
+    def listen(self) -> JoinGroup:
+        """Hear who asks for it while it is not configured."""
+        return JoinGroup(interface=self.interface, group=solicited_node(self.address))
+
+    def listen_no_more(self) -> LeaveGroup:
+        """Undo `listen`."""
+        return LeaveGroup(interface=self.interface, group=solicited_node(self.address))

@@ -223,6 +223,10 @@ class MobileNode:
         match packet.payload:
             case UnknownMobilityMessage():
                 return answer_unknown_type(received, self._errors, now)
+            case (BindingAcknowledgement() | BindingRefreshRequest() | BindingError()) as message if (
+                packet.home_address is not None
+            ):  # of a peer that is mobile too (§9.3.1)
+                return self._route_optimisation.received(received, message, now)
             case _ if packet.home_address is not None:
                 return self._for_correspondent(received, now)
             case BindingAcknowledgement() as acknowledgement if packet.source == self._registration.home_agent:

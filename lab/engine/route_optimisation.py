@@ -137,8 +137,8 @@ class RouteOptimisation:
 
     def _on_message(self, received: Received, message: FromCorrespondent, now: Instant) -> list[Effect] | None:
         packet, where = received.packet, self._where
-        entry = self._entries.get(packet.source)
-        if entry is None or packet.home_address is not None:
+        entry = self._entries.get(packet.home_address or packet.source)  # §9.3.1: whoever is mobile too
+        if entry is None:
             return None
         match message:
             case HomeTest() if self._came_to_home_address(received):

@@ -73,6 +73,7 @@ from lab.wire.mobility import (
     MobilityMessage,
     UnknownMobilityMessage,
 )
+from lab.wire.packet import Packet
 
 INTERFACE_IDENTIFIER = (1 << 64) - 1
 
@@ -257,7 +258,7 @@ class MobileNode:
 
     def _on_icmpv6(self, received: Received, message: Icmpv6Message, now: Instant) -> list[Effect]:
         if isinstance(message, ParameterProblem):  # on any interface: perhaps through the tunnel
-            return self._route_optimisation.parameter_problem(received.packet, message, now)
+            return self._on_parameter_problem(received.packet, message, now)
         if isinstance(message, DestinationUnreachable):
             return self._correspondent.handle(received, now)
         if received.interface != self._config.interface:
@@ -274,6 +275,14 @@ class MobileNode:
                 return self._on_solicitation_of_home_address(received, now)
             case _:
                 return []
+
+    def _on_parameter_problem(self, packet: Packet, problem: ParameterProblem, now: Instant) -> list[Effect]:
+        if packet.source != self._registration.home_agent:
+            return self._route_optimisation.parameter_problem(packet, problem, now)
+        effects = self._registration.parameter_problem(problem, now)
+        if effects and isinstance(self._place, Away):
+            self._choice.failed("unable", now)
+        return effects
 
     # Movement, §11.5.1 to §11.5.4
 

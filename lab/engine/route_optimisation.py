@@ -14,7 +14,7 @@ from lab.engine.sending_limit import SendingLimit
 from lab.engine.sequence import is_newer
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.wire.addresses import is_unicast_routable
-from lab.wire.icmpv6 import ParameterProblem
+from lab.wire.icmpv6 import UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION, ParameterProblem
 from lab.wire.invoking import Invoking, read_invoking
 from lab.wire.mobility import (
     MOBILITY_HEADER,
@@ -28,8 +28,6 @@ from lab.wire.packet import Packet
 
 MAX_PEERS = 256
 """Peers that are known at once: whoever sends from many addresses shall not take all memory."""
-UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION = 1, 2
-"""Codes of a Parameter Problem (RFC 4443 §3.4)."""
 
 FromCorrespondent: TypeAlias = HomeTest | CareOfTest | BindingAcknowledgement | BindingRefreshRequest | BindingError
 

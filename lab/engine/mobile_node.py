@@ -51,6 +51,7 @@ from lab.engine.io import (
 from lab.engine.mobility_header import ErrorLimit, answer_malformed, answer_unknown_type, drop
 from lab.engine.movement import Movement, Router, router_of
 from lab.engine.neighbor_discovery import HOP_LIMIT, announcement, answer
+from lab.engine.neighbor_lookup import NeighborLookup
 from lab.engine.route_optimisation import RouteOptimisation
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.events import CareOfAddressFormed, CareOfAddressLost, MovementDetected, ReturnedHome
@@ -128,6 +129,7 @@ class MobileNode:
         self._correspondent = Correspondent(config.correspondent, secrets, home_address=config.home_address)
         """What it is to other mobile nodes, at its home address (§8.2)."""
         self._announcements = Announcements()
+        self._lookup = NeighborLookup(config.interface)
         self._errors = ErrorLimit()
         self._left_behind: list[CareOfAddress] = []
         self._home_valid_until: Instant = float("inf")
@@ -184,7 +186,8 @@ class MobileNode:
 
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
-        due = [self._movement.deadline(), self._announcements.deadline(), self._correspondent.deadline()]
+        parts = (self._movement, self._announcements, self._lookup, self._correspondent)
+        due = [part.deadline() for part in parts]
         if self._movement.settled:
             due += [self._choice.deadline(), self._route_optimisation.deadline()]
             due.append(None if self._choice.turning else self._registration.deadline())
@@ -270,7 +273,7 @@ class MobileNode:
                 return self._choice.replied(received.packet, reply, now)
             case NeighborAdvertisement():
                 self._movement.neighbor_advertised(received.packet, now)
-                return []
+                return self._on_home_agent_found(received.packet, now)
             case NeighborSolicitation(target=target) if target == self._config.home_address:
                 return self._on_solicitation_of_home_address(received, now)
             case _:
@@ -345,6 +348,7 @@ class MobileNode:
                 self._left_behind.append(care_of)
                 return [StopDad(address=care_of.address)]
             case Returning():
+                self._lookup.stop()
                 self._registration.abandon()
                 group = solicited_node(home_address)
                 return [
@@ -465,18 +469,33 @@ class MobileNode:
         self._place = Returning(router=router)
         group = solicited_node(home_address)
         neighbor = self._home_agent_on_link(router, now)
+        if neighbor is None or neighbor.link_layer_address is None:
+            assert self._registration.home_agent is not None  # it may have a binding
+            self._registration.abandon()
+            lookup = self._lookup.start(self._registration.home_agent, now)
+            return [*lookup, JoinGroup(interface=self._config.interface, group=group)]
+        return [
+            *self._deregister(neighbor.address, neighbor.link_layer_address, now),
+            JoinGroup(interface=self._config.interface, group=group),
+        ]
+
+    def _on_home_agent_found(self, packet: Packet, now: Instant) -> list[Effect]:
+        link_layer_address = self._lookup.answer(packet)
+        return [] if link_layer_address is None else self._deregister(None, link_layer_address, now)
+
+    def _deregister(self, router: IPv6Address | None, link_layer_address: bytes, now: Instant) -> list[Effect]:
+        home_address = self._config.home_address
         # Upper layers keep to the tunnel until the home agent has let the home address go: only the
         # Binding Update leaves from it, straight to the home agent (§11.5.5).
         return [
             UseRouter(
                 interface=self._config.interface,
-                router=None if neighbor is None else neighbor.address,
+                router=router,
                 source=home_address,
                 destination=self._registration.home_agent,
-                link_layer_address=None if neighbor is None else neighbor.link_layer_address,
+                link_layer_address=link_layer_address,
             ),
             *self._registration.request(self._request(home_address, now), now),
-            JoinGroup(interface=self._config.interface, group=group),
         ]
 
     def _home_agent_on_link(self, router: Router, now: Instant) -> Router | HomeAgentEntry | None:
@@ -487,6 +506,7 @@ class MobileNode:
 
     def _return_unbound(self, router: Router) -> list[Effect]:
         """Go on as one that was never away: no home agent has a binding, or can have one any more."""
+        self._lookup.stop()
         self._registration.abandon()
         group = solicited_node(self._config.home_address)
         return [LeaveGroup(interface=self._config.interface, group=group), *self._settle(router)]
@@ -585,7 +605,7 @@ class MobileNode:
                 pass
         if self._movement.settled:  # else nobody knows by which router, and from which address, to register
             effects += self._advance_registration(now) + self._route_optimisation.advance(now)
-        effects += self._announcements.advance(now)
+        effects += self._announcements.advance(now) + self._lookup.advance(now)
         return effects + self._correspondent.handle(DeadlineReached(), now)
 
     # Which home agent, §11.4.1

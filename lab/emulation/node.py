@@ -1,11 +1,9 @@
 """Nodes, links and bridges as Mininet knows them, made by netlink in namespaces of our own without a fork."""
 
 import atexit
-import contextlib
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from lab.daemon.control import CommandError, ask
 from lab.emulation.context import Context
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
-from lab.emulation.process import check_alive, end, hasten
+from lab.emulation.process import end, hasten, wait_until
 from lab.emulation.settings import Settings
 from lab.emulation.topology import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug, Topology
 from lab.errors import MissingError, ScenarioError
@@ -288,29 +286,27 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def wait_ready(self) -> None:
         """Wait until the daemon answers; raises `ScenarioError` if it ends or takes too long."""
-        if self.daemon is None:
-            return
-        deadline = time.monotonic() + READY_WITHIN
-        while True:
-            check_alive(self.daemon, self.name, self._log(self.name))
-            with contextlib.suppress(CommandError):
-                self.control("ping")
-                hasten(self.daemon)  # not before: its start is work for seconds, which must not hold up everybody
-                return
-            if time.monotonic() > deadline:
-                raise ScenarioError(f"{self.name} does not answer after {READY_WITHIN} s; see {self._log(self.name)}")
-            time.sleep(0.01)
+        if self.daemon is not None:
+            log = self._log(self.name)
+            wait_until(self._answers, self.daemon, self.name, log, within=READY_WITHIN, fault="does not answer")
+            hasten(self.daemon)  # not before: its start is work for seconds, which must not hold up everybody
+
+    def _answers(self) -> bool:
+        try:
+            self.control("ping")
+        except CommandError:
+            return False
+        return True
 
     def wait_settled(self) -> None:
         """Wait until a mobile node is at home or registered; raises `ScenarioError`."""
-        if self.daemon is None or self.spec.kind is not Kind.MOBILE_NODE:
-            return
-        deadline = time.monotonic() + SETTLED_WITHIN
-        while not _is_settled(self.control("bindings")[0]):
-            check_alive(self.daemon, self.name, self._log(self.name))
-            if time.monotonic() > deadline:
-                raise ScenarioError(f"{self.name} found no place in {SETTLED_WITHIN:g} s; do the routers advertise?")
-            time.sleep(0.02)
+        if self.daemon is not None and self.spec.kind is Kind.MOBILE_NODE:
+            log, fault = self._log(self.name), "found no place (do the routers advertise?)"
+            wait_until(self._is_settled, self.daemon, self.name, log, within=SETTLED_WITHIN, fault=fault)
+
+    def _is_settled(self) -> bool:
+        entry = self.control("bindings")[0]
+        return "athome" in entry["place"] or "registered" in entry["state"]
 
     def stop_daemon(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the daemon: in order, or with SIGKILL as a crash would; nobody misses it then."""
@@ -371,10 +367,6 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def _log(self, name: str) -> Path:
         return Path(self.context.logs / f"{name}.log")
-
-
-def _is_settled(entry: dict[str, Any]) -> bool:
-    return "athome" in entry["place"] or "registered" in entry["state"]
 
 
 def context_of(topology: Topology) -> Context:

@@ -17,7 +17,7 @@ from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
 from lab.emulation.process import end, hasten, wait_until
 from lab.emulation.settings import Settings
-from lab.emulation.topology import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug, Topology
+from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import MissingError, ScenarioError
 from lab.events import NodeKilled
 from lab.plane import sysctl
@@ -84,7 +84,7 @@ class LabInterface(Intf):  # type: ignore[misc] # Mininet has no types
 class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no types
     """A link of the topology: a bridge in the namespace of all links."""
 
-    def __init__(self, name: str, *, spec: LinkSpec, topology: Topology, **params: Any) -> None:
+    def __init__(self, name: str, *, spec: LinkSpec, topology: Declaration, **params: Any) -> None:
         self.spec = spec
         self.context: Context = context_of(topology)
         self.index = spec.number + 1
@@ -139,7 +139,7 @@ class LabLink(Link):  # type: ignore[misc] # Mininet has no types
 class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
     """A node of the topology with its addresses, routes and services."""
 
-    def __init__(self, name: str, *, spec: NodeSpec, topology: Topology, **params: Any) -> None:
+    def __init__(self, name: str, *, spec: NodeSpec, topology: Declaration, **params: Any) -> None:
         self.spec = spec
         self.topology = topology
         self.link_name = spec.plugs[0].link.name
@@ -369,7 +369,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         return Path(self.context.logs / f"{name}.log")
 
 
-def context_of(topology: Topology) -> Context:
+def context_of(topology: Declaration) -> Context:
     """Give the context of a topology; one that was brought up by plain Mininet gets its own."""
     context = getattr(topology, "context", None)
     if context is None:
@@ -377,8 +377,3 @@ def context_of(topology: Topology) -> Context:
         topology.context = context
         atexit.register(context.close)
     return context
-
-
-BRIDGE = LabBridge
-LINK = LabLink
-NODE_CLASSES: dict[Kind, type[LabNode]] = dict.fromkeys(Kind, LabNode)

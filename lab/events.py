@@ -392,6 +392,14 @@ class HomeAddressEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HomeAgentUnable(Event):
+    """The home agent said that it does not know Binding Updates: for a while it is sent none."""
+
+    SECTION = "11.3.5"
+    home_agent: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnedHome(Event):
     """Deregistered, the home address is used on the home link again and announced."""
 

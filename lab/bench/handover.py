@@ -19,16 +19,16 @@ from lab.emulation.scenario import find_topology
 from lab.emulation.settings import Settings
 from lab.emulation.traffic import Stream
 from lab.errors import ScenarioError
-from lab.events import BindingAcknowledged, MovementDetected
+from lab.events import BindingAcknowledged, Event, MovementDetected
 from lab.report import streams
 from lab.report.handovers import Handover, handovers
 
 OUTAGE = 0.01
 EVERY = 0.001
 MOVES, QUICK_MOVES = 20, 3
+WITHIN = 10.0
 PAUSE = 0.4
 """Seconds after a move: the stream is whole again, and Binding Updates stay below MAX_UPDATE_RATE."""
-WITHIN = 10.0
 LINKS = ("visited1", "visited2")
 REPLUGGED, MOVED, ADVERTISED, HINTED = "replugged", "moved", "advertised", "hinted"
 
@@ -85,19 +85,23 @@ def _play(moves: int) -> dict[str, list[Handover]]:
 
 
 def _move(network: Network, to: str, how: str = MOVED, *, replug: bool = False) -> None:
-    """Move and wait until packets flow for sure."""
+    """Move, or only unplug and plug in again, and wait until packets flow for sure."""
     began = time.time()
     hint = how == HINTED
     move(network.node("mn"), network.bridge(to), outage=None if how in (ADVERTISED, HINTED) else OUTAGE, hint=hint)
-    if not replug:
-        for event in (MovementDetected, BindingAcknowledged):
-            wanted = network.context.collector.wait(
-                lambda record, event=event: record.node == "mn" and isinstance(record.event, event),  # type: ignore[misc]
-                since=began,
-                within=WITHIN,
-            )
-            if wanted is None:
-                raise ScenarioError(f"mn did not report {event.__name__} within {WITHIN:g} s of its move to {to}")
+    settle(network, to, began, *(() if replug else (MovementDetected, BindingAcknowledged)))
+
+
+def settle(network: Network, to: str, since: float, *awaited: type[Event]) -> None:
+    """Wait for what `mn` reports of its move to a link, and until packets flow for sure; raises `ScenarioError`."""
+    for event in awaited:
+        found = network.context.collector.wait(
+            lambda record, event=event: record.node == "mn" and isinstance(record.event, event),  # type: ignore[misc]
+            since=since,
+            within=WITHIN,
+        )
+        if found is None:
+            raise ScenarioError(f"mn did not report {event.__name__} within {WITHIN:g} s of its move to {to}")
     time.sleep(PAUSE)
 
 

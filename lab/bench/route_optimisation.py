@@ -11,14 +11,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lab.bench.handover import PAUSE, QUICK_MOVES, WITHIN, medians
+from lab.bench.handover import QUICK_MOVES, medians, settle
 from lab.bench.measure import Benchmark, row
 from lab.emulation.network import Network
 from lab.emulation.scenario import find_topology
 from lab.emulation.settings import Settings
 from lab.emulation.topology import Topology
 from lab.emulation.traffic import PORT, Stream
-from lab.errors import ScenarioError
 from lab.events import KeygenTokenReceived, MessageSent, Record, RouteOptimisationStarted
 from lab.report import streams
 from lab.report.handovers import Handover, handovers
@@ -68,24 +67,13 @@ def _play(moves: int) -> tuple[list[Handover], list[Handover], list[float]]:
             for number, name in enumerate(("cn", "cn2"))
         ]
         for link in itertools.islice(itertools.cycle(LINKS), moves + 1):
-            _move(network, link)
+            began = time.time()
+            network.move("mn", link)
+            settle(network, link, began, RouteOptimisationStarted)
         summaries = [stream.stop() for stream in both]
         records = network.context.collector.records()
         direct, tunnelled = (handovers(records, streams.read(summary.path))[1:] for summary in summaries)
     return direct, tunnelled, _rounds(records)
-
-
-def _move(network: Network, to: str) -> None:
-    began = time.time()
-    network.move("mn", to)
-    started = network.context.collector.wait(
-        lambda record: record.node == "mn" and isinstance(record.event, RouteOptimisationStarted),
-        since=began,
-        within=WITHIN,
-    )
-    if started is None:
-        raise ScenarioError(f"mn has no direct path within {WITHIN:g} s of its move to {to}")
-    time.sleep(PAUSE)
 
 
 def _rounds(records: list[Record]) -> list[float]:

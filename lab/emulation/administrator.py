@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from lab.emulation.node import LabNode
-from lab.emulation.topology import Kind
+from lab.emulation.spec import Kind
 from lab.errors import TopologyError
 
 
 def cut_off(mobile_node: LabNode, nodes: Iterable[LabNode]) -> None:
-    """End the binding of a mobile node at those of the nodes that are its home agents, and have new ones refused.
+    """End the bindings of a mobile node at those of the nodes that are its home agents, and have new ones refused.
 
     Raises `TopologyError` for a node that is not mobile, `CommandError` if a home agent does not answer.
     """
@@ -22,8 +22,9 @@ def readmit(mobile_node: LabNode, nodes: Iterable[LabNode]) -> None:
 
 def _tell(command: str, mobile_node: LabNode, nodes: Iterable[LabNode]) -> None:
     spec = mobile_node.spec
-    if spec.home_address is None:
+    if not spec.home_addresses:
         raise TopologyError(f"{mobile_node.name} is a {spec.kind}: it has no home address")
     for node in nodes:
         if node.spec.kind is Kind.HOME_AGENT and node.spec.home == spec.home:
-            node.control(command, home_address=str(spec.home_address))
+            for home_address in spec.home_addresses:
+                node.control(command, home_address=str(home_address))

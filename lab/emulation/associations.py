@@ -11,7 +11,7 @@ from lab.auth.esp import INTEGRITY_KEY_OCTETS, Association
 from lab.auth.ipsec_policy import Protection, Protects
 from lab.auth.secrets import Secrets
 from lab.emulation.settings import Settings
-from lab.emulation.topology import Kind, Topology
+from lab.emulation.spec import Declaration, Kind
 
 FIRST_SPI = 0x1001
 ENCRYPTION_KEY_OCTETS = 16
@@ -19,8 +19,8 @@ ESP_SA = "esp_sa"
 """The name by which Wireshark keeps its table "ESP SAs"."""
 
 
-def protections(topology: Topology, settings: Settings, seed: int) -> list[Protection]:
-    """Make the associations of every mobile node with every home agent of its home link."""
+def protections(topology: Declaration, settings: Settings, seed: int) -> list[Protection]:
+    """Make the associations of every home address with every home agent of its home link."""
     secrets = Secrets(str(seed).encode())
     spis = itertools.count(FIRST_SPI)
 
@@ -35,14 +35,14 @@ def protections(topology: Topology, settings: Settings, seed: int) -> list[Prote
     nodes = topology.node_specs.values()
     return [
         Protection(
-            home_address=node.address,
+            home_address=home_address,
             home_agent=agent.address,
             protects=kind,
             to_home_agent=association(),
             from_home_agent=association(),
         )
         for node in nodes
-        if node.kind is Kind.MOBILE_NODE
+        for home_address in node.home_addresses
         for agent in nodes
         if agent.kind is Kind.HOME_AGENT and agent.home == node.home
         for kind in wanted

@@ -3,12 +3,11 @@
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from lab.emulation.namespace import Namespace
-from lab.emulation.process import check_alive, end
-from lab.errors import MissingError, ScenarioError
+from lab.emulation.process import end, wait_until
+from lab.errors import MissingError
 
 READY_WITHIN = 10.0
 
@@ -28,12 +27,14 @@ class Capture:
 
     def wait_ready(self) -> None:
         """Wait until packets are being taken; raises `ScenarioError` if dumpcap ends or takes too long."""
-        deadline = time.monotonic() + READY_WITHIN
-        while b"File:" not in self._log.read_bytes():  # dumpcap says so once the interface is open
-            check_alive(self._process, f"dumpcap on {self._link}", self._log)
-            if time.monotonic() > deadline:
-                raise ScenarioError(f"dumpcap on {self._link} is not ready after {READY_WITHIN} s; see {self._log}")
-            time.sleep(0.005)
+        wait_until(
+            lambda: b"File:" in self._log.read_bytes(),  # dumpcap says so once the interface is open
+            self._process,
+            f"dumpcap on {self._link}",
+            self._log,
+            within=READY_WITHIN,
+            fault="is not ready",
+        )
 
     @property
     def process(self) -> "subprocess.Popen[bytes]":

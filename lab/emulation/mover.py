@@ -3,7 +3,7 @@
 import time
 
 from lab.emulation.node import LabBridge, LabNode
-from lab.emulation.topology import Kind
+from lab.emulation.spec import Kind
 from lab.errors import TopologyError
 from lab.events import MoveBegan, MoveDone
 

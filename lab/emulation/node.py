@@ -1,11 +1,9 @@
 """Nodes, links and bridges as Mininet knows them, made by netlink in namespaces of our own without a fork."""
 
 import atexit
-import contextlib
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,9 @@ from lab.emulation.associations import as_tables, protections
 from lab.emulation.context import Context
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
-from lab.emulation.process import check_alive, end, hasten
+from lab.emulation.process import end, hasten, wait_until
 from lab.emulation.settings import Settings
-from lab.emulation.topology import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug, Topology
+from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import MissingError, ScenarioError
 from lab.events import NodeKilled
 from lab.plane import sysctl
@@ -87,7 +85,7 @@ class LabInterface(Intf):  # type: ignore[misc] # Mininet has no types
 class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no types
     """A link of the topology: a bridge in the namespace of all links."""
 
-    def __init__(self, name: str, *, spec: LinkSpec, topology: Topology, **params: Any) -> None:
+    def __init__(self, name: str, *, spec: LinkSpec, topology: Declaration, **params: Any) -> None:
         self.spec = spec
         self.context: Context = context_of(topology)
         self.index = spec.number + 1
@@ -142,7 +140,7 @@ class LabLink(Link):  # type: ignore[misc] # Mininet has no types
 class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
     """A node of the topology with its addresses, routes and services."""
 
-    def __init__(self, name: str, *, spec: NodeSpec, topology: Topology, **params: Any) -> None:
+    def __init__(self, name: str, *, spec: NodeSpec, topology: Declaration, **params: Any) -> None:
         self.spec = spec
         self.topology = topology
         self.link_name = spec.plugs[0].link.name
@@ -278,8 +276,8 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def _associations(self) -> list[dict[str, dict[str, Any]]]:
         made = protections(self.topology, self.context.settings, self.context.seed)
-        own = self.spec.address
-        return [as_tables(pair) for pair in made if own in (pair.home_address, pair.home_agent)]
+        own = {self.spec.address, *self.spec.home_addresses}
+        return [as_tables(pair) for pair in made if not own.isdisjoint((pair.home_address, pair.home_agent))]
 
     @property
     def control_path(self) -> Path:
@@ -297,29 +295,27 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def wait_ready(self) -> None:
         """Wait until the daemon answers; raises `ScenarioError` if it ends or takes too long."""
-        if self.daemon is None:
-            return
-        deadline = time.monotonic() + READY_WITHIN
-        while True:
-            check_alive(self.daemon, self.name, self._log(self.name))
-            with contextlib.suppress(CommandError):
-                self.control("ping")
-                hasten(self.daemon)  # not before: its start is work for seconds, which must not hold up everybody
-                return
-            if time.monotonic() > deadline:
-                raise ScenarioError(f"{self.name} does not answer after {READY_WITHIN} s; see {self._log(self.name)}")
-            time.sleep(0.01)
+        if self.daemon is not None:
+            log = self._log(self.name)
+            wait_until(self._answers, self.daemon, self.name, log, within=READY_WITHIN, fault="does not answer")
+            hasten(self.daemon)  # not before: its start is work for seconds, which must not hold up everybody
+
+    def _answers(self) -> bool:
+        try:
+            self.control("ping")
+        except CommandError:
+            return False
+        return True
 
     def wait_settled(self) -> None:
         """Wait until a mobile node is at home or registered, by all home addresses; raises `ScenarioError`."""
-        if self.daemon is None or self.spec.kind is not Kind.MOBILE_NODE:
-            return
-        deadline = time.monotonic() + SETTLED_WITHIN
-        while not all(_is_settled(entry) for entry in self.control("bindings") if "place" in entry):
-            check_alive(self.daemon, self.name, self._log(self.name))
-            if time.monotonic() > deadline:
-                raise ScenarioError(f"{self.name} found no place in {SETTLED_WITHIN:g} s; do the routers advertise?")
-            time.sleep(0.02)
+        if self.daemon is not None and self.spec.kind is Kind.MOBILE_NODE:
+            log, fault = self._log(self.name), "found no place (do the routers advertise?)"
+            wait_until(self._is_settled, self.daemon, self.name, log, within=SETTLED_WITHIN, fault=fault)
+
+    def _is_settled(self) -> bool:
+        homes = [entry for entry in self.control("bindings") if "place" in entry]
+        return all("athome" in entry["place"] or "registered" in entry["state"] for entry in homes)
 
     def stop_daemon(self, how: signal.Signals = signal.SIGTERM) -> None:
         """End the daemon: in order, or with SIGKILL as a crash would; nobody misses it then."""
@@ -382,11 +378,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         return Path(self.context.logs / f"{name}.log")
 
 
-def _is_settled(entry: dict[str, Any]) -> bool:
-    return "athome" in entry["place"] or "registered" in entry["state"]
-
-
-def context_of(topology: Topology) -> Context:
+def context_of(topology: Declaration) -> Context:
     """Give the context of a topology; one that was brought up by plain Mininet gets its own."""
     context = getattr(topology, "context", None)
     if context is None:
@@ -394,8 +386,3 @@ def context_of(topology: Topology) -> Context:
         topology.context = context
         atexit.register(context.close)
     return context
-
-
-BRIDGE = LabBridge
-LINK = LabLink
-NODE_CLASSES: dict[Kind, type[LabNode]] = dict.fromkeys(Kind, LabNode)

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lab.errors import ScenarioError
@@ -14,6 +14,7 @@ PATIENCE = 5.0
 """Seconds that a process has to end before it is killed."""
 
 REAL_TIME_PRIORITY = 10
+POLL_INTERVAL = 0.005
 
 
 def hasten(process: "subprocess.Popen[bytes]") -> None:
@@ -38,6 +39,18 @@ def end(processes: Iterable["subprocess.Popen[bytes] | None"], how: signal.Signa
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def wait_until(
+    holds: Callable[[], bool], process: "subprocess.Popen[bytes]", name: str, log: Path, *, within: float, fault: str
+) -> None:
+    """Wait until a process is as wanted; raises `ScenarioError` if it ends before that, or has a fault for too long."""
+    deadline = time.monotonic() + within
+    while not holds():
+        check_alive(process, name, log)
+        if time.monotonic() > deadline:
+            raise ScenarioError(f"{name} {fault} after {within:g} s; see {log}")
+        time.sleep(POLL_INTERVAL)
 
 
 def check_alive(process: "subprocess.Popen[bytes]", name: str, log: Path) -> None:

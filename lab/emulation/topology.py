@@ -3,13 +3,13 @@
 import heapq
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, ClassVar
 
 from mininet.topo import Topo
 
+from lab.emulation.node import LabBridge, LabLink, LabNode
+from lab.emulation.spec import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import TopologyError
 from lab.wire.addresses import is_unicast_routable
 
@@ -20,87 +20,9 @@ _NAME = re.compile(rf"(?!.*-eth\d+$)[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_NAME - 
 _RESERVED = frozenset({"lo", "all", "default", "lab"})
 """Names that the kernel's interfaces and settings, or the records of the lab, have already."""
 HOME_ADDRESSES_FROM = 0x100
-ROUTER_LIFETIME = 1800
-"""Seconds for which routers advertise themselves."""
 FIRST_INDEX = 10
 FIRST_PEER_INDEX = 1000
 """A veth whose index equals its peer's reports its carrier up to a second late, so the two ranges differ."""
-
-
-class Kind(StrEnum):
-    """What a node is."""
-
-    HOST = "host"
-    ROUTER = "router"
-    HOME_AGENT = "home-agent"
-    CORRESPONDENT = "correspondent"
-    MOBILE_NODE = "mobile-node"
-
-    @property
-    def forwards(self) -> bool:
-        """Routers and home agents forward packets of others."""
-        return self in (Kind.ROUTER, Kind.HOME_AGENT)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkSpec:
-    """A link: every node on it hears every other."""
-
-    name: str
-    prefix: IPv6Network
-    number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plug:
-    """An interface of a node on a link."""
-
-    link: LinkSpec
-    interface: str
-    index: int
-    peer_index: int
-    link_layer_address: bytes
-    address: IPv6Address | None
-    """None for a mobile node, which makes its own."""
-
-
-@dataclass(slots=True, kw_only=True)
-class NodeSpec:
-    """A node with its interfaces, routes and role."""
-
-    name: str
-    kind: Kind
-    plugs: list[Plug] = field(default_factory=list)
-    advertises: list[LinkSpec] = field(default_factory=list)
-    """Links whose prefix it advertises as their router."""
-    home: LinkSpec | None = None
-    home_agent: str | None = None
-    home_address: IPv6Address | None = None
-    further_home_addresses: list[IPv6Address] = field(default_factory=list)
-    preference: int = 0
-    home_agent_lifetime: int = ROUTER_LIFETIME
-    """Of a home agent, as it advertises itself (§7.4)."""
-    routes: dict[IPv6Network, IPv6Address] = field(default_factory=dict)
-    """Destination to next hop."""
-    options: dict[str, Any] = field(default_factory=dict)
-    """Keys of its daemon's configuration, beyond what follows from the topology."""
-
-    @property
-    def address(self) -> IPv6Address:
-        """The address that others reach it by."""
-        if self.home_address is not None:
-            return self.home_address
-        for plug in self.plugs:
-            if plug.link == self.home and plug.address is not None:
-                return plug.address
-        found = next((plug.address for plug in self.plugs if plug.address is not None), None)
-        if found is None:
-            raise TopologyError(f"{self.name} has no address: put it on a link")
-        return found
-
-    def plug_on(self, link: LinkSpec) -> Plug | None:
-        """Find its interface on a link."""
-        return next((plug for plug in self.plugs if plug.link == link), None)
 
 
 class Topology(Topo):  # type: ignore[misc] # Mininet has no types
@@ -109,20 +31,18 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
     summary: ClassVar[str] = ""
 
     def build(self, *args: object, **kwargs: object) -> None:
-        """Declare, check, and hand everything to Mininet."""
-        from lab.emulation.node import BRIDGE, LINK, NODE_CLASSES  # noqa: PLC0415 - Mininet's classes need ours
-
+        """Declare, check, and hand everything to Mininet, with the classes that it is to make of it."""
         self.link_specs: dict[str, LinkSpec] = {}
         self.node_specs: dict[str, NodeSpec] = {}
         self.declare()
         self._check()
         self._compute_routes()
         for link in self.link_specs.values():
-            self.addSwitch(link.name, cls=BRIDGE, dpid=f"{link.number:x}", spec=link, topology=self)
+            self.addSwitch(link.name, cls=LabBridge, dpid=f"{link.number:x}", spec=link, topology=self)
         for node in self.node_specs.values():
-            self.addHost(node.name, cls=NODE_CLASSES[node.kind], spec=node, topology=self)
+            self.addHost(node.name, cls=LabNode, spec=node, topology=self)
             for plug in node.plugs:
-                self.addLink(node.name, plug.link.name, cls=LINK, plug=plug)
+                self.addLink(node.name, plug.link.name, cls=LabLink, plug=plug)
 
     def declare(self) -> None:
         """Make links first, then nodes on them."""
@@ -256,7 +176,7 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         """Give the addresses that are taken; the first of a link is the anycast address of its routers."""
         of_plugs = {plug.address for node in self.node_specs.values() for plug in node.plugs}
         nodes = self.node_specs.values()
-        of_mobile_nodes = {address for node in nodes for address in (node.home_address, *node.further_home_addresses)}
+        of_mobile_nodes = {address for node in nodes for address in node.home_addresses}
         return of_plugs | of_mobile_nodes | {link.prefix.network_address}
 
     def _check_plug(self, node: NodeSpec, port: int, link: object) -> None:

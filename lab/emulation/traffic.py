@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.emulation import stream_process, transfer_process
 from lab.emulation.node import LabNode
-from lab.emulation.process import check_alive, end
+from lab.emulation.process import end, wait_until
 from lab.errors import ScenarioError
 from lab.events import StreamEnded, StreamStarted
 from lab.report import streams
@@ -144,10 +144,7 @@ def _start(node: LabNode, command: list[str], what: str, log: Path) -> "subproce
     output = log.with_suffix(log.suffix + ".out")
     with output.open("wb") as file:
         process = node.spawn(command, stdout=file, stderr=file)
-    deadline = time.monotonic() + READY_WITHIN
-    while b"ready" not in output.read_bytes():
-        check_alive(process, what, output)
-        if time.monotonic() > deadline:
-            raise ScenarioError(f"{what} is not ready after {READY_WITHIN} s")
-        time.sleep(0.005)
+    wait_until(
+        lambda: b"ready" in output.read_bytes(), process, what, output, within=READY_WITHIN, fault="is not ready"
+    )
     return process

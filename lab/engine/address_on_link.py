@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lab.engine.home_agents_list import HomeAgentEntry
 from lab.engine.io import (
     AddAddress,
     Effect,
@@ -55,14 +54,14 @@ class AddressOnLink:
         """Undo `test` and `use`, but for the tunnel."""
         return [StopDad(address=self.address), self.remove(), self.forget_router()]
 
-    def reach(self, home_agent: IPv6Address | None, neighbor: Router | HomeAgentEntry | None) -> UseRouter:
-        """Send from it to the home agent alone, as `neighbor` or on the link itself."""
+    def reach(self, home_agent: IPv6Address | None, router: IPv6Address | None, link_layer_address: bytes) -> UseRouter:
+        """Send from it to the home agent alone, by an address that it has on the link, or on the link itself."""
         return UseRouter(
             interface=self.interface,
-            router=None if neighbor is None else neighbor.address,
+            router=router,
             source=self.address,
             destination=home_agent,
-            link_layer_address=None if neighbor is None else neighbor.link_layer_address,
+            link_layer_address=link_layer_address,
         )
 
     def forget_router(self) -> ForgetRouter:

@@ -12,11 +12,14 @@ from lab.constants import (
     Status,
 )
 from lab.engine.config import MobileNodeConfig
+from lab.engine.correspondent_registration import REST
 from lab.engine.io import Effect, Instant, Report, Send
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.sequence import farthest, following
-from lab.events import BindingAcknowledged, BindingRefused, BindingUpdateSent
-from lab.wire.mobility import BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
+from lab.events import BindingAcknowledged, BindingRefused, BindingUpdateSent, HomeAgentUnable
+from lab.wire.icmpv6 import UNRECOGNIZED_NEXT_HEADER, ParameterProblem
+from lab.wire.invoking import read_invoking
+from lab.wire.mobility import MOBILITY_HEADER, BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
 from lab.wire.options import AlternateCareOfAddress, BindingRefreshAdvice, MobilityOption
 from lab.wire.packet import Packet, mobility_packet
 
@@ -71,6 +74,8 @@ class HomeRegistration:
         self._limit = limit
         self._last_sent: Instant = float("-inf")
         self._timeouts = 0
+        self._has_answered = False
+        self._rests_until: Instant = float("-inf")
         self._confirmed = False
         self._guesses = False
         """Whether the sequence number that the home agent knows is to be guessed."""
@@ -131,8 +136,8 @@ class HomeRegistration:
         """Have to do with another home agent, which knows of nothing yet; sequence numbers go on."""
         self.home_agent = home_agent
         self.abandon()
-        self._last_sent = float("-inf")
-        self._timeouts, self._may_exist_until, self._guesses = 0, 0.0, False
+        self._last_sent = self._rests_until = float("-inf")
+        self._timeouts, self._has_answered, self._may_exist_until, self._guesses = 0, False, 0.0, False
 
     def suspect(self, now: Instant) -> None:
         """Hold it for possible that the home agent has a binding from before a restart.
@@ -167,7 +172,7 @@ class HomeRegistration:
             return [], Outcome.IGNORED
         status = acknowledgement.status
         if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW or acknowledgement.sequence == pending.sequence:
-            self._timeouts, self._guesses = 0, False
+            self._timeouts, self._guesses, self._has_answered = 0, False, True
         if status == Status.SEQUENCE_NUMBER_OUT_OF_WINDOW:  # its sequence number is the home agent's, not ours
             self._sequence = acknowledgement.sequence
             return [self._refused(status), *self._send(pending.attempt, pending.timeout, now)], Outcome.RETRY
@@ -181,6 +186,22 @@ class HomeRegistration:
             self._may_exist_until = now
             return refused, Outcome.NOT_BOUND
         return refused, Outcome.REFUSED  # the next try comes with the running back-off
+
+    def parameter_problem(self, problem: ParameterProblem, now: Instant) -> list[Effect]:
+        """Leave the home agent in peace for a while if it does not know Binding Updates (§11.3.5).
+
+        One that has answered an earlier one knows them: that would be somebody else's word.
+        """
+        request, about = self._request, read_invoking(problem.invoking)
+        if request is None or self._pending is None or self._has_answered or about is None:
+            return []
+        ours = (about.source, about.destination) == (request.care_of_address, self.home_agent)
+        if not ours or about.next_header != MOBILITY_HEADER or problem.code != UNRECOGNIZED_NEXT_HEADER:
+            return []
+        assert self.home_agent is not None
+        self._pending, self._may_exist_until = None, now
+        self._due = self._rests_until = now + REST
+        return [Report(event=HomeAgentUnable(home_agent=self.home_agent))]
 
     def deadline(self) -> Instant | None:
         """When a Binding Update is to be sent."""
@@ -201,7 +222,8 @@ class HomeRegistration:
         request = self._request
         assert request is not None
         assert self.home_agent is not None
-        wait = self._limit.take(self.home_agent, BindingUpdate.MH_TYPE, now)
+        resting = now < self._rests_until
+        wait = self._rests_until if resting else self._limit.take(self.home_agent, BindingUpdate.MH_TYPE, now)
         if wait is not None:
             self._due = wait
             return []

@@ -81,5 +81,7 @@ class MobileNodeConfig:
     """Peers with which they never are; a longer prefix in either list counts more."""
     binding_lifetime: int = int(MAX_RR_BINDING_LIFETIME)
     """Asked of correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+    acknowledged_registrations: bool = True
+    """Off: correspondents need not acknowledge but deletions, and packets go straight at once (§11.7.2)."""
     correspondent: CorrespondentConfig = CorrespondentConfig()
     """What it offers as a correspondent of other mobile nodes."""

@@ -86,6 +86,8 @@ class _Update:
     sequence: int
     lifetime: int
     wants_answer: bool
+    tunnelled: bool
+    """It came through the reverse tunnel of this node, by which what leaves from the home address goes."""
     key: bytes = b""
     """Kbm; empty before the nonces are known."""
 
@@ -170,7 +172,7 @@ class Correspondent:
             case HomeTestInit() | CareOfTestInit() as init:
                 return self._on_test_init(received, init, now)
             case BindingUpdate() as update:
-                return self._on_update(packet, update, now)
+                return self._on_update(received, update, now)
             case message if isinstance(message, MobilityMessage):
                 return [drop(packet, "unexpected-message", type(message).__name__)]
             case OpaquePayload(next_header=next_header) if next_header in _JUDGED_BY_IPSEC:
@@ -208,12 +210,13 @@ class Correspondent:
         else:
             token = care_of_keygen_token(nonce.node_key, packet.source, nonce.value)
             answer = CareOfTest(nonce_index=nonce.index, cookie=init.cookie, keygen_token=token)
-        return [Send(packet=mobility_packet(_own_address(packet), packet.source, answer))]  # §5.2.5: to the asker
+        test = mobility_packet(_own_address(packet), packet.source, answer)  # §5.2.5: to the asker
+        return [Send(packet=test, tunnelled=received.tunnelled)]
 
     # Binding Updates, §9.5.1
 
-    def _on_update(self, packet: Packet, message: BindingUpdate, now: Instant) -> list[Effect]:
-        update = _read(packet, message)
+    def _on_update(self, received: Received, message: BindingUpdate, now: Instant) -> list[Effect]:
+        packet, update = received.packet, _read(received, message)
         if not is_unicast_routable(update.home_address) or not is_unicast_routable(packet.source):
             return [drop(packet, "invalid-home-address", str(update.home_address))]
         if not is_unicast_routable(update.care_of_address):
@@ -359,7 +362,7 @@ class Correspondent:
         )
         if update.key:  # without the tokens there is no key, and nothing to sign with
             answer = sign(answer, update.key, update.authorized_address, update.own_address)
-        return Send(packet=answer)
+        return Send(packet=answer, tunnelled=update.tunnelled)
 
     # The life of a binding, §9.3.4, §9.5.5
 
@@ -422,7 +425,8 @@ def _own_address(packet: Packet) -> IPv6Address:
     return packet.routed_home_address or packet.destination
 
 
-def _read(packet: Packet, message: BindingUpdate) -> _Update:
+def _read(received: Received, message: BindingUpdate) -> _Update:
+    packet = received.packet
     alternates = [option.address for option in message.options if isinstance(option, AlternateCareOfAddress)]
     return _Update(
         packet=packet,
@@ -432,6 +436,7 @@ def _read(packet: Packet, message: BindingUpdate) -> _Update:
         sequence=message.sequence,
         lifetime=message.lifetime,
         wants_answer=bool(message.flags & BindingUpdateFlag.ACKNOWLEDGE),
+        tunnelled=received.tunnelled,
     )
 
 

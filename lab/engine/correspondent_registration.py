@@ -27,6 +27,7 @@ from lab.engine.correspondent_states import (
     Testing,
     Update,
     Updating,
+    answerable,
     binding_of,
     update_of,
 )
@@ -83,6 +84,7 @@ class CorrespondentRegistration:
     ) -> None:
         self._home_address = config.home_address
         self._asked_lifetime = config.binding_lifetime
+        self._wants_answer = config.acknowledged_registrations
         self._peer = peer
         self._limit = limit
         self._state: State = Testing()
@@ -169,7 +171,7 @@ class CorrespondentRegistration:
         self, packet: Packet, acknowledgement: BindingAcknowledgement, where: Whereabouts, now: Instant
     ) -> list[Effect] | None:
         """Take a Binding Acknowledgement (§11.7.3)."""
-        update = update_of(self._state)
+        update = answerable(self._state)
         addressed = packet.routed_home_address or packet.destination  # §6.4
         if update is None or packet.destination != update.care_of_address or addressed != self._home_address:
             return None
@@ -192,6 +194,7 @@ class CorrespondentRegistration:
         """Renew the binding: it is in use, or the peer asks for it (§11.7.4)."""
         match self._state:
             case Bound(binding=binding) | Expiring(binding=binding):
+                self._failures = 0  # nothing was said against it
                 self._state = Testing(binding=binding)
                 return self.proceed(where, now)
             case _:
@@ -326,9 +329,12 @@ class CorrespondentRegistration:
             timeout=timeout,
             sent=now,
         )
-        self._state = Updating(binding=binding, update=update)
         self._may_exist_until = max(self._may_exist_until, now + lifetime)
-        return effects + self._send(update)
+        effects += self._send(update)
+        if self._wants_answer:
+            self._state = Updating(binding=binding, update=update)
+            return effects
+        return effects + self._bind(update, lifetime, now, unacknowledged=update)
 
     def _waits(self, binding: Binding | None, lifetime: int, where: Abroad) -> bool:
         """Tell whether the home registration cuts the lifetime short and will itself be renewed in time."""
@@ -361,9 +367,10 @@ class CorrespondentRegistration:
 
     def _send(self, update: Update, *, tunnelled: bool = False) -> list[Effect]:
         self._sequence = update.sequence
+        wants_answer = self._wants_answer or update.lifetime == 0  # else the peer might go on with the binding
         message = BindingUpdate(
             sequence=update.sequence,
-            flags=BindingUpdateFlag.ACKNOWLEDGE,
+            flags=BindingUpdateFlag.ACKNOWLEDGE if wants_answer else BindingUpdateFlag(0),
             lifetime=update.lifetime,
             options=(update.indices,),
         )
@@ -391,7 +398,13 @@ class CorrespondentRegistration:
 
     def _without_update(self) -> None:
         """Await no acknowledgement any more, but want the same."""
-        self._state = Deleting() if isinstance(self._state, Deleting) else Testing(binding=binding_of(self._state))
+        match self._state:
+            case Deleting():
+                self._state = Deleting()
+            case Updating(binding=binding):
+                self._state = Testing(binding=binding)
+            case _:
+                self._state = Testing()
 
     # Acknowledgements
 
@@ -413,10 +426,16 @@ class CorrespondentRegistration:
             return [Report(event=event), *self._end()]
         if remaining == 0:
             return [Report(event=event), *self.stop(EndReason.REFUSED, now)]
+        return [Report(event=event), *self._bind(update, remaining, now)]
+
+    def _bind(
+        self, update: Update, remaining: float, now: Instant, unacknowledged: Update | None = None
+    ) -> list[Effect]:
+        """Let packets go straight for the seconds that remain."""
         renewed = binding_of(self._state) is not None
         binding = Binding(care_of_address=update.care_of_address, expires=now + remaining)
-        self._state = Bound(binding=binding, refresh=now + remaining * REFRESH_AT)
-        return [Report(event=event)] if renewed else [Report(event=event), *self._open(binding)]
+        self._state = Bound(binding=binding, refresh=now + remaining * REFRESH_AT, unacknowledged=unacknowledged)
+        return [] if renewed else self._open(binding)
 
     def _test_again(self, status: int, update: Update, where: Whereabouts, now: Instant) -> list[Effect]:
         """Ask for other tokens in place of those that the peer does not take any more (§11.7.3)."""
@@ -430,8 +449,10 @@ class CorrespondentRegistration:
         self._failures += 1
         if self._failures > MAX_RO_FAILURE:
             return self.stop(EndReason.REFUSED, now)
+        # Whoever was not asked for an answer refuses while packets go straight already.
+        closed = self._close(EndReason.REFUSED) if isinstance(self._state, Bound) else []
         self._without_update()
-        return self.proceed(where, now)
+        return closed + self.proceed(where, now)
 
     def _refused(self, update: Update, status: int) -> Report:
         event = BindingRefused(

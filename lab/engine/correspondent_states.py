@@ -26,7 +26,7 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """What the peer acknowledged: packets take the direct path."""
+    """What the peer acknowledged, or need not acknowledge: packets take the direct path."""
 
     care_of_address: IPv6Address
     expires: Instant
@@ -75,6 +75,8 @@ class Bound:
 
     binding: Binding
     refresh: Instant
+    unacknowledged: Update | None = None
+    """What no answer was asked for: a refusal comes even so (§9.5.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,11 @@ def binding_of(state: State) -> Binding | None:
             return binding
         case _:
             return None
+
+
+def answerable(state: State) -> Update | None:
+    """Give the Binding Update that an acknowledgement can be about."""
+    return state.unacknowledged if isinstance(state, Bound) else update_of(state)
 
 
 def update_of(state: State) -> Update | None:

@@ -29,13 +29,16 @@ from lab.engine.io import (
 )
 from lab.engine.movement import Movement, Router
 from lab.engine.neighbor_discovery import HOP_LIMIT, announcement, answer
+from lab.engine.neighbor_lookup import NeighborLookup
 from lab.engine.place import AtHome, Away, Place, Returning, Settling, Unattached
 from lab.engine.route_optimisation import FromPeer, RouteOptimisation
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.events import CareOfAddressLost, HomeAddressEnded, ReturnedHome
 from lab.wire.addresses import interface_identifier
+from lab.wire.icmpv6 import ParameterProblem
 from lab.wire.mobility import BindingAcknowledgement, BindingError
+from lab.wire.packet import Packet
 
 INTERFACE_IDENTIFIER = (1 << 64) - 1
 
@@ -64,6 +67,7 @@ class Home:
         self.choice = self._agent.choice
         self.route_optimisation = RouteOptimisation(config, secrets, limit)
         self._announcements = Announcements()
+        self._lookup = NeighborLookup(config.interface)
         self._answered = False
         self._ending = False
         self.valid_until: Instant = float("inf")
@@ -137,6 +141,7 @@ class Home:
     def _take_back(self, place: Place) -> list[Effect]:
         match place:
             case Returning():
+                self._lookup.stop()
                 self._registration.abandon()
                 return [self._on_link.listen_no_more(), self._on_link.forget_router()]
             case AtHome() | Settling():
@@ -207,16 +212,28 @@ class Home:
     def _return(self, place: Returning, now: Instant) -> list[Effect]:
         self._place = place
         neighbor = self._agent.neighbor(place.router, now)
+        if neighbor is None or neighbor.link_layer_address is None:
+            assert self._agent.address is not None  # it may have a binding
+            self._registration.abandon()
+            return [*self._lookup.start(self._agent.address, now), self._on_link.listen()]
+        return [*self._deregister(neighbor.address, neighbor.link_layer_address, now), self._on_link.listen()]
+
+    def neighbor_advertised(self, packet: Packet, now: Instant) -> list[Effect]:
+        """Go on once the home agent's link-layer address is known."""
+        link_layer_address = self._lookup.answer(packet)
+        return [] if link_layer_address is None else self._deregister(None, link_layer_address, now)
+
+    def _deregister(self, router: IPv6Address | None, link_layer_address: bytes, now: Instant) -> list[Effect]:
         # Upper layers keep to the tunnel until the home agent has let the home address go: only the
         # Binding Update leaves from it, straight to the home agent (§11.5.5).
         return [
-            self._on_link.reach(self._agent.address, neighbor),
+            self._on_link.reach(self._agent.address, router, link_layer_address),
             *self._registration.request(self._request(self.address, now, ends=True), now),
-            self._on_link.listen(),
         ]
 
     def _return_unbound(self, place: Returning) -> list[Effect]:
         """Go on as one that was never away: no home agent has a binding, or can have one any more."""
+        self._lookup.stop()
         self._registration.abandon()
         return [self._on_link.listen_no_more(), *self._settle(place.router)]
 
@@ -303,6 +320,12 @@ class Home:
             case _:
                 return self.route_optimisation.received(received, message, now)
 
+    def parameter_problem(self, packet: Packet, problem: ParameterProblem, now: Instant) -> list[Effect]:
+        """Take the complaint of the home agent or of a correspondent (§11.3.5)."""
+        if packet.source != self._agent.address:
+            return self.route_optimisation.parameter_problem(packet, problem, now)
+        return self._agent.parameter_problem(problem, away=isinstance(self._place, Away), now=now)
+
     def _on_acknowledgement(self, acknowledgement: BindingAcknowledgement, now: Instant) -> list[Effect] | None:
         away = isinstance(self._place, Away)
         effects, outcome = self._agent.acknowledged(acknowledgement, away=away, now=now)
@@ -330,7 +353,7 @@ class Home:
 
     def deadline(self) -> Instant | None:
         """When anything is due."""
-        due = [self._announcements.deadline()]
+        due = [self._announcements.deadline(), self._lookup.deadline()]
         if self._movement.settled:
             due += [self._agent.deadline(), self.route_optimisation.deadline()]
         if self._ending or isinstance(self._place, Returning):
@@ -345,7 +368,7 @@ class Home:
         if self._movement.settled:  # else nobody knows by which router, and from which address, to register
             effects += self._agent.advance(away=isinstance(self._place, Away), now=now)
             effects += self.route_optimisation.advance(now)
-        return effects + self._announcements.advance(now)
+        return effects + self._announcements.advance(now) + self._lookup.advance(now)
 
     def follow(self, now: Instant) -> list[Effect]:
         """Go on with the home agent that is chosen, and with correspondents, after whatever happened."""

@@ -10,6 +10,7 @@ from lab.engine.home_agents_list import HomeAgentEntry, HomeAgentsList
 from lab.engine.io import Effect, Instant
 from lab.engine.movement import Router
 from lab.engine.sending_limit import SendingLimit
+from lab.wire.icmpv6 import ParameterProblem
 from lab.wire.mobility import BindingAcknowledgement
 
 
@@ -43,6 +44,13 @@ class HomeAgentInUse:
         elif outcome is Outcome.REFUSED and away and acknowledgement.status in NO_LONGER_WANTED:
             self.choice.failed(f"status {acknowledgement.status}", now)
         return effects, outcome
+
+    def parameter_problem(self, problem: ParameterProblem, *, away: bool, now: Instant) -> list[Effect]:
+        """Take its complaint (§11.3.5)."""
+        effects = self.registration.parameter_problem(problem, now)
+        if effects and away:
+            self.choice.failed("unable", now)
+        return effects
 
     def deadline(self) -> Instant | None:
         """When it is to be sent something, or another is to be found."""

@@ -198,6 +198,10 @@ class MobileNode:
         match packet.payload:
             case UnknownMobilityMessage():
                 return answer_unknown_type(received, self._errors, now)
+            case (BindingAcknowledgement() | BindingRefreshRequest() | BindingError()) as message if (
+                packet.home_address is not None
+            ):  # of a peer that is mobile too (§9.3.1)
+                return self._from_peer(received, message, now)
             case _ if packet.home_address is not None:
                 return self._for_correspondent(received, now)
             case (
@@ -230,7 +234,7 @@ class MobileNode:
     def _on_icmpv6(self, received: Received, message: Icmpv6Message, now: Instant) -> list[Effect]:
         packet = received.packet
         if isinstance(message, ParameterProblem):  # on any interface: perhaps through the tunnel
-            told = (home.route_optimisation.parameter_problem(packet, message, now) for home in self._homes.values())
+            told = (home.parameter_problem(packet, message, now) for home in self._homes.values())
             return [effect for effects in told for effect in effects]
         if isinstance(message, DestinationUnreachable):
             return self._correspondent.handle(received, now)
@@ -245,7 +249,8 @@ class MobileNode:
                 return [dropped] if taken is None else taken
             case NeighborAdvertisement():
                 self._movement.neighbor_advertised(packet, now)
-                return []
+                told = (home.neighbor_advertised(packet, now) for home in self._homes.values())
+                return [effect for effects in told for effect in effects]
             case NeighborSolicitation(target=target) if target in self._homes:
                 return self._homes[target].solicited(received, now)
             case _:

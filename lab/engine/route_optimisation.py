@@ -14,7 +14,7 @@ from lab.engine.sending_limit import SendingLimit
 from lab.engine.sequence import is_newer
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.wire.addresses import is_unicast_routable
-from lab.wire.icmpv6 import ParameterProblem
+from lab.wire.icmpv6 import UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION, ParameterProblem
 from lab.wire.invoking import Invoking, read_invoking
 from lab.wire.mobility import (
     MOBILITY_HEADER,
@@ -28,8 +28,6 @@ from lab.wire.packet import Packet
 
 MAX_PEERS = 256
 """Peers that are known at once: whoever sends from many addresses shall not take all memory."""
-UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION = 1, 2
-"""Codes of a Parameter Problem (RFC 4443 §3.4)."""
 
 FromPeer: TypeAlias = HomeTest | CareOfTest | BindingAcknowledgement | BindingRefreshRequest | BindingError
 """What answers a mobile node: its home agent or a correspondent."""
@@ -129,8 +127,8 @@ class RouteOptimisation:
 
     def _on_message(self, received: Received, message: FromPeer, now: Instant) -> list[Effect] | None:
         packet, where = received.packet, self._where
-        entry = self._entries.get(packet.source)
-        if entry is None or packet.home_address is not None:
+        entry = self._entries.get(packet.home_address or packet.source)  # §9.3.1: whoever is mobile too
+        if entry is None:
             return None
         match message:
             case HomeTest() if self._came_to_home_address(received):

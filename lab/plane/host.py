@@ -87,8 +87,9 @@ class Host:
     def use_router(self, effect: UseRouter) -> None:
         """Route what leaves from a source by a router."""
         index = self.index(effect.interface)
-        if effect.router is not None and effect.link_layer_address is not None:
-            self._netlink.set_neighbor(index, effect.router, effect.link_layer_address)
+        neighbor = effect.router or effect.destination
+        if neighbor is not None and effect.link_layer_address is not None:
+            self._netlink.set_neighbor(index, neighbor, effect.link_layer_address)
         with self._source(effect.source) as source:
             destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
             # In its own table as well: the main one may lead into the tunnel of another home address.

@@ -158,10 +158,12 @@ class UserPlane:
             if home_address.packed not in self._towards:
                 self._host.release(home_address)
 
-    def take(self, packet: bytes) -> bool:
+    def take(self, packet: bytes, *, tunnelled: bool = False) -> bool:
         """Deal with a packet that arrived with headers of RFC 6275; False leaves it to the engine."""
         match self._paths.inwards(packet):
             case Restored(packet=restored):
+                if tunnelled:  # by a peer that is mobile too, and does not know where this node is (§11.3.3)
+                    self._hear(restored, restored[_DESTINATION], restored[_SOURCE])
                 self._count_delivery("direct-in", restored)
                 return True
             case Dropped(reason=reason):
@@ -350,7 +352,7 @@ class UserPlane:
             self._hear(packet, packet[_DESTINATION], packet[_SOURCE])
             if packet[_NEXT_HEADER] not in _BEFORE_MOBILITY or not self._paths.concerns(packet):
                 self._count_delivery("detunnelled", packet)
-            elif not self.take(packet):
+            elif not self.take(packet, tunnelled=True):
                 self._counters["detunnelled"] += 1
                 self._deliver(packet)
 

@@ -88,6 +88,8 @@ def sentence(event: Event) -> str:
             return f"home agents to register with: {agents}"
         case events.HomeAgentAbandoned(home_agent=agent, reason=reason, successor=successor):
             return f"gives home agent {agent} up: {reason}; tries {successor}"
+        case events.HomeAgentUnable(home_agent=agent):
+            return f"home agent {agent} does not know Binding Updates"
         case events.BindingAcknowledged(status=status, lifetime=lifetime):
             return f"registration accepted (status {status}, {lifetime} s left)"
         case events.BindingRefused(status=status):

@@ -86,7 +86,7 @@ class Period:
     """When the granted lifetime ends; infinite at home."""
     acknowledgement: Acknowledgement
     first: bool
-    """No binding preceded it."""
+    """No binding preceded it in the captures."""
 
     def may_hold(self, time: float) -> bool:
         """Whether it can have been in force."""

@@ -52,7 +52,8 @@ def proxy_announced(session: Session, findings: Findings) -> None:
         if not period.first or not session.home_links(period.home_address):
             continue
         seen = _announcements(session, period, ANNOUNCED_WITHIN, by_mobile=False)
-        if not seen and session.last_time - period.begin >= ANNOUNCED_WITHIN:
+        missing = not seen and session.last_time - period.begin >= ANNOUNCED_WITHIN
+        if missing and session.begins_binding(period):
             findings.judge(period.acknowledgement.frame, False, "no announcement follows")
         for frame in seen:
             wrong = _fault(frame, proxy=True)
@@ -69,8 +70,10 @@ def proxy_repeated(session: Session, findings: Findings) -> None:
             if p.home_address == period.home_address and p.care_of_address is None and p.begin > period.begin
         ]
         end = min([*home_again, period.expires, session.last_time])
-        if period.first and session.home_links(period.home_address) and end - period.begin >= REPEATED_WITHIN:
-            seen = _announcements(session, period, REPEATED_WITHIN, by_mobile=False)
+        if not period.first or not session.home_links(period.home_address) or end - period.begin < REPEATED_WITHIN:
+            continue
+        seen = _announcements(session, period, REPEATED_WITHIN, by_mobile=False)
+        if len(seen) > 1 or session.begins_binding(period):
             findings.judge(period.acknowledgement.frame, len(seen) > 1, f"{len(seen)} announcements")
 
 
@@ -114,11 +117,14 @@ def proxy_ends(session: Session, findings: Findings) -> None:
     for period in session.periods:
         if period.care_of_address is not None or not session.mobile_macs:
             continue
+        # Announcements of the next binding come before its acknowledgement.
+        registrations = (u.frame.time for u in session.updates if u.home_address == period.home_address and not u.ends)
+        until = min((time for time in registrations if time > period.begin), default=period.end)
         still = [
             frame
             for frame in session.neighbor_advertisements
             if frame.link in session.home_links(period.home_address)
-            and period.must_hold(frame.time)
+            and period.begin < frame.time < until
             and target(frame) == period.home_address
             and frame.source_mac not in session.mobile_macs
         ]

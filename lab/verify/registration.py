@@ -181,4 +181,5 @@ def dad_first(session: Session, findings: Findings) -> None:
             and frame.source_mac not in session.mobile_macs
             and period.begin - ANSWERED_WITHIN < frame.time <= period.begin - RETRANS_TIMER * SLACK
         ]
-        findings.judge(period.acknowledgement.frame, bool(tests), "no solicitation a RetransTimer before it")
+        if tests or session.begins_binding(period):
+            findings.judge(period.acknowledgement.frame, bool(tests), "no solicitation a RetransTimer before it")

@@ -186,6 +186,22 @@ class Session:
             begins.setdefault(frame.link, frame.time)
         return begins
 
+    def begins_binding(self, period: Period) -> bool:
+        """Whether no binding preceded a period for sure: captures may begin amid one, and then its refresh comes first.
+
+        Known is the end of an earlier one, or that the mobile node used or tested its home address at home.
+        """
+        earlier = [p for p in self.periods if p.home_address == period.home_address and p.begin < period.begin]
+        return period.first and (bool(earlier) or self._was_at_home(period.home_address, period.begin))
+
+    def _was_at_home(self, home_address: IPv6Address, time: float) -> bool:
+        tests = [f for f in self.solicitations if f.source.is_unspecified and target(f) == home_address]
+        used = [f for f in self.frames if f.source == home_address and not _is_returning(f)]
+        return any(
+            frame.time < time and frame.link in self.home_links(home_address) and frame.source_mac in self.mobile_macs
+            for frame in (*tests, *used)
+        )
+
     def bound(self, home_address: IPv6Address, time: float) -> bool:
         """Whether a binding of a home address must have been in force."""
         return any(
@@ -293,6 +309,11 @@ class Session:
 
     def _icmpv6(self, *kinds: int) -> list[Frame]:
         return [f for f in self.frames if f.upper == ICMPV6 and f.message_type in kinds and f.whole]
+
+
+def _is_returning(frame: Frame) -> bool:
+    """Tell whether a packet is such as leaves from the home address while a binding is still to be ended (§11.5.5)."""
+    return frame.upper == MOBILITY or (frame.upper == ICMPV6 and frame.message_type in NEIGHBOR_DISCOVERY)
 
 
 def target(frame: Frame) -> IPv6Address:

@@ -24,6 +24,8 @@ ICMPV6 = 58
 """The next header value of ICMPv6."""
 FIXED_OCTETS = 4
 """Type, code and checksum, before the body."""
+UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION = 1, 2
+"""Codes of a Parameter Problem (RFC 4443 §3.4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

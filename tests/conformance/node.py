@@ -1,4 +1,4 @@
-"""A correspondent node under test: octets in, octets out, with the engine, its dispatcher and the direct paths.
+"""A node under test, a correspondent at first: octets in, octets out, with engine, dispatcher and direct paths.
 
 What the kernel does is done here as far as the cases need it: it answers an Echo Request and hands ICMPv6 errors over.
 """
@@ -11,7 +11,18 @@ from lab.auth.secrets import Secrets
 from lab.daemon.dispatcher import Dispatcher
 from lab.engine.config import CorrespondentConfig
 from lab.engine.correspondent import Correspondent
-from lab.engine.io import DeadlineReached, InstallBinding, Malformed, PlaneEffect, Received, RemoveBinding
+from lab.engine.io import (
+    DeadlineReached,
+    Engine,
+    InstallBinding,
+    InstallRouteOptimisation,
+    ListenFor,
+    Malformed,
+    PlaneEffect,
+    Received,
+    RemoveBinding,
+    RemoveRouteOptimisation,
+)
 from lab.errors import WireError
 from lab.events import Event, PacketDropped
 from lab.plane.memory import MemoryPlane
@@ -40,6 +51,12 @@ class MemoryPaths(MemoryPlane):
                 self.paths.bind(home_address, care_of_address)
             case RemoveBinding(home_address=home_address):
                 self.paths.unbind(home_address)
+            case InstallRouteOptimisation(home_address=home_address, peer=peer, care_of_address=care_of_address):
+                self.paths.route(home_address, peer, care_of_address)
+            case RemoveRouteOptimisation(home_address=home_address, peer=peer):
+                self.paths.unroute(home_address, peer)
+            case ListenFor(home_address=home_address, peer=peer):
+                self.paths.listen(home_address, peer)
             case _:
                 pass
 
@@ -48,16 +65,17 @@ class MemoryPaths(MemoryPlane):
 
 
 class Node:
-    """A correspondent node with a virtual clock; what it sends is kept as octets and as what they say."""
+    """A node with a virtual clock, a correspondent if nothing else is said; what it sends is kept."""
 
-    def __init__(self, config: CorrespondentConfig | None = None) -> None:
+    def __init__(self, config: CorrespondentConfig | None = None, engine: Engine | None = None) -> None:
+        self.addresses = {ADDRESS, SECOND_ADDRESS}
         self.now = 1000.0
         self.sent: list[Packet] = []
         self.sent_octets: list[bytes] = []
         self.to_upper_layers: list[Packet] = []
         self.events: list[Event] = []
         self.plane = MemoryPaths()
-        self.engine = Correspondent(config or CorrespondentConfig(), Secrets(b"conformance"))
+        self.engine = engine or Correspondent(config or CorrespondentConfig(), Secrets(b"conformance"))
         self._dispatcher = Dispatcher(
             self.engine,
             self.plane,
@@ -73,16 +91,17 @@ class Node:
         """Take a packet from the wire, and give what is sent thereupon."""
         before = len(self.sent)
         destination = IPv6Address(octets[24:40])
-        if destination in (ADDRESS, SECOND_ADDRESS):  # as the packet filter and the kernel have it
+        if destination in self.addresses:  # as the packet filter and the kernel have it
+            tunnelled = destination in self.plane.reverse_tunnels
             match self.plane.paths.inwards(octets):
                 case Restored(packet=restored):
-                    self._kernel(restored)
+                    self._kernel(restored, tunnelled)
                 case Dropped():
                     pass
                 case _ if octets[6] in (MOBILITY_HEADER, DESTINATION_OPTIONS, ROUTING):
-                    self._to_engine(octets)
+                    self._to_engine(octets, tunnelled)
                 case _:
-                    self._kernel(octets)
+                    self._kernel(octets, tunnelled)
         return self.sent[before:]
 
     def pass_time(self, seconds: float) -> list[Packet]:
@@ -105,6 +124,7 @@ class Node:
 
     def stolen_token(self, address: IPv6Address, nonce_index: int, kind: int) -> bytes:
         """Make a keygen token (0 home, 1 care-of) that the node would not give, from its own secrets (§5.2.5)."""
+        assert isinstance(self.engine, Correspondent)
         nonce = self.engine._nonces.find(nonce_index, self.now)
         assert nonce is not None
         return hmac.digest(nonce.node_key, address.packed + nonce.value + bytes((kind,)), "sha1")[:8]
@@ -127,7 +147,7 @@ class Node:
 
     # What surrounds the engine
 
-    def _to_engine(self, octets: bytes) -> None:
+    def _to_engine(self, octets: bytes, tunnelled: bool) -> None:
         """As `lab.daemon.service` does."""
         try:
             packet = parse(octets)
@@ -137,9 +157,9 @@ class Node:
                 Malformed(error=error, source=source, destination=destination, invoking=octets, interface=INTERFACE)
             )
             return
-        self._dispatcher.feed(Received(packet=packet, interface=INTERFACE))
+        self._dispatcher.feed(Received(packet=packet, interface=INTERFACE, tunnelled=tunnelled))
 
-    def _kernel(self, octets: bytes) -> None:
+    def _kernel(self, octets: bytes, tunnelled: bool) -> None:
         try:
             packet = parse(octets)
         except WireError:

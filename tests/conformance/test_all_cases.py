@@ -1,7 +1,8 @@
-"""Every case of a correspondent node is proved here."""
+"""Every case of the checklists is proved somewhere; those that are not yet are named here."""
 
-import importlib.util
+import importlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,14 +11,35 @@ import pytest
 
 from tests.known_ids import cases
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
+TOGETHER = {"CN": 136, "HA": 222, "MN": 198}
+NOT_YET = {
+    "CN": "",
+    "HA": "021-024 029 032-034 036 038 124-174 181-190 215-222",
+    "MN": "013 023 035 038 050 069 102 117-126 165-188",
+}
+"""Numbers, and ranges of them, that no test carries. The list can only become shorter."""
 
 
-def test_every_case_of_a_correspondent_is_proved() -> None:
-    carried = {number for path in sorted(HERE.glob("test_*.py")) for number in carried_by(load(path))}
-    listed = {number for number in cases() if number.startswith("CN-")}
-    assert sorted(listed - carried) == []
-    assert len(listed) == 136
+@pytest.mark.parametrize("role", TOGETHER)
+def test_every_case_is_proved_or_named_as_one_that_is_not_yet(role: str) -> None:
+    listed = {number for number in cases() if number.startswith(role)}
+    assert len(listed) == TOGETHER[role]
+    assert sorted(listed - carried()) == sorted(named(role))
+
+
+@cache
+def carried() -> frozenset[str]:
+    """Give the numbers that any test is marked with."""
+    names = [".".join(path.relative_to(TESTS.parent).with_suffix("").parts) for path in TESTS.glob("*/test_*.py")]
+    return frozenset(number for name in sorted(names) for number in carried_by(importlib.import_module(name)))
+
+
+def named(role: str) -> Iterator[str]:
+    """Give the numbers that NOT_YET names."""
+    for word in NOT_YET[role].split():
+        first, _, last = word.partition("-")
+        yield from (f"{role}-{number:03}" for number in range(int(first), int(last or first) + 1))
 
 
 def test_a_case_that_no_test_carries_is_missed() -> None:
@@ -31,15 +53,6 @@ def test_a_case_that_no_test_carries_is_missed() -> None:
 
     module.__dict__["test_one"] = test
     assert sorted(carried_by(module)) == ["CN-001", "CN-002"]
-
-
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"cases_of_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def carried_by(module: ModuleType) -> Iterator[str]:

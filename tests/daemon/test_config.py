@@ -49,6 +49,7 @@ TABLES: dict[str, dict[str, str]] = {
         "optimised": '["2001:db8:c::/64"]',
         "not_optimised": '["2001:db8:c::53/128"]',
         "binding_lifetime": "416",
+        "acknowledged_registrations": "false",
     },
 }
 NESTED = ("home_agent", "mobile_node")
@@ -127,6 +128,7 @@ def test_a_mobile_node_s_file_is_read() -> None:
         optimised=(IPv6Network("2001:db8:c::/64"),),
         not_optimised=(IPv6Network("2001:db8:c::53/128"),),
         binding_lifetime=416,
+        acknowledged_registrations=False,
     )
     assert config.interfaces == ("wlan0",)
 

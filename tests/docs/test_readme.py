@@ -12,7 +12,7 @@ from lab.cli.main import COMMANDS, main
 from lab.emulation.prompt import Prompt
 from lab.emulation.scenario import library
 from lab.emulation.settings import Settings, settings_from
-from lab.emulation.topology import Kind
+from lab.emulation.spec import Kind
 from tests.docs.markdown import ROOT, code, document
 from tests.unit.test_floors import FLOORS, rooms
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.emulation.topology import Kind, LinkSpec, Topology
+from lab.emulation.spec import Kind, LinkSpec
+from lab.emulation.topology import Topology
 from lab.errors import TopologyError
 from topologies.two_visited_links import TwoVisitedLinks
 

@@ -9,10 +9,17 @@ from lab.constants import Status
 from lab.engine.config import MobileNodeConfig
 from lab.engine.io import DeadlineReached, Effect, Input, LinkDown, LinkUp, Received, Send
 from lab.engine.mobile_node import MobileNode
+from lab.engine.neighbor_discovery import HOP_LIMIT
 from lab.wire.addresses import address_from, interface_identifier, link_local
 from lab.wire.icmpv6 import NeighborAdvertisement, RouterAdvertisement
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate
-from lab.wire.neighbor import AdvertisementInterval, NeighborOption, PrefixInformation, SourceLinkLayerAddress
+from lab.wire.neighbor import (
+    AdvertisementInterval,
+    NeighborOption,
+    PrefixInformation,
+    SourceLinkLayerAddress,
+    TargetLinkLayerAddress,
+)
 from lab.wire.packet import Packet, mobility_packet
 
 AGENT = IPv6Address("2001:db8:1::1")
@@ -100,6 +107,16 @@ def mobile_config(**fields: Any) -> MobileNodeConfig:
             **fields,
         }
     )
+
+
+def found(address: IPv6Address, mac: bytes, **fields: Any) -> Received:
+    """Make the Neighbor Advertisement to all nodes that answers whoever asked without an address."""
+    options = (TargetLinkLayerAddress(address=mac),) if fields.get("told", True) else ()
+    message = NeighborAdvertisement(target=address, router=True, override=True, options=options)
+    packet = Packet(
+        source=address, destination=ALL_NODES, hop_limit=fields.get("hop_limit", HOP_LIMIT), payload=message
+    )
+    return Received(packet=packet, interface=INTERFACE)
 
 
 def carrier(mac: bytes = MAC) -> LinkUp:

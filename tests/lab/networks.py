@@ -19,6 +19,22 @@ ROOT = Path(__file__).parents[2]
 HOME = IPv6Address("2001:db8:1::100")
 AGENT = IPv6Address("2001:db8:1::1")
 WITHIN = 10.0
+LISTEN = """
+import socket
+inlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+inlet.bind(("{address}", 6275))
+print("ready", flush=True)
+inlet.settimeout(10)
+octets, address = inlet.recvfrom(2048)
+print(octets.decode(), address[0], flush=True)
+"""
+SPEAK = """
+import socket
+outlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+outlet.bind(("{source}", 0))
+outlet.sendto(b"truly", ("{to}", 6275))
+"""
+"""Programs for `python_in`: a datagram is heard, with who sent it, or is sent."""
 
 
 class Neighbourhood(Topology):
@@ -39,6 +55,15 @@ class Neighbourhood(Topology):
         self.host("neighbour", on=[home])
         self.host("stranger", on=[visited1])
         self.mobile_node("mn", home=home, home_agent="ha")
+
+
+class NobodyAtHome(Neighbourhood):
+    """The same, but for the home link: only the home agent is there, once the mobile node is moved before it starts."""
+
+    def declare(self) -> None:
+        """Declare the others."""
+        super().declare()
+        del self.node_specs["neighbour"]
 
 
 class Here:

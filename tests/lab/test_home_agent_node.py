@@ -6,7 +6,18 @@ import pytest
 
 from lab.emulation.network import Network
 from lab.emulation.settings import Settings
-from tests.lab.networks import AGENT, HOME, Here, Neighbourhood, python_in, state_of, until
+from tests.lab.networks import (
+    AGENT,
+    HOME,
+    LISTEN,
+    SPEAK,
+    Here,
+    Neighbourhood,
+    NobodyAtHome,
+    python_in,
+    state_of,
+    until,
+)
 
 pytestmark = pytest.mark.privileged
 
@@ -31,6 +42,25 @@ def here() -> Iterator[Here]:
         yield Here(network)
 
 
+@pytest.fixture(scope="module")
+def virtual() -> Iterator[Here]:
+    """Give a network with a home link that is none to the mobile node: it starts elsewhere."""
+    with Network(NobodyAtHome, settings=Settings(ro=False), captures=False) as network:
+        network.build()
+        network.move("mn", "visited1", hint=False, outage=0.0)
+        network.start()
+        for node in network.hosts:
+            node.wait_settled()
+        yield Here(network)
+
+
+@pytest.fixture(params=["here", "virtual"])
+def either(request: pytest.FixtureRequest) -> Here:
+    """Give the one network and the other."""
+    network: Here = request.getfixturevalue(request.param)
+    return network
+
+
 @pytest.mark.rfc6275("10.4.1-a", "10.3.1-h", "10.4.2-a", "10.3.2-b")
 def test_interception_begins_and_ends_with_the_binding(here: Here) -> None:
     """A neighbour on the home link finds the node at home, through the home agent while away, and at home again."""
@@ -50,14 +80,32 @@ def test_interception_begins_and_ends_with_the_binding(here: Here) -> None:
 
 
 @pytest.mark.rfc6275("10.4.5-a", "15.7-a", "5.5-a")
-@pytest.mark.case("HA-179")
-def test_the_reverse_tunnel_is_taken_from_the_care_of_address_alone(here: Here) -> None:
+@pytest.mark.case("HA-179", "HA-180")
+def test_the_reverse_tunnel_is_taken_from_the_care_of_address_alone(either: Here) -> None:
+    here = either
     here.visit("visited1")
     stranger = here["stranger"].spec.address
     before = here.counters("ha").get("wrong-outer-source", 0)
     source = TUNNEL.format(outer=stranger, endpoint=AGENT, inner=HOME, to=here["cn"].spec.address)
     python_in(here["stranger"], source)
     until(lambda: here.counters("ha").get("wrong-outer-source", 0) == before + 1, "a packet of a stranger dropped")
+
+
+@pytest.mark.rfc6275("10.4.5-a", "5.5-a")
+@pytest.mark.case("HA-175", "HA-177", "HA-176", "HA-178")
+def test_what_comes_by_the_reverse_tunnel_goes_on_from_the_home_address(either: Here) -> None:
+    """From one care-of address and from the next."""
+    cn = str(either["cn"].spec.address)
+    for link in ("visited1", "visited2"):
+        either.visit(link)
+        before = either.counters("ha").get("detunnelled", 0)
+        listener = either["cn"].popen(["python3", "-c", LISTEN.format(address=cn)])
+        assert listener.stdout.readline() == b"ready\n"
+        python_in(either["mn"], SPEAK.format(source=HOME, to=cn))
+        assert listener.stdout.readline().split() == [b"truly", str(HOME).encode()]
+        assert listener.wait(10) == 0
+        assert either.counters("ha")["detunnelled"] > before
+        assert " 0% packet loss" in either.run("mn", "ping", "-c2", "-i0.2", "-W5", "-I", str(HOME), cn)
 
 
 @pytest.mark.rfc6275("10.4.5-a", "15.7-a")

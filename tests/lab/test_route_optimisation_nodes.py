@@ -20,7 +20,7 @@ from lab.events import (
     RouteOptimisationEnded,
     RouteOptimisationStarted,
 )
-from tests.lab.networks import HOME, Here, Neighbourhood, python_in, until
+from tests.lab.networks import HOME, LISTEN, SPEAK, Here, Neighbourhood, python_in, until
 
 pytestmark = pytest.mark.privileged
 
@@ -147,21 +147,6 @@ message, sender = inlet.recvfrom(2048)
 assert sender[0] == "{to}", sender
 assert message[2] == 7 and message[6] == 1, message  # a Binding Error of status 1
 assert message[8:24] == IPv6Address("{home}").packed, message
-"""
-LISTEN = """
-import socket
-inlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-inlet.bind(("{address}", 6275))
-print("ready", flush=True)
-inlet.settimeout(10)
-octets, address = inlet.recvfrom(2048)
-print(octets.decode(), address[0], flush=True)
-"""
-SPEAK = """
-import socket
-outlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-outlet.bind(("{source}", 0))
-outlet.sendto(b"truly", ("{to}", 6275))
 """
 ROUTE = """
 import socket, struct

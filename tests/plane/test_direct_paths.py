@@ -261,6 +261,20 @@ def test_a_tunnelled_packet_with_other_headers_is_the_kernel_s(
     assert not here.mn.unclaimed
 
 
+@pytest.mark.rfc6275("11.3.3-a", "9.3.1-b", "11.6.1-a")
+@pytest.mark.case("MN-190")
+def test_a_bound_peer_is_heard_through_the_tunnel_by_its_home_address(here: Crossroads) -> None:
+    """It knows no binding of this node, and sends by way of the home agent with a Home Address option."""
+    here.bind_both()
+    here.mn.apply(RemoveRouteOptimisation(home_address=HOME, peer=PEER_HOME))
+    inlet = here.mn.socket(socket.SOCK_DGRAM, bound=HOME, port=PORT)
+    tunnel = here.router.socket(socket.SOCK_RAW, IPV6, bound=TO_MN)
+    option = DestinationOptions(options=(HomeAddressOption(home_address=PEER_HOME),))
+    tunnel.sendto(datagram(CN, HOME, option), (str(MN), 0))
+    assert inlet.recvfrom(100)[:2] == (b"ok", (str(PEER_HOME), PORT, 0, 0))
+    assert here.mn.heard == [(HOME, PEER_HOME)]
+
+
 # What is not led into a direct path
 
 

@@ -209,13 +209,14 @@ def test_each_home_address_has_a_tunnel_of_its_own(machine: Machine) -> None:
     assert "mip0" in run_in(machine.namespace, "ip", "-6", "route", "show", str(OTHER_HOME)).stdout
 
 
-def test_a_link_layer_address_that_was_told_is_used_and_verified(machine: Machine) -> None:
+@pytest.mark.parametrize("way", [ROUTE, replace(ROUTE, router=None, destination=FAR_TOO)], ids=["router", "on link"])
+def test_a_link_layer_address_that_was_told_is_used_and_verified(machine: Machine, way: UseRouter) -> None:
     """It must not hold for good: on another link, another router may have the same link-local address."""
     machine.plane()
-    machine.apply(replace(ROUTE, link_layer_address=bytes.fromhex("020000000077")))
+    machine.apply(replace(way, link_layer_address=bytes.fromhex("020000000077")))
     assert "02:00:00:00:00:77" in neighbours(machine)
     assert "PERMANENT" not in neighbours(machine)
-    machine.apply(replace(ROUTE, link_layer_address=FAR_MAC))
+    machine.apply(replace(way, link_layer_address=FAR_MAC))
     assert "02:00:00:00:00:77" not in neighbours(machine)
 
 

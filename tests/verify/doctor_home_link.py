@@ -47,6 +47,13 @@ def announced_too_late(story: Story) -> str:
 
 
 @doctoring("proxy-announced", also=("proxy-repeated",))
+def not_announced_when_the_mobile_node_left_again(story: Story) -> str:
+    handover.leave_again(story)
+    story.drop("proxy-7", "proxy-8")
+    return "ba-7"
+
+
+@doctoring("proxy-announced", also=("proxy-repeated",))
 def announced_on_another_link(story: Story) -> str:
     for name in ("proxy-1", "proxy-2", "proxy-3"):
         sent = story.sent[name]

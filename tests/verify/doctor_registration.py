@@ -5,7 +5,7 @@ from scapy.layers import inet6
 from tests.verify import handover
 from tests.verify.doctor import doctoring
 from tests.verify.handover import CARE_OF_1, CARE_OF_2, FROM_VISITED1, FROM_VISITED2, HOME_ADDRESS, HOME_AGENT
-from tests.verify.story import Scapy, Story
+from tests.verify.story import Hop, Scapy, Story
 
 NOT_HOME_SUBNET, INVALID_CARE_OF_ADDRESS = 132, 174
 
@@ -179,6 +179,22 @@ def routing_header_with_two_segments_left(story: Story) -> str:
 @doctoring("dad-before-ba")
 def home_address_not_tested(story: Story) -> str:
     story.drop("agent-dad")
+    return "ba-1"
+
+
+@doctoring("dad-before-ba")
+def home_address_not_tested_when_the_mobile_node_left_again(story: Story) -> str:
+    handover.leave_again(story)
+    story.drop("agent-dad-7")
+    return "ba-7"
+
+
+@doctoring("dad-before-ba")
+def home_address_not_tested_although_the_mobile_node_had_just_begun_with_it(story: Story) -> str:
+    # What proves that nothing was bound is its own test of the address on the home link.
+    story.drop("agent-dad", "reply-home-1")
+    test = handover.neighbor_solicitation("::", HOME_ADDRESS)
+    story.add("mobile-dad", 0.3, test, Hop("home", handover.MN, handover.EVERYBODY))
     return "ba-1"
 
 

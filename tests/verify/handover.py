@@ -253,3 +253,18 @@ def _at_home_again(story: Story) -> None:
         router_advertisement(HA_HOME, HOME_PREFIX, home_agent=True),
         Hop("home", HA_HOME, EVERYBODY),
     )
+
+
+def leave_again(story: Story) -> None:
+    """Go on: once more to the first visited link, where all that comes with a first registration begins anew."""
+    story.add("rs-4", 16.0, router_solicitation(), Hop("visited1", MN, EVERYBODY))
+    advertisement = router_advertisement(AR1_VISITED, VISITED1_PREFIX, to=link_local(MN))
+    story.add("visited1-ra-4", 16.01, advertisement, Hop("visited1", AR1_VISITED, MN))
+    story.add("bu-7", 16.1, binding_update(4, CARE_OF_1), *FROM_VISITED1)
+    story.add("agent-dad-7", 16.11, neighbor_solicitation("::", HOME_ADDRESS), Hop("home", HA_HOME, EVERYBODY))
+    for number, time in enumerate((17.14, 18.14), start=7):
+        announcement = neighbor_advertisement(HOME_AGENT, HOME_ADDRESS, HA_HOME)
+        story.add(f"proxy-{number}", time, announcement, Hop("home", HA_HOME, EVERYBODY))
+    story.add("ba-7", 17.15, acknowledgement(4, CARE_OF_1), *TO_VISITED1)
+    last = router_advertisement(HA_HOME, HOME_PREFIX, home_agent=True)
+    story.add("home-ra-4", 22.0, last, Hop("home", HA_HOME, EVERYBODY))

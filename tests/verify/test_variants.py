@@ -58,6 +58,14 @@ CORRESPONDING = (
     "test-init-retransmission",
     "token-repeats",
 )
+UNHEARD = (
+    "cba-authenticator",
+    "cbu-authenticator",
+    "cbu-tokens",
+    "discovery-retransmission",
+    "test-init-retransmission",
+)
+"""What cannot be told where captures began too late."""
 ACCEPTING = (
     "ba-lifetime",
     "dad-before-ba",
@@ -348,3 +356,37 @@ def a_packet_leaves_before_the_movement_is_known(story: Story) -> None:
     # The link is there, its router is not heard yet: an upper layer looks for the router of the home link.
     question = handover.neighbor_solicitation(HOME_ADDRESS, handover.link_local(HA_HOME))
     story.add("unaware", 1.005, question, Hop("visited1", MN, handover.EVERYBODY))
+
+
+def _amid(story: Story, time: float) -> None:
+    # The captures begin amid a binding: the first registration that they hold is a refresh.
+    story.keep(lambda sent: sent.time >= time)
+    advertisement = handover.router_advertisement(HA_HOME, handover.HOME_PREFIX, home_agent=True)
+    story.add("home-ra", time, advertisement, Hop("home", HA_HOME, handover.EVERYBODY))
+
+
+@variant(silent=(*UNHEARD, "dad-before-ba"))
+def the_captures_begin_amid_a_binding(story: Story) -> None:
+    _amid(story, 2.6)
+
+
+@variant(
+    silent=(
+        *UNHEARD,
+        *DISCOVERY,
+        "dad-before-ba",
+        "proxy-announced",
+        "proxy-answers",
+        "proxy-repeated",
+        "refresh-requests",
+        "token-repeats",
+        "tunnel-checked",
+    )
+)
+def the_captures_begin_just_before_a_move(story: Story) -> None:
+    _amid(story, 5.6)
+
+
+@variant()
+def the_mobile_node_leaves_again(story: Story) -> None:
+    handover.leave_again(story)

@@ -1,0 +1,105 @@
+"""What a topology declares, as plain data: links with their prefixes, nodes with their interfaces and roles."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network
+from typing import Any, Protocol
+
+from lab.emulation.context import Context
+from lab.errors import TopologyError
+
+ROUTER_LIFETIME = 1800
+"""Seconds for which routers advertise themselves."""
+
+
+class Kind(StrEnum):
+    """What a node is."""
+
+    HOST = "host"
+    ROUTER = "router"
+    HOME_AGENT = "home-agent"
+    CORRESPONDENT = "correspondent"
+    MOBILE_NODE = "mobile-node"
+
+    @property
+    def forwards(self) -> bool:
+        """Routers and home agents forward packets of others."""
+        return self in (Kind.ROUTER, Kind.HOME_AGENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSpec:
+    """A link: every node on it hears every other."""
+
+    name: str
+    prefix: IPv6Network
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plug:
+    """An interface of a node on a link."""
+
+    link: LinkSpec
+    interface: str
+    index: int
+    peer_index: int
+    link_layer_address: bytes
+    address: IPv6Address | None
+    """None for a mobile node, which makes its own."""
+
+
+@dataclass(slots=True, kw_only=True)
+class NodeSpec:
+    """A node with its interfaces, routes and role."""
+
+    name: str
+    kind: Kind
+    plugs: list[Plug] = field(default_factory=list)
+    advertises: list[LinkSpec] = field(default_factory=list)
+    """Links whose prefix it advertises as their router."""
+    home: LinkSpec | None = None
+    home_agent: str | None = None
+    home_address: IPv6Address | None = None
+    further_home_addresses: list[IPv6Address] = field(default_factory=list)
+    preference: int = 0
+    home_agent_lifetime: int = ROUTER_LIFETIME
+    """Of a home agent, as it advertises itself (§7.4)."""
+    routes: dict[IPv6Network, IPv6Address] = field(default_factory=dict)
+    """Destination to next hop."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keys of its daemon's configuration, beyond what follows from the topology."""
+
+    @property
+    def address(self) -> IPv6Address:
+        """The address that others reach it by."""
+        if self.home_address is not None:
+            return self.home_address
+        for plug in self.plugs:
+            if plug.link == self.home and plug.address is not None:
+                return plug.address
+        found = next((plug.address for plug in self.plugs if plug.address is not None), None)
+        if found is None:
+            raise TopologyError(f"{self.name} has no address: put it on a link")
+        return found
+
+    @property
+    def home_addresses(self) -> tuple[IPv6Address, ...]:
+        """All home addresses of a mobile node."""
+        return () if self.home_address is None else (self.home_address, *self.further_home_addresses)
+
+    def plug_on(self, link: LinkSpec) -> Plug | None:
+        """Find its interface on a link."""
+        return next((plug for plug in self.plugs if plug.link == link), None)
+
+
+class Declaration(Protocol):
+    """What nodes and links ask of the topology that declares them."""
+
+    context: Context
+    link_specs: dict[str, LinkSpec]
+    node_specs: dict[str, NodeSpec]
+
+    def has_router(self, link: LinkSpec) -> bool:
+        """Tell whether a link has a router that is no home agent and says so."""
+        ...

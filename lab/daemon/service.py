@@ -78,7 +78,7 @@ class Service:
         elif config.role is Role.HOME_AGENT:
             _log.warning("no key state: bindings and sequence numbers end with this process (RFC 6275 §15.3)")
         netlink = self._closing.enter_context(Netlink())
-        self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard)
+        self._plane = UserPlane(self._watch, self._on_delivered, self._on_heard)
         self._closing.callback(self._plane.close)
         if config.mobile_node is not None:
             self._plane.own_home_address(config.mobile_node.home_address)
@@ -165,8 +165,8 @@ class Service:
             if not self._plane.take(octets):
                 self._take(octets, interface, tunnelled=False)
 
-    def _on_tunnelled(self, octets: bytes) -> None:
-        self._take(octets, DEVICE, tunnelled=True)
+    def _on_delivered(self, octets: bytes, tunnelled: bool) -> None:
+        self._take(octets, DEVICE, tunnelled=tunnelled)
 
     def _on_heard(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         # Not while the plane is at work on a packet of that very peer.

@@ -52,6 +52,7 @@ from lab.engine.mobility_header import ErrorLimit, answer_malformed, answer_unkn
 from lab.engine.movement import Movement, Router, router_of
 from lab.engine.neighbor_discovery import HOP_LIMIT, announcement, answer
 from lab.engine.route_optimisation import RouteOptimisation
+from lab.engine.subscriptions import Subscriptions
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.events import CareOfAddressFormed, CareOfAddressLost, MovementDetected, ReturnedHome
 from lab.wire.addresses import interface_identifier, solicited_node
@@ -126,6 +127,7 @@ class MobileNode:
         self._route_optimisation = RouteOptimisation(config, secrets)
         self._correspondent = Correspondent(config.correspondent, secrets, home_address=config.home_address)
         """What it is to other mobile nodes, at its home address (§8.2)."""
+        self._subscriptions = Subscriptions(config.interface)
         self._announcements = Announcements()
         self._errors = ErrorLimit()
         self._left_behind: list[CareOfAddress] = []
@@ -135,6 +137,7 @@ class MobileNode:
         """Take one input; see `lab.engine.io.Engine`."""
         effects = self._handle(happened, now)
         effects += self._follow_home_agent(now)
+        effects += self._subscriptions.follow(at_home=isinstance(self._place, AtHome))
         return effects + self._route_optimisation.follow(self._whereabouts(), now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
@@ -257,6 +260,7 @@ class MobileNode:
         if isinstance(message, DestinationUnreachable):
             return self._correspondent.handle(received, now)
         if received.interface != self._config.interface:
+            self._subscriptions.reported(message)
             return []
         match message:
             case RouterAdvertisement():

@@ -4,18 +4,18 @@ It needs no more of the kernel than TUN, and is the readable reference for the o
 by fixed offsets alone: they are the payload of others.
 """
 
-import contextlib
 import errno
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
+    EndForwarding,
     ForgetRouter,
+    ForwardGroup,
     InstallBinding,
     InstallReverseTunnel,
     InstallRouteOptimisation,
@@ -31,26 +31,40 @@ from lab.engine.io import (
     UseRouter,
 )
 from lab.errors import PlaneError
-from lab.netlink import Netlink
-from lab.plane import packet_filter, sysctl
+from lab.netlink import LOCAL_TABLE, Netlink
+from lab.plane import sysctl
 from lab.plane.base import Watch
+from lab.plane.groups import MULTICAST, Groups, is_listener_discovery, onward
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
+from lab.plane.tunnel import IPV6_MTU, MINIMUM_MTU, Tunnel, exchange, opened, raw_socket
+from lab.plane.tunnel_errors import relayed, tunnelled
+from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS
 from lab.wire.icmpv6 import ICMPV6, PacketTooBig
-from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, HOP_BY_HOP, IPV6, ROUTING, Packet, build
+from lab.wire.packet import (
+    DESTINATION_OPTIONS,
+    HEADER_OCTETS,
+    HOP_BY_HOP,
+    IPV6,
+    ROUTING,
+    OpaquePayload,
+    Packet,
+    build,
+)
 
 DEVICE = "mip0"
 TUNNEL_MTU = 1460
 """An Ethernet's 1500 octets less the outer header."""
 TWO_HEADERS_MTU = TUNNEL_MTU + HEADER_OCTETS - 2 * ADDED_OCTETS
 """The same less a Home Address option and a type 2 routing header: between mobile nodes."""
-MINIMUM_MTU = 1280
+EVERY_GROUP, KERNEL_METRIC = IPv6Network("ff00::/8"), 256
+"""Where the kernel routes multicast on each device by itself."""
 PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
-_NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
+_NEXT_HEADER, _SOURCE, _DESTINATION, _FIRST_OCTET = 6, slice(8, 24), slice(24, 40), 24
 _MOBILITY_HEADER = 135
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
 """First headers of what is no conversation: mobility messages, and packets between mobile nodes."""
@@ -58,35 +72,13 @@ _BEFORE_MOBILITY = _WITH_MOBILITY | {HOP_BY_HOP}
 """First headers behind which something of RFC 6275 may be."""
 _INFORMATION = bytes((128,))
 """ICMPv6 types from here on are no errors."""
-_IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_MTU = 23, 2, 24
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tunnel:
-    """One way out, and where packets must come from to be taken back (§5.5)."""
-
-    local: IPv6Address
-    remote: IPv6Address
-    outlet: socket.socket
-
-    def send(self, packet: bytes) -> None:
-        """Send a packet through; raises OSError."""
-        try:
-            self.outlet.send(packet)
-        except OSError:  # perhaps an ICMP error about an earlier packet, which is told once
-            self.outlet.send(packet)
-
-    def mtu(self) -> int:
-        """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1)."""
-        self.outlet.connect((str(self.remote), 0))  # a socket knows the path MTU of when it was connected
-        path_mtu = self.outlet.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)
-        return max(path_mtu - HEADER_OCTETS, MINIMUM_MTU)
 
 
 class UserPlane:
     """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source); direct paths.
 
-    `deliver` takes what came out of a tunnel for the engine, `heard` a home address and a peer that use the tunnel.
+    `deliver` takes what is for the engine, and whether it came out of a tunnel; else it is what the node's own kernel
+    says on the tunnel device. `heard` takes a home address and a peer that use the tunnel.
     """
 
     name = "user"
@@ -94,7 +86,7 @@ class UserPlane:
     def __init__(
         self,
         watch: Watch,
-        deliver: Callable[[bytes], None],
+        deliver: Callable[[bytes, bool], None],
         heard: Callable[[IPv6Address, IPv6Address], None],
     ) -> None:
         self._deliver = deliver
@@ -103,16 +95,19 @@ class UserPlane:
         self._tun = Tun(DEVICE)
         self._netlink = Netlink(PROTOCOL)
         self._host = Host(self._netlink)  # removes what a crash left: whoever has the device is the only node here
-        self._inlet = _raw_socket(IPV6)
-        self._outlet = _raw_socket(socket.IPPROTO_RAW)
+        self._inlet = raw_socket(IPV6)
+        self._outlet = raw_socket(socket.IPPROTO_RAW)
         self._outlet.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         self._index = self._host.index(DEVICE)
-        self._towards: dict[bytes, _Tunnel] = {}
-        self._from: dict[bytes, _Tunnel] = {}
+        self._towards: dict[bytes, Tunnel] = {}
+        self._from: dict[bytes, Tunnel] = {}
         self._home_addresses: set[IPv6Address] = set()
         self._counters: Counter[str] = Counter()
         sysctl.set_interface(DEVICE, addr_gen_mode=1, accept_ra=0)
         self._netlink.set_link(self._index, up=True, mtu=TUNNEL_MTU)
+        # Whoever sends to a group, or joins it, and names no link means a real one.
+        self._netlink.remove_route(EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=KERNEL_METRIC)
+        self._groups = Groups(watch, self._spread)
         watch(self._tun.fileno(), self._carry_out)
         watch(self._inlet.fileno(), self._take_in)
 
@@ -150,6 +145,10 @@ class UserPlane:
                 self._paths.route(home_address, peer, care_of_address)
             case RemoveRouteOptimisation(home_address=home_address, peer=peer):
                 self._paths.unroute(home_address, peer)
+            case ForwardGroup(interface=interface, home_address=home_address, group=group):
+                self._groups.add(interface, home_address, group)
+            case EndForwarding(home_address=home_address, group=group):
+                self._groups.remove(home_address, group)
             case ListenFor(home_address=home_address, peer=peer):
                 self._paths.listen(home_address, peer)
 
@@ -180,10 +179,19 @@ class UserPlane:
                 return False
 
     def explain(self, error: Packet) -> None:
-        """Pass an ICMPv6 error about a packet on a direct path on to the upper layers that sent it."""
+        """Pass an ICMPv6 error about a packet on a direct path, or in a tunnel, on to who sent it."""
         translated = self._paths.error(error)
         if translated is not None:
             self._count_delivery("errors-explained", build(translated))
+        found = tunnelled(error)
+        if found is None:
+            return
+        tunnel = self._towards.get(found.packet[_DESTINATION]) or self._from.get(found.packet[_SOURCE])
+        if tunnel is None or (tunnel.local.packed, tunnel.remote.packed) != (found.local, found.remote):
+            return
+        report = relayed(error, found.packet, self._reporter(tunnel, found.packet))
+        if report is not None:
+            self._count_delivery("errors-relayed", build(report))
 
     def counters(self) -> dict[str, int]:
         """Packets by what became of them."""
@@ -195,6 +203,7 @@ class UserPlane:
             tunnel.outlet.close()
         self._towards.clear()
         self._from.clear()
+        self._groups.close()
         self._host.close()
         self._inlet.close()
         self._outlet.close()
@@ -205,11 +214,11 @@ class UserPlane:
 
     def _install(self, effect: InstallTunnel) -> None:
         home_address = effect.home_address
-        with _opened(effect.home_agent_address, effect.care_of_address) as tunnel:
+        with opened(effect.home_agent_address, effect.care_of_address) as tunnel:
             if home_address.packed not in self._towards:
                 self._netlink.add_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
                 self._host.hold(home_address)
-        _exchange(self._towards, home_address, tunnel)
+        exchange(self._towards, home_address, tunnel)
         self._paths.serve(home_address, effect.care_of_address)
 
     def _remove(self, home_address: IPv6Address) -> None:
@@ -224,21 +233,31 @@ class UserPlane:
 
     def _install_reverse(self, effect: InstallReverseTunnel) -> None:
         home_address = effect.home_address
-        with _opened(effect.care_of_address, effect.home_agent_address) as tunnel:
+        with opened(effect.care_of_address, effect.home_agent_address) as tunnel:
             if home_address.packed not in self._from:
                 self.own_home_address(home_address)
                 self._host.route_source(home_address, self._index)
                 try:
                     self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+                    self._netlink.add_route(
+                        EVERY_GROUP,
+                        interface=self._index,
+                        table=LOCAL_TABLE,  # the kernel's own are there, and it is the first of all tables
+                        metric=TUNNEL_METRIC,
+                        source=home_address,
+                    )
                 except PlaneError:
-                    self._host.unroute_source(home_address, self._index)
+                    self._unroute_reverse(home_address)
                     raise
-        _exchange(self._from, home_address, tunnel)
+        exchange(self._from, home_address, tunnel)
 
     def own_home_address(self, home_address: IPv6Address) -> None:
         """Keep a home address on the tunnel device for good, so that sockets hold on to it wherever the node is."""
         if home_address not in self._home_addresses:
-            self._host.add_address(AddAddress(interface=DEVICE, address=home_address, prefix_length=128))
+            # The kernel says from the link-local one what applications listen to on the device (RFC 3810 §5.2.13).
+            identifier = int(home_address) & int(LINK_LOCAL_PREFIX.hostmask)
+            for address in (home_address, address_from(LINK_LOCAL_PREFIX, identifier)):
+                self._host.add_address(AddAddress(interface=DEVICE, address=address, prefix_length=128))
             self._home_addresses.add(home_address)
             self._paths.own(home_address)
 
@@ -246,8 +265,12 @@ class UserPlane:
         tunnel = self._from.pop(home_address.packed, None)
         if tunnel is not None:
             tunnel.outlet.close()
-            self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
-            self._host.unroute_source(home_address, self._index)
+            self._unroute_reverse(home_address)
+
+    def _unroute_reverse(self, home_address: IPv6Address) -> None:
+        self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
+        self._netlink.remove_route(EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=TUNNEL_METRIC)
+        self._host.unroute_source(home_address, self._index)
 
     # Packets
 
@@ -257,6 +280,9 @@ class UserPlane:
             packet = self._tun.read()
             if packet is None:
                 return
+            if packet[_FIRST_OCTET] == MULTICAST and not is_wider_than_link(packet[_DESTINATION]):
+                self._carry_out_of_link(packet)
+                continue
             straight = self._paths.outwards(packet)
             tunnel = self._towards.get(packet[_DESTINATION]) or self._from.get(packet[_SOURCE])
             if straight is not None and (tunnel is None or straight[_SOURCE] != packet[_SOURCE]):
@@ -265,6 +291,15 @@ class UserPlane:
                 self._send_tunnelled(packet, straight or packet, tunnel)
             else:
                 self._counters["no-tunnel"] += 1
+
+    def _carry_out_of_link(self, packet: bytes) -> None:
+        """Take what the kernel says on the tunnel device as on a link: what is listened to there, and nothing else."""
+        if not self._home_addresses or not is_listener_discovery(packet):
+            self._counters["link-scope"] += 1
+            return
+        self._deliver(packet, False)
+        for tunnel in self._from.values():
+            self._send_tunnelled(packet, packet, tunnel)  # §10.4.3
 
     def _send_straight(self, packet: bytes, straight: bytes) -> None:
         told = straight[_SOURCE] + bytes(4)  # for the rules by source, which choose the route (§11.3.1)
@@ -279,20 +314,20 @@ class UserPlane:
                 mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote) - (len(straight) - len(packet))
                 self._report_too_big(packet, remote, mtu)
 
-    def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: _Tunnel) -> None:
+    def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: Tunnel) -> None:
         try:
             tunnel.send(inner)
             self._counters["tunnelled"] += 1
         except OSError as error:
             self._count_failure(error)
             if error.errno == errno.EMSGSIZE:
-                forward = packet[_DESTINATION] in self._towards
-                reporter = tunnel.local if forward else tunnel.remote
-                self._report_too_big(packet, reporter, tunnel.mtu() - (len(inner) - len(packet)))
+                self._report_too_big(packet, self._reporter(tunnel, packet), tunnel.mtu() - (len(inner) - len(packet)))
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
         kind = packet[_NEXT_HEADER]
+        if peer[0] == MULTICAST:
+            return  # no node, and nobody for a direct path
         if kind in _WITH_MOBILITY or (kind == ICMPV6 and packet[HEADER_OCTETS : HEADER_OCTETS + 1] < _INFORMATION):
             return  # that somebody tells of an error is no conversation (§11.3.3)
         if self._paths.hear(home_address, peer):
@@ -315,6 +350,9 @@ class UserPlane:
             if len(packet) < HEADER_OCTETS:
                 self._counters["truncated"] += 1
                 continue
+            if packet[_FIRST_OCTET] == MULTICAST:
+                self._take_in_multicast(packet, outer_source)
+                continue
             forward = self._towards.get(packet[_SOURCE])
             if forward is not None:
                 expected = forward.remote  # §10.4.5: the registered care-of address
@@ -334,7 +372,58 @@ class UserPlane:
                 self._count_delivery("detunnelled", packet)
             elif not self.take(packet):
                 self._counters["detunnelled"] += 1
-                self._deliver(packet)
+                self._deliver(packet, True)
+
+    def _take_in_multicast(self, packet: bytes, outer_source: IPv6Address) -> None:
+        """Take multicast out of tunnels: at a home agent for the home link (§11.3.4), at a mobile node for itself."""
+        source, about_listening = packet[_SOURCE], is_listener_discovery(packet)
+        backward = next((tunnel for tunnel in self._from.values() if tunnel.remote == outer_source), None)
+        forward = self._towards.get(source)
+        if about_listening and backward is None:  # whose it is, the tunnel tells (§10.4.3)
+            forward = next((tunnel for tunnel in self._towards.values() if tunnel.remote == outer_source), None)
+        tunnel = forward or backward
+        if tunnel is None:
+            self._counters["unknown-inner-source"] += 1
+        elif tunnel.remote != outer_source:
+            self._counters["wrong-outer-source"] += 1  # §10.4.5
+        elif not about_listening and not is_wider_than_link(packet[_DESTINATION]):
+            self._counters["link-scope"] += 1
+        elif tunnel is backward:
+            self._count_delivery("detunnelled", packet)
+        elif about_listening:
+            self._counters["detunnelled"] += 1
+            payload = OpaquePayload(next_header=IPV6, data=packet)
+            self._deliver(build(Packet(source=outer_source, destination=tunnel.local, payload=payload)), True)
+        else:
+            self._counters["detunnelled"] += 1
+            self._send_to_home_link(packet)
+
+    def _send_to_home_link(self, packet: bytes) -> None:
+        """Forward a mobile node's multicast as if it had sent it at home (§11.3.4), and to all who listen from afar."""
+        index, forwarded = self._host.link_of(IPv6Address(packet[_SOURCE])), onward(packet)
+        if index is None or forwarded is None:
+            self._counters["link-scope"] += 1
+            return
+        try:
+            self._outlet.sendto(forwarded, (str(IPv6Address(packet[_DESTINATION])), 0, 0, index))
+        except OSError as error:
+            self._count_failure(error)
+        self._spread(packet)
+
+    def _spread(self, packet: bytes) -> None:
+        """Tunnel a multicast packet of the home link to all who listen to it (§10.4.2)."""
+        forwarded = onward(packet)
+        if forwarded is None:
+            self._counters["link-scope"] += 1
+            return
+        for home_address in self._groups.listeners(packet):
+            tunnel = self._towards.get(home_address)
+            if tunnel is not None:
+                self._send_tunnelled(forwarded, forwarded, tunnel)
+
+    def _reporter(self, tunnel: Tunnel, packet: bytes) -> IPv6Address:
+        """Give who tells of what became of a packet: the home agent, whichever end of the tunnel that is."""
+        return tunnel.remote if self._from.get(packet[_SOURCE]) is tunnel else tunnel.local
 
     def _report_too_big(self, packet: bytes, reporter: IPv6Address, mtu: int) -> None:
         """Tell the sender of a packet what fits its way (RFC 2473 §7.1)."""
@@ -347,49 +436,10 @@ class UserPlane:
         self._counters["too-big"] += 1
 
 
-@contextlib.contextmanager
-def _opened(local: IPv6Address, remote: IPv6Address) -> Iterator[_Tunnel]:
-    """Open a tunnel, and close it again if the block cannot lead packets into it."""
-    tunnel = _open(local, remote)
-    try:
-        yield tunnel
-    except PlaneError:
-        tunnel.outlet.close()
-        raise
-
-
-def _exchange(tunnels: dict[bytes, _Tunnel], home_address: IPv6Address, tunnel: _Tunnel) -> None:
-    """Use a tunnel from now on, in place of an earlier one."""
-    earlier = tunnels.get(home_address.packed)
-    tunnels[home_address.packed] = tunnel
-    if earlier is not None:
-        earlier.outlet.close()
-
-
-def _open(local: IPv6Address, remote: IPv6Address) -> _Tunnel:
-    outlet = _raw_socket(IPV6)
-    try:
-        outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
-        outlet.bind((str(local), 0))
-        outlet.connect((str(remote), 0))
-        packet_filter.attach(outlet, packet_filter.TAKE_NOTHING)  # the one inlet takes what comes back
-    except OSError as error:
-        outlet.close()
-        raise PlaneError(f"open tunnel from {local} to {remote}: {error.strerror}") from error
-    return _Tunnel(local=local, remote=remote, outlet=outlet)
-
-
-def _raw_socket(protocol: int) -> socket.socket:
-    try:
-        return socket.socket(socket.AF_INET6, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
-    except OSError as error:
-        raise PlaneError(f"open a raw socket: {error.strerror} (root is needed)") from error
-
-
 def _path_mtu(source: IPv6Address, remote: IPv6Address) -> int:
     """Ask the kernel for the path MTU from an address, since that chooses the route (§11.3.1)."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         probe.bind((str(source), 0))
         probe.connect((str(remote), 9))
-        return probe.getsockopt(socket.IPPROTO_IPV6, _IPV6_MTU)
+        return probe.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)

@@ -60,7 +60,7 @@ class Node:
 
         self._netlink = Netlink()
         plane = UserPlane(
-            watch, lambda octets: self.unclaimed.append(parse(octets)), lambda *ends: self.heard.append(ends)
+            watch, lambda octets, _: self.unclaimed.append(parse(octets)), lambda *ends: self.heard.append(ends)
         )
         self._sender = Sender()
         self._mobility, self._icmpv6 = MobilityReceiver(self._netlink), Icmpv6Receiver()

@@ -54,7 +54,11 @@ class Machine:
             self.watched[descriptor] = callback
 
         plane = self.run(
-            lambda: UserPlane(watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer)))
+            lambda: UserPlane(
+                watch,
+                lambda octets, _: self.delivered.append(octets),
+                lambda home, peer: self.heard.append((home, peer)),
+            )
         )
         self.planes.append(plane)
         return plane

@@ -10,7 +10,8 @@ from ipaddress import IPv6Address
 import pytest
 
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
-from lab.plane.user import INVOKING_OCTETS, MINIMUM_MTU
+from lab.plane.tunnel import MINIMUM_MTU
+from lab.plane.user import INVOKING_OCTETS
 from lab.wire.mobility import BindingRefreshRequest
 from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine

@@ -166,8 +166,13 @@ class Stage:
         """Tell the reader what comes next."""
         self.network.context.collector.report(ScenarioStep(text=text))
 
-    def stream(self, source: str, destination: str, *, every: float = 0.01, size: int = 0) -> Stream:
-        """Send numbered packets, of at least `size` octets, from one node to another until the scenario ends."""
+    def stream(
+        self, source: str, destination: str, *, every: float = 0.01, size: int = 0, group: str | None = None
+    ) -> Stream:
+        """Send numbered packets, of at least `size` octets, from one node to another until the scenario ends.
+
+        With a multicast `group` they are sent to that, and the other node joins it.
+        """
         name = f"{source}-{destination}" + (f"-{len(self.streams)}" if self.streams else "")
         stream = Stream(
             self.network.node(source),
@@ -176,6 +181,7 @@ class Stage:
             name=name,
             size=size,
             port=PORT + len(self.streams),
+            group=None if group is None else IPv6Address(group),
         )
         self.streams.append(stream)
         return stream

@@ -1,22 +1,29 @@
 """Multicast of the home link for mobile nodes that are away: who listens to which group (RFC 6275 §10.4.2)."""
 
 import socket
+import struct
 from collections.abc import Callable
 from ipaddress import IPv6Address
 
-from lab.errors import PlaneError
+from lab.errors import PlaneError, WireError
 from lab.plane import packet_filter
 from lab.plane.base import Watch
 from lab.plane.packet_filter import Instruction
 from lab.wire.addresses import LINK_LOCAL_PREFIX, is_wider_than_link
 from lab.wire.chain import destination, source, walk
+from lab.wire.checksum import checksum
 from lab.wire.icmpv6 import ICMPV6
-from lab.wire.multicast_listener import MULTICAST_LISTENER_TYPES
+from lab.wire.multicast_listener import MULTICAST_LISTENER_TYPES, groups_of
+from lab.wire.packet import parse
 
 MULTICAST = 0xFF
 _ETH_P_IPV6 = 0x86DD
 _HOP_LIMIT, _FIRST_OCTET, _SCOPE_OCTET, _SCOPE, _LINK_SCOPE = 7, 24, 25, 0xF, 2
 _PACKETS_PER_WAKE = 64
+_SOL_PACKET, _PACKET_AUXDATA, _CHECKSUM_NOT_READY = 263, 8, 0x8
+_AUXILIARY = struct.Struct("=I16x")
+"""The status of a packet, and what is of no use here."""
+_UDP, _UDP_CHECKSUM_AT = 17, 6
 _WIDER_THAN_LINK = (
     Instruction(packet_filter.LOAD_BYTE, 0, 0, _FIRST_OCTET),
     Instruction(packet_filter.JUMP_IF_EQUAL, 0, 4, MULTICAST),
@@ -34,6 +41,15 @@ def is_listener_discovery(packet: bytes) -> bool:
     if chain is None or chain.next_header != ICMPV6 or packet[_HOP_LIMIT] != 1:
         return False
     return packet[chain.at : chain.at + 1] in _TYPES
+
+
+def concerns_more_than_link(packet: bytes) -> bool:
+    """Tell whether a listener says something of a group that may be forwarded: all others are of no interest afar."""
+    try:
+        groups = groups_of(parse(packet).payload)
+    except WireError:
+        return False
+    return any(is_wider_than_link(group.packed) for group in groups)
 
 
 _TYPES = frozenset(bytes((kind,)) for kind in MULTICAST_LISTENER_TYPES)
@@ -85,11 +101,24 @@ class Groups:
     def _receive(self, inlet: socket.socket) -> None:
         for _ in range(_PACKETS_PER_WAKE):
             try:
-                packet = inlet.recv(1 << 16)
+                packet, ancillary, _, _ = inlet.recvmsg(1 << 16, socket.CMSG_SPACE(_AUXILIARY.size))
             except OSError:  # nothing more, or the link is down
                 return
             if destination(packet) in self._listeners:
-                self._take(packet)
+                status = _AUXILIARY.unpack_from(ancillary[0][2])[0] if ancillary else 0
+                self._take(_completed(packet) if status & _CHECKSUM_NOT_READY else packet)
+
+
+def _completed(packet: bytes) -> bytes:
+    """Compute the checksum of a datagram, which a neighbour on the same machine leaves to an interface of hardware."""
+    chain = walk(packet)
+    if chain is None or chain.next_header != _UDP:
+        return packet
+    at = chain.at + _UDP_CHECKSUM_AT
+    blank = packet[:at] + bytes(2) + packet[at + 2 :]
+    addresses = int.from_bytes(source(packet) + destination(packet), "big")
+    computed = checksum(addresses, _UDP, blank[chain.at :]) or 0xFFFF  # RFC 8200 §8.1
+    return packet[:at] + computed.to_bytes(2, "big") + packet[at + 2 :]
 
 
 def _open(interface: str) -> socket.socket:
@@ -97,6 +126,7 @@ def _open(interface: str) -> socket.socket:
     try:
         inlet = socket.socket(socket.AF_PACKET, kind, 0)  # of no protocol, so that nothing comes in before the filter
         packet_filter.attach(inlet, _WIDER_THAN_LINK)
+        inlet.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         inlet.bind((interface, _ETH_P_IPV6))
     except OSError as error:
         raise PlaneError(f"listen to multicast on {interface}: {error.strerror}") from error

@@ -34,7 +34,7 @@ from lab.errors import PlaneError
 from lab.netlink import LOCAL_TABLE, Netlink
 from lab.plane import sysctl
 from lab.plane.base import Watch
-from lab.plane.groups import MULTICAST, Groups, is_listener_discovery, onward
+from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, onward
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
@@ -294,7 +294,7 @@ class UserPlane:
 
     def _carry_out_of_link(self, packet: bytes) -> None:
         """Take what the kernel says on the tunnel device as on a link: what is listened to there, and nothing else."""
-        if not self._home_addresses or not is_listener_discovery(packet):
+        if not self._home_addresses or not concerns_more_than_link(packet):
             self._counters["link-scope"] += 1
             return
         self._deliver(packet, False)

@@ -137,3 +137,14 @@ MULTICAST_LISTENER_TYPES = frozenset(
 )
 FIRST_VERSION_OCTETS = 24
 """The size of a query of RFC 2710, which has the type of the other."""
+
+
+def groups_of(message: object) -> tuple[IPv6Address, ...]:
+    """Give the groups that a message of a listener names."""
+    match message:
+        case MulticastListenerReportV1(group=group) | MulticastListenerDone(group=group):
+            return (group,)
+        case MulticastListenerReport(records=records):
+            return tuple(record.group for record in records)
+        case _:
+            return ()

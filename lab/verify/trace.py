@@ -9,7 +9,15 @@ from typing import Any
 from scapy.utils import RawPcapReader
 
 from lab.errors import Mip6LabError
-from lab.verify.frame import EXTENSION_HEADERS, HEADER_OCTETS, ICMPV6, MOBILITY, NEIGHBOR_DISCOVERY, Frame
+from lab.verify.frame import (
+    EXTENSION_HEADERS,
+    HEADER_OCTETS,
+    ICMPV6,
+    LISTENER_DISCOVERY,
+    MOBILITY,
+    NEIGHBOR_DISCOVERY,
+    Frame,
+)
 from lab.verify.whole import is_whole
 
 ETHERNET, COOKED, COOKED_2 = 1, 113, 276
@@ -89,7 +97,7 @@ def _asks_to_be_whole(frame: Frame) -> bool:
     """Tell whether a packet is no mere data: without all of its octets, rules would judge in the dark."""
     inmost = frame.innermost
     if inmost.upper == ICMPV6:
-        return inmost.message_type in (None, *NEIGHBOR_DISCOVERY)
+        return inmost.message_type in (None, *NEIGHBOR_DISCOVERY, *LISTENER_DISCOVERY)
     return inmost.upper in (MOBILITY, *EXTENSION_HEADERS)
 
 

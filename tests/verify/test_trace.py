@@ -197,7 +197,7 @@ def test_data_may_be_cut_short(good: Story, tmp_path: Path) -> None:
     large = data(CORRESPONDENT, HOME_ADDRESS, 60) / Raw(bytes(1000))
     story.add("large", 2.5, large, *TO_HOME_AGENT)
     story.add("large-tunnel", 2.501, tunnelled(HOME_AGENT, CARE_OF_1, large), *TO_VISITED1)
-    captures = [write_pcap(tmp_path / f"{link}.pcap", story.frames(link), snapshot=120) for link in story.links()]
+    captures = [write_pcap(tmp_path / f"{link}.pcap", story.frames(link), snapshot=150) for link in story.links()]
     assert {check.verdict for check in verify(captures)} == {Verdict.PASSED}
 
 

@@ -6,7 +6,7 @@ import pytest
 from scapy.layers import inet6
 
 from lab.verify import Verdict, verify
-from tests.verify import correspondence, handover
+from tests.verify import correspondence, handover, multicast
 from tests.verify.handover import (
     CARE_OF_1,
     CARE_OF_2,
@@ -26,6 +26,7 @@ OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT, NONCES_EXPIRED = 135, 134, 133, 138
 RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends")
 LOSSES = ("bu-retransmission",)
 DISCOVERY = ("discovery-request", "discovery-reply", "discovery-source", "discovery-retransmission")
+MULTICAST = ("group-scope", "group-reported")
 DELETION = ("direct-path-ends",)
 CORRESPONDING = (
     *DELETION,
@@ -115,7 +116,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
     _count_on(story, 7)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, *DISCOVERY, "bu-sequence"))
+@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, *DISCOVERY, *MULTICAST, "bu-sequence"))
 def the_home_address_is_taken(story: Story) -> None:
     # The registration is refused; so there is nothing to announce.
     _until(story, 2.2)
@@ -332,3 +333,16 @@ def a_packet_leaves_before_the_movement_is_known(story: Story) -> None:
     # The link is there, its router is not heard yet: an upper layer looks for the router of the home link.
     question = handover.neighbor_solicitation(HOME_ADDRESS, handover.link_local(HA_HOME))
     story.add("unaware", 1.005, question, Hop("visited1", MN, handover.EVERYBODY))
+
+
+@variant(silent=("group-scope", "group-reported"))
+def the_mobile_node_listens_to_no_group(story: Story) -> None:
+    story.drop("mld-query", "mld-report", "group-1-tunnel", "group-2-tunnel")
+
+
+@variant()
+def the_mobile_node_reports_by_the_first_version(story: Story) -> None:
+    packet = story.sent["mld-report"].packet.copy()
+    inner = packet[inet6.IPv6].payload
+    inner[inet6.ICMPv6MLReport2].underlayer.remove_payload()
+    story.replace("mld-report", packet / inet6.ICMPv6MLReport(mladdr=multicast.GROUP))

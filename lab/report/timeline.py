@@ -72,6 +72,10 @@ def sentence(event: Event) -> str:
             return f"recalls a binding: {home} is at {care_of} for {remaining:g} s"
         case events.BindingRemoved(home_address=home, reason=reason):
             return f"binding of {home} removed: {reason}"
+        case events.GroupJoined(home_address=home, group=group):
+            return f"{home} listens to {group}, which is tunnelled to it"
+        case events.GroupLeft(home_address=home, group=group, reason=reason):
+            return f"{group} is tunnelled to {home} no longer: {reason}"
         case events.HomeAgentListed(router=router, addresses=addresses, preference=preference):
             return f"home agent {addresses or router} on the home link, preference {preference}"
         case events.HomeAgentUnlisted(router=router, reason=reason):

@@ -31,7 +31,7 @@ from lab.engine.io import (
     UseRouter,
 )
 from lab.errors import PlaneError
-from lab.netlink import LOCAL_TABLE, Netlink
+from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
 from lab.plane import sysctl
 from lab.plane.base import Watch
 from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, onward
@@ -105,8 +105,7 @@ class UserPlane:
         self._counters: Counter[str] = Counter()
         sysctl.set_interface(DEVICE, addr_gen_mode=1, accept_ra=0)
         self._netlink.set_link(self._index, up=True, mtu=TUNNEL_MTU)
-        # Whoever sends to a group, or joins it, and names no link means a real one.
-        self._netlink.remove_route(EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=KERNEL_METRIC)
+        self._leave_groups_to_links()
         self._groups = Groups(watch, self._spread)
         watch(self._tun.fileno(), self._carry_out)
         watch(self._inlet.fileno(), self._take_in)
@@ -258,8 +257,15 @@ class UserPlane:
             identifier = int(home_address) & int(LINK_LOCAL_PREFIX.hostmask)
             for address in (home_address, address_from(LINK_LOCAL_PREFIX, identifier)):
                 self._host.add_address(AddAddress(interface=DEVICE, address=address, prefix_length=128))
+            self._leave_groups_to_links()
             self._home_addresses.add(home_address)
             self._paths.own(home_address)
+
+    def _leave_groups_to_links(self) -> None:
+        """Let whoever sends to a group, or joins it, and names no link mean a real one; the kernel would offer this."""
+        self._netlink.remove_route(
+            EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=KERNEL_METRIC, protocol=RTPROT_KERNEL
+        )
 
     def _remove_reverse(self, home_address: IPv6Address) -> None:
         tunnel = self._from.pop(home_address.packed, None)
@@ -295,7 +301,7 @@ class UserPlane:
     def _carry_out_of_link(self, packet: bytes) -> None:
         """Take what the kernel says on the tunnel device as on a link: what is listened to there, and nothing else."""
         if not self._home_addresses or not concerns_more_than_link(packet):
-            self._counters["link-scope"] += 1
+            self._counters["no-tunnel"] += 1
             return
         self._deliver(packet, False)
         for tunnel in self._from.values():

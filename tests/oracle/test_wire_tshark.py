@@ -48,6 +48,11 @@ def cookie(value: bytes) -> str:
     return f"0x{value.hex()}"
 
 
+def decoded(code: int) -> int:
+    """Give the seconds of a Querier's Query Interval Code, which tshark prints (RFC 3810 §5.1.9)."""
+    return code if code < 128 else (code & 0xF | 0x10) << ((code >> 4 & 7) + 3)
+
+
 def fields_of(packet: Packet) -> Fields:
     """Say what tshark has to print about a packet."""
     addresses: Fields = {
@@ -145,7 +150,7 @@ def icmpv6_fields(payload: object) -> Fields:
                 "icmpv6.mld.multicast_address": str(group),
                 "icmpv6.mld.flag.s": bit(payload.robustness > 7),
                 "icmpv6.mld.flag.qrv": str(payload.robustness & 7),
-                "icmpv6.mld.qqi": str(payload.interval_code),
+                "icmpv6.mld.qqi": str(decoded(payload.interval_code)),
                 "icmpv6.mld.nb_sources": str(len(payload.sources)),
             }
         case ml.MulticastListenerReportV1(group=group) | ml.MulticastListenerDone(group=group):

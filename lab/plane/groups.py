@@ -14,7 +14,7 @@ from lab.wire.chain import destination, source, walk
 from lab.wire.checksum import checksum
 from lab.wire.icmpv6 import ICMPV6
 from lab.wire.multicast_listener import MULTICAST_LISTENER_TYPES, groups_of
-from lab.wire.packet import parse
+from lab.wire.packet import HEADER_OCTETS, parse
 
 MULTICAST = 0xFF
 _ETH_P_IPV6 = 0x86DD
@@ -33,6 +33,11 @@ _WIDER_THAN_LINK = (
     Instruction(packet_filter.RETURN, 0, 0, packet_filter.EVERYTHING),
     Instruction(packet_filter.RETURN, 0, 0, packet_filter.NOTHING),
 )
+
+
+def is_multicast(packet: bytes) -> bool:
+    """Tell whether a packet is for a group, and as long as an IPv6 header."""
+    return len(packet) >= HEADER_OCTETS and packet[_FIRST_OCTET] == MULTICAST
 
 
 def is_listener_discovery(packet: bytes) -> bool:

@@ -34,7 +34,7 @@ from lab.errors import PlaneError
 from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
 from lab.plane import sysctl
 from lab.plane.base import Watch
-from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, onward
+from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, is_multicast, onward
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
@@ -64,7 +64,7 @@ EVERY_GROUP, KERNEL_METRIC = IPv6Network("ff00::/8"), 256
 PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
-_NEXT_HEADER, _SOURCE, _DESTINATION, _FIRST_OCTET = 6, slice(8, 24), slice(24, 40), 24
+_NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
 _MOBILITY_HEADER = 135
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
 """First headers of what is no conversation: mobility messages, and packets between mobile nodes."""
@@ -286,7 +286,7 @@ class UserPlane:
             packet = self._tun.read()
             if packet is None:
                 return
-            if packet[_FIRST_OCTET] == MULTICAST and not is_wider_than_link(packet[_DESTINATION]):
+            if is_multicast(packet) and not is_wider_than_link(packet[_DESTINATION]):
                 self._carry_out_of_link(packet)
                 continue
             straight = self._paths.outwards(packet)
@@ -356,7 +356,7 @@ class UserPlane:
             if len(packet) < HEADER_OCTETS:
                 self._counters["truncated"] += 1
                 continue
-            if packet[_FIRST_OCTET] == MULTICAST:
+            if is_multicast(packet):
                 self._take_in_multicast(packet, outer_source)
                 continue
             forward = self._towards.get(packet[_SOURCE])

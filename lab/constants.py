@@ -36,6 +36,14 @@ RTR_SOLICITATION_INTERVAL = 4.0
 ENCAPSULATION_LIMIT = 4
 """How many more tunnels may carry what a tunnel carries already (RFC 2473 §6.6)."""
 LARGEST_ENCAPSULATION_LIMIT = 0xFF
+# RFC 3810 §9: what Multicast Listener Discovery lends to §10.4.3
+ROBUSTNESS_VARIABLE = 2
+QUERY_INTERVAL = 125
+STARTUP_QUERY_INTERVAL = QUERY_INTERVAL / 4
+STARTUP_QUERY_COUNT = ROBUSTNESS_VARIABLE
+LAST_LISTENER_QUERY_TIME = 2.0
+TUNNEL_QUERY_RESPONSE_INTERVAL = 0.1
+"""Query Response Interval; 10 seconds by default, so that many listeners of a link do not answer all at once."""
 
 LIFETIME_UNIT = 4
 """Seconds in one unit of a lifetime field, §6.1.7 and §6.1.8."""

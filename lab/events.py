@@ -197,6 +197,25 @@ class ProxyStopped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupJoined(Event):
+    """A mobile node that is away listens to a multicast group, which is tunnelled to it from now on."""
+
+    SECTION = "10.4.3"
+    home_address: IPv6Address
+    group: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupLeft(Event):
+    """It does no longer; `reason`: left, no report, binding ended, refused (by the plane)."""
+
+    SECTION = "10.4.3"
+    home_address: IPv6Address
+    group: IPv6Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeAgentListed(Event):
     """A router of the home link advertises itself as a home agent, or otherwise than before."""
 

@@ -36,8 +36,8 @@ RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_NODAD = 0x02
 NTF_PROXY, NUD_STALE = 0x08, 0x04
-RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE, FR_ACT_TO_TBL = 4, 1, 6, 1
-MAIN_TABLE = 254
+RTPROT_KERNEL, RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE, FR_ACT_TO_TBL = 2, 4, 1, 6, 1
+MAIN_TABLE, LOCAL_TABLE = 254, 255
 REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
@@ -229,10 +229,13 @@ class Netlink:
         interface: int | None = None,
         table: int = MAIN_TABLE,
         metric: int | None = None,
+        protocol: int | None = None,
     ) -> None:
-        """Remove a route."""
+        """Remove a route; with a `protocol`, one that bears another mark than ours."""
         attributes = _route_attributes(destination, interface, table, metric)
         fields = self._route_fields(destination, table)
+        if protocol is not None:
+            fields["proto"] = protocol
         self._request(rtmsg, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
 
     def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:

@@ -90,7 +90,7 @@ class Service:
         self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_refused)
         netlink = self._closing.enter_context(Netlink())
         self._plane = UserPlane(
-            self._watch, self._on_tunnelled, self._on_heard, self._ipsec, config.encapsulation_limit
+            self._watch, self._on_delivered, self._on_heard, self._ipsec, config.encapsulation_limit
         )
         self._closing.callback(self._plane.close)
         sender = Sender(self._ipsec.write)
@@ -195,8 +195,8 @@ class Service:
     def _on_refused(self, dropped: PacketDropped) -> None:
         self._dispatcher.report(dropped)
 
-    def _on_tunnelled(self, octets: bytes) -> None:
-        self._dispatcher.feed(*self._read(octets, DEVICE, tunnelled=True))
+    def _on_delivered(self, octets: bytes, tunnelled: bool) -> None:
+        self._dispatcher.feed(*self._read(octets, DEVICE, tunnelled=tunnelled))
 
     def _on_heard(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         # Not while the plane is at work on a packet of that very peer.

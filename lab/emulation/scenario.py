@@ -167,11 +167,19 @@ class Stage:
         self.network.context.collector.report(ScenarioStep(text=text))
 
     def stream(
-        self, source: str, destination: str, *, every: float = 0.01, size: int = 0, to: IPv6Address | None = None
+        self,
+        source: str,
+        destination: str,
+        *,
+        every: float = 0.01,
+        size: int = 0,
+        to: IPv6Address | None = None,
+        group: str | None = None,
     ) -> Stream:
         """Send numbered packets, of at least `size` octets, from one node to another until the scenario ends.
 
-        `to` is one of the other's addresses; without it, the one that others reach it by.
+        `to` is one of the other's addresses; without it, the one that others reach it by. With a multicast `group`
+        they are sent to that, and the other node joins it.
         """
         name = f"{source}-{destination}" + (f"-{len(self.streams)}" if self.streams else "")
         stream = Stream(
@@ -182,6 +190,7 @@ class Stage:
             size=size,
             port=PORT + len(self.streams),
             to=to,
+            group=None if group is None else IPv6Address(group),
         )
         self.streams.append(stream)
         return stream

@@ -1,7 +1,8 @@
 """One end of a stream of numbered UDP packets; a script of its own so that it starts fast and runs undisturbed.
 
 `send DESTINATION PORT SECONDS OCTETS FILE` or `receive ADDRESS PORT FILE`: prints `ready`, works until SIGTERM, then
-writes its log, one line per packet: `sequence sent` or `sequence sent received`, in seconds since the epoch.
+writes its log, one line per packet: `sequence sent` or `sequence sent received`, in seconds since the epoch. A last
+word names the interface on which a multicast group is sent to or joined.
 """
 
 import contextlib
@@ -23,6 +24,9 @@ _SILENCE = 0.2
 _AT_MOST = 2.0
 """Seconds after which it ends even so."""
 
+_GROUP_HOPS = 16
+"""The kernel's own choice is 1, which no router forwards."""
+
 _ending = False
 
 
@@ -31,10 +35,13 @@ def _end(_number: int, _frame: FrameType | None) -> None:
     _ending = True
 
 
-def send(destination: str, port: int, every: float, size: int, path: str) -> None:
+def send(destination: str, port: int, every: float, size: int, path: str, interface: str = "") -> None:
     """Send a numbered packet of so many octets every so many seconds, by an absolute schedule."""
     padding = bytes(max(size - _PAYLOAD.size, 0))
     outlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    outlet.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _GROUP_HOPS)
+    if interface:
+        outlet.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex(interface))
     log: list[tuple[int, float]] = []
     print("ready", flush=True)
     began = time.monotonic()
@@ -51,13 +58,17 @@ def send(destination: str, port: int, every: float, size: int, path: str) -> Non
         file.writelines(f"{sequence} {sent:.6f}\n" for sequence, sent in log)
 
 
-def receive(address: str, port: int, path: str) -> None:
+def receive(address: str, port: int, path: str, interface: str = "") -> None:
     """Receive packets with the kernel's time stamps."""
     inlet = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     inlet.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     inlet.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     inlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
-    inlet.bind((address, port))
+    scope = socket.if_nametoindex(interface) if interface else 0
+    if scope:
+        request = socket.inet_pton(socket.AF_INET6, address) + struct.pack("=I", scope)
+        inlet.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+    inlet.bind((address, port, 0, scope if address.startswith("ff02:") else 0))
     log: list[tuple[int, float, float]] = []
     ended = float("inf")
     print("ready", flush=True)
@@ -90,6 +101,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.argv[1] == "send":
-        send(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), sys.argv[6])
+        send(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), *sys.argv[6:])
     else:
-        receive(sys.argv[2], int(sys.argv[3]), sys.argv[4])
+        receive(sys.argv[2], int(sys.argv[3]), *sys.argv[4:])

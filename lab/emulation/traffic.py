@@ -10,10 +10,13 @@ from pathlib import Path
 from lab.emulation import stream_process, transfer_process
 from lab.emulation.node import LabNode
 from lab.emulation.process import end, wait_until
+from lab.emulation.spec import Kind
 from lab.errors import ScenarioError
 from lab.events import StreamEnded, StreamStarted
+from lab.plane.user import DEVICE
 from lab.report import streams
 from lab.report.streams import Arrival
+from lab.wire.addresses import is_wider_than_link
 
 PORT = 6275
 READY_WITHIN = 10.0
@@ -30,7 +33,7 @@ class StreamSummary:
 
 
 class Stream:
-    """UDP packets from one node to the address of another, or to one of its others, stamped at both ends."""
+    """UDP packets from one node to an address of another, or to a group that it joins, stamped at both ends."""
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Stream:
         size: int = 0,
         port: int = PORT,
         to: IPv6Address | None = None,
+        group: IPv6Address | None = None,
     ) -> None:
         self.name, self.every = name, every
         self.summary: StreamSummary | None = None
@@ -49,11 +53,16 @@ class Stream:
         self._folder = source.context.directory / "streams"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._logs = {end: source.context.run / f"{name}.{end}" for end in ("send", "receive")}
-        address, script = str(to or destination.spec.address), stream_process.__file__
+        address, script = str(group or to or destination.spec.address), stream_process.__file__
+        joined: list[str] = []
+        sent_on: list[str] = []
+        if group is not None:
+            joined = [DEVICE if _follows(destination, group) else destination.spec.plugs[0].interface]
+            sent_on = [] if _follows(source, group) else [source.spec.plugs[0].interface]
         python = [sys.executable, "-I", "-S", script]
-        receive = [*python, "receive", address, str(port), str(self._logs["receive"])]
+        receive = [*python, "receive", address, str(port), str(self._logs["receive"]), *joined]
         self._receiver = self._start(destination, receive, "receive")
-        send = [*python, "send", address, str(port), str(every), str(size), str(self._logs["send"])]
+        send = [*python, "send", address, str(port), str(every), str(size), str(self._logs["send"]), *sent_on]
         self._sender = self._start(source, send, "send")
         started = StreamStarted(stream=name, source=source.name, destination=destination.name, every=every)
         self._context.collector.report(started)
@@ -137,6 +146,11 @@ class Transfer:
             output = log.with_suffix(log.suffix + ".out")
             said = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
             raise ScenarioError(f"{self._what} broke off: {' '.join(said) or error}") from error
+
+
+def _follows(node: LabNode, group: IPv6Address) -> bool:
+    """Tell whether a group is a mobile node's wherever it is: joined on the tunnel device, sent to by its routes."""
+    return node.spec.kind is Kind.MOBILE_NODE and is_wider_than_link(group.packed)
 
 
 def _start(node: LabNode, command: list[str], what: str, log: Path) -> "subprocess.Popen[bytes]":

@@ -84,6 +84,11 @@ class Home:
         return self._config.home_prefix
 
     @property
+    def is_at_home(self) -> bool:
+        """Whether it is in use on the home link."""
+        return isinstance(self._place, AtHome)
+
+    @property
     def is_answered(self) -> bool:
         """Whether the home agent has said yes or no where the node is now, or needs not be asked."""
         return self._answered

@@ -32,6 +32,7 @@ from lab.engine.io import (
     Effect,
     Forget,
     ForgetCutOff,
+    ForwardGroup,
     Input,
     InstallBinding,
     InstallTunnel,
@@ -53,6 +54,7 @@ from lab.engine.io import (
     Used,
 )
 from lab.engine.mobility_header import ErrorLimit, answer_malformed, drop
+from lab.engine.multicast import Memberships
 from lab.engine.neighbor_discovery import announcement_by_proxy
 from lab.events import (
     BindingDeregistered,
@@ -89,6 +91,7 @@ class HomeAgent:
         self._discovery = DiscoveryService(config, secrets)
         self._cache: BindingCache[State] = BindingCache()
         self._admission = Admission(config, self._cache)
+        self._memberships = Memberships(config.interface)
         self._announcements = Announcements()
         self._errors = ErrorLimit()
         self._link: LinkUp | None = None
@@ -106,9 +109,12 @@ class HomeAgent:
                 return self._on_duplicate(address)
             case DeadlineReached():
                 effects = self._announcements.advance(now) + self._expire(now) + self._discovery.advance(now)
+                effects += self._memberships.advance(now)
                 return effects + self._correspondent.handle(happened, now)
             case Used() | Refused(effect=InstallBinding()):
                 return self._correspondent.handle(happened, now)
+            case Refused(effect=ForwardGroup(home_address=home_address, group=group)):
+                return self._memberships.refused(home_address, group)
             case Refused():
                 return self._on_refused(happened)
             case Recalled(record=record):
@@ -129,6 +135,7 @@ class HomeAgent:
             self._cache.deadline(),
             self._announcements.deadline(),
             self._discovery.deadline(),
+            self._memberships.deadline(),
             self._correspondent.deadline(),
         )
         return min((instant for instant in due if instant is not None), default=None)
@@ -146,6 +153,8 @@ class HomeAgent:
                 return self._on_update(received, update, now)
             case HomeAgentAddressDiscoveryRequest() | RouterAdvertisement():
                 return self._discovery.received(received, now)
+            case Packet() if received.tunnelled:
+                return self._memberships.received(received, now)
             case payload if not isinstance(payload, MobilityMessage) and self._is_served(received.packet):
                 # The data plane takes what is bound; this one came while the binding was made.
                 return [drop(received.packet, "early-packet", f"home address {received.packet.home_address}")]
@@ -211,7 +220,7 @@ class HomeAgent:
         self._cache.put(home_address, state)
         effects: list[Effect] = []
         if kind is not RegistrationKind.REFRESHED:  # first of all: what is intercepted must have a way to go
-            effects.append(self._tunnel(registration))
+            effects += self._tunnel(registration, now)
         for address in registration.defended:
             if address not in defended:
                 effects += self._defend(registration, address, now)
@@ -310,7 +319,7 @@ class HomeAgent:
         self._cache.put(home_address, state)
         effects: list[Effect] = []
         if isinstance(state, Registered):
-            effects.append(self._tunnel(state.registration))  # first: what is intercepted must have a way to go
+            effects += self._tunnel(state.registration, now)  # first: what is intercepted must have a way to go
             for address in state.registration.defended:
                 effects += self._defend(state.registration, address, now)
         recalled = BindingRecalled(
@@ -352,12 +361,11 @@ class HomeAgent:
 
     # Serving and no longer serving, §10.4
 
-    def _tunnel(self, registration: Registration) -> InstallTunnel:
-        return InstallTunnel(
-            home_agent_address=self._config.address,
-            home_address=registration.home_address,
-            care_of_address=registration.care_of_address,
-        )
+    def _tunnel(self, registration: Registration, now: Instant) -> list[Effect]:
+        own, home_address = self._config.address, registration.home_address
+        care_of_address = registration.care_of_address
+        self._memberships.begin(home_address, own, care_of_address, now)
+        return [InstallTunnel(home_agent_address=own, home_address=home_address, care_of_address=care_of_address)]
 
     def _defend(self, registration: Registration, address: IPv6Address, now: Instant) -> list[Effect]:
         interface = self._config.interface
@@ -379,7 +387,8 @@ class HomeAgent:
         ]
 
     def _stop_serving(self, registration: Registration) -> list[Effect]:
-        effects: list[Effect] = [RemoveTunnel(home_address=registration.home_address)]
+        effects = self._memberships.end(registration.home_address)
+        effects.append(RemoveTunnel(home_address=registration.home_address))
         for address in registration.defended:
             effects += self._stop_defending(address)
         return effects

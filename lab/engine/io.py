@@ -51,7 +51,8 @@ class Started:
 class Received:
     """A packet for this node arrived, checksum and form in order.
 
-    `tunnelled`: it came out of the bi-directional tunnel, whose outer addresses were checked (§5.5).
+    `tunnelled`: it came out of the bi-directional tunnel, whose outer addresses were checked (§5.5). What Multicast
+    Listener Discovery says there to a home agent is in its tunnel packet, whose source tells who says it (§10.4.3).
     """
 
     packet: Packet
@@ -415,6 +416,23 @@ class ListenFor:
     peer: IPv6Address
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardGroup:
+    """Home agent: tunnel what is sent to a multicast group on an interface to the home address too (§10.4.2)."""
+
+    interface: str
+    home_address: IPv6Address
+    group: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndForwarding:
+    """Undo a `ForwardGroup`."""
+
+    home_address: IPv6Address
+    group: IPv6Address
+
+
 PlaneEffect: TypeAlias = (
     AddAddress
     | RemoveAddress
@@ -433,6 +451,8 @@ PlaneEffect: TypeAlias = (
     | InstallRouteOptimisation
     | RemoveRouteOptimisation
     | ListenFor
+    | ForwardGroup
+    | EndForwarding
 )
 
 StoreEffect: TypeAlias = Remember | Forget | RememberCutOff | ForgetCutOff

@@ -45,6 +45,7 @@ from lab.engine.movement import SLAAC_PREFIX_LENGTH, Movement, Router, network_o
 from lab.engine.place import Attachment, Away, HomeLink, Unattached
 from lab.engine.route_optimisation import FromPeer, unexpected
 from lab.engine.sending_limit import SendingLimit
+from lab.engine.subscriptions import Subscriptions
 from lab.events import CareOfAddressFormed, CareOfAddressLost, HomeAddressAdded, MovementDetected
 from lab.wire.icmpv6 import (
     DestinationUnreachable,
@@ -75,6 +76,7 @@ class MobileNode:
         self._config = config
         self._secrets = secrets
         self._movement = Movement(config.interface)
+        self._subscriptions = Subscriptions(config.interface)
         self._attachment: Attachment = Unattached()
         self._left_behind: list[CareOfAddress] = []
         self._home_agents = HomeAgentsList()
@@ -148,7 +150,7 @@ class MobileNode:
             if home.is_over(now):
                 del self._homes[home.address]
                 effects += home.disown()
-        return effects
+        return effects + self._subscriptions.follow(at_home=any(home.is_at_home for home in self._homes.values()))
 
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
@@ -239,6 +241,7 @@ class MobileNode:
         if isinstance(message, DestinationUnreachable):
             return self._correspondent.handle(received, now)
         if received.interface != self._config.interface:
+            self._subscriptions.reported(message)
             return []
         match message:
             case RouterAdvertisement():

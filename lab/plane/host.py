@@ -155,7 +155,9 @@ class Host:
         """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
         index = self.index(effect.interface)
         # For the interface alone, a Neighbor Solicitation that is sent to the address itself would be forwarded to it.
-        self._sysctls = sysctl.set_interface("all", proxy_ndp=1) | self._sysctls
+        # With both the kernel also tells whoever sends to a link-local address that this is not forwarded (§10.4.2).
+        for interface in ("all", effect.interface):
+            self._sysctls = sysctl.set_interface(interface, proxy_ndp=1) | self._sysctls
         self._sysctls = sysctl.set_neighbor(effect.interface, proxy_delay=0) | self._sysctls
         self._netlink.add_proxy(index, effect.address)
         self._defended[effect] = index
@@ -166,6 +168,10 @@ class Host:
         index = self._defended.pop(defended, None)
         if index is not None:
             self._netlink.remove_proxy(index, effect.address)
+
+    def link_of(self, address: IPv6Address) -> int | None:
+        """Give the index of the interface on which an address is defended, its home link."""
+        return next((index for effect, index in self._defended.items() if effect.address == address), None)
 
     def restore(self, interface: str) -> None:
         """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""

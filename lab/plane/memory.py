@@ -6,7 +6,9 @@ from lab.engine.io import (
     AddAddress,
     DefendAddress,
     DisownHomeAddress,
+    EndForwarding,
     ForgetRouter,
+    ForwardGroup,
     InstallBinding,
     InstallReverseTunnel,
     InstallRouteOptimisation,
@@ -41,6 +43,8 @@ class MemoryPlane:
         self.reverse_tunnels: dict[object, InstallReverseTunnel] = {}
         self.bindings: dict[object, InstallBinding] = {}
         self.direct: dict[object, InstallRouteOptimisation] = {}
+        self.groups: set[object] = set()
+        """Pairs of home address and group."""
         self.in_use: set[object] = set()
         """What `used` says yes to, once: home addresses of bindings, pairs of home address and peer."""
 
@@ -82,6 +86,10 @@ class MemoryPlane:
                 self.direct[home_address, peer] = effect
             case RemoveRouteOptimisation(home_address=home_address, peer=peer):
                 self.direct.pop((home_address, peer), None)
+            case ForwardGroup(home_address=home_address, group=group):
+                self.groups.add((home_address, group))
+            case EndForwarding(home_address=home_address, group=group):
+                self.groups.discard((home_address, group))
             case ListenFor():
                 pass  # it hears nobody
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _SO_ATTACH_FILTER = 26
 
-LOAD_BYTE, LOAD_WORD, JUMP_IF_EQUAL, RETURN = 0x30, 0x20, 0x15, 0x06
+LOAD_BYTE, LOAD_WORD, AND, JUMP_IF_EQUAL, JUMP_IF_GREATER, RETURN = 0x30, 0x20, 0x54, 0x15, 0x25, 0x06
 PACKET_TYPE = 0xFFFFF000 + 4
 """Where a filter finds the packet type of an AF_PACKET socket."""
 EVERYTHING, NOTHING = 0x40000, 0

@@ -15,7 +15,9 @@ from lab.engine.io import (
     AddAddress,
     DefendAddress,
     DisownHomeAddress,
+    EndForwarding,
     ForgetRouter,
+    ForwardGroup,
     InstallBinding,
     InstallReverseTunnel,
     InstallRouteOptimisation,
@@ -33,23 +35,37 @@ from lab.engine.io import (
 )
 from lab.engine.mobility_header import ERRONEOUS_HEADER_FIELD
 from lab.errors import PlaneError
-from lab.netlink import Netlink
+from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
 from lab.plane import sysctl
 from lab.plane.base import Watch
+from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, is_multicast, onward
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
 from lab.plane.tunnel import IPV6_MTU, MINIMUM_MTU, Tunnel, exchange, opened, raw_socket
+from lab.plane.tunnel_errors import relayed, tunnelled
+from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
 from lab.wire.icmpv6 import ICMPV6, PacketTooBig, ParameterProblem
-from lab.wire.packet import DESTINATION_OPTIONS, HEADER_OCTETS, HOP_BY_HOP, IPV6, ROUTING, Packet, build
+from lab.wire.packet import (
+    DESTINATION_OPTIONS,
+    HEADER_OCTETS,
+    HOP_BY_HOP,
+    IPV6,
+    ROUTING,
+    OpaquePayload,
+    Packet,
+    build,
+)
 
 DEVICE = "mip0"
 TUNNEL_MTU = 1460
 """An Ethernet's 1500 octets less the outer header."""
 TWO_HEADERS_MTU = TUNNEL_MTU + HEADER_OCTETS - 2 * ADDED_OCTETS
 """The same less a Home Address option and a type 2 routing header: between mobile nodes."""
+EVERY_GROUP, KERNEL_METRIC = IPv6Network("ff00::/8"), 256
+"""Where the kernel routes multicast on each device by itself."""
 PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
@@ -66,7 +82,8 @@ _INFORMATION = bytes((128,))
 class UserPlane:
     """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source); direct paths.
 
-    `deliver` takes what came out of a tunnel for the engine, `heard` a home address and a peer that use the tunnel.
+    `deliver` takes what is for the engine, and whether it came out of a tunnel; else it is what the node's own kernel
+    says on the tunnel device. `heard` takes a home address and a peer that use the tunnel.
     Packets that a tunnel carries already may go through `encapsulation_limit` more (RFC 2473 §4.1.1); all others say
     nothing of a limit, so that they lose no room to it.
     """
@@ -76,7 +93,7 @@ class UserPlane:
     def __init__(
         self,
         watch: Watch,
-        deliver: Callable[[bytes], None],
+        deliver: Callable[[bytes, bool], None],
         heard: Callable[[IPv6Address, IPv6Address], None],
         ipsec: Ipsec,
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
@@ -100,6 +117,8 @@ class UserPlane:
         self._counters: Counter[str] = Counter()
         sysctl.set_interface(DEVICE, addr_gen_mode=1, accept_ra=0)
         self._netlink.set_link(self._index, up=True, mtu=self._mtu)
+        self._leave_groups_to_links()
+        self._groups = Groups(watch, self._spread)
         watch(self._tun.fileno(), self._carry_out)
         watch(self._inlet.fileno(), self._take_in)
 
@@ -141,6 +160,10 @@ class UserPlane:
                 self._paths.route(home_address, peer, care_of_address)
             case RemoveRouteOptimisation(home_address=home_address, peer=peer):
                 self._paths.unroute(home_address, peer)
+            case ForwardGroup(interface=interface, home_address=home_address, group=group):
+                self._groups.add(interface, home_address, group)
+            case EndForwarding(home_address=home_address, group=group):
+                self._groups.remove(home_address, group)
             case ListenFor(home_address=home_address, peer=peer):
                 self._paths.listen(home_address, peer)
 
@@ -173,10 +196,19 @@ class UserPlane:
                 return False
 
     def explain(self, error: Packet) -> None:
-        """Pass an ICMPv6 error about a packet on a direct path on to the upper layers that sent it."""
+        """Pass an ICMPv6 error about a packet on a direct path, or in a tunnel, on to who sent it."""
         translated = self._paths.error(error)
         if translated is not None:
             self._count_delivery("errors-explained", build(translated))
+        found = tunnelled(error)
+        if found is None:
+            return
+        tunnel = self._towards.get(found.packet[_DESTINATION]) or self._from.get(found.packet[_SOURCE])
+        if tunnel is None or (tunnel.local.packed, tunnel.remote.packed) != (found.local, found.remote):
+            return
+        report = relayed(error, found.packet, self._reporter(tunnel, found.packet))
+        if report is not None:
+            self._count_delivery("errors-relayed", build(report))
 
     def counters(self) -> dict[str, int]:
         """Packets by what became of them."""
@@ -188,6 +220,7 @@ class UserPlane:
             tunnel.close()
         self._towards.clear()
         self._from.clear()
+        self._groups.close()
         self._host.close()
         self._inlet.close()
         self._outlet.close()
@@ -227,6 +260,7 @@ class UserPlane:
                     if not self._from:
                         self._prefer_tunnel(home_address)
                 except PlaneError:
+                    self._prefer_none()
                     self._host.unroute_source(home_address, self._index)
                     raise
         exchange(self._from, home_address, tunnel)
@@ -234,7 +268,9 @@ class UserPlane:
     def own_home_address(self, home_address: IPv6Address) -> None:
         """Keep a home address on the tunnel device for good, so that sockets hold on to it wherever the node is."""
         if home_address not in self._home_addresses:
-            self._host.add_address(AddAddress(interface=DEVICE, address=home_address, prefix_length=128))
+            for address in (home_address, _listening_address(home_address)):
+                self._host.add_address(AddAddress(interface=DEVICE, address=address, prefix_length=128))
+            self._leave_groups_to_links()
             self._home_addresses.add(home_address)
             self._paths.own(home_address)
 
@@ -242,11 +278,31 @@ class UserPlane:
         if home_address in self._home_addresses:
             self._home_addresses.remove(home_address)
             self._paths.disown(home_address)
-            self._host.remove_address(RemoveAddress(interface=DEVICE, address=home_address, prefix_length=128))
+            shared = {_listening_address(other) for other in self._home_addresses}
+            for address in {home_address, _listening_address(home_address)} - shared:
+                self._host.remove_address(RemoveAddress(interface=DEVICE, address=address, prefix_length=128))
+
+    def _leave_groups_to_links(self) -> None:
+        """Let whoever sends to a group, or joins it, and names no link mean a real one; the kernel would offer this."""
+        self._netlink.remove_route(
+            EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=KERNEL_METRIC, protocol=RTPROT_KERNEL
+        )
 
     def _prefer_tunnel(self, home_address: IPv6Address) -> None:
         """Have what chooses no source itself leave from a home address, by its tunnel."""
         self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+        self._netlink.add_route(
+            EVERY_GROUP,
+            interface=self._index,
+            table=LOCAL_TABLE,  # the kernel's own are there, and it is the first of all tables
+            metric=TUNNEL_METRIC,
+            source=home_address,
+        )
+
+    def _prefer_none(self) -> None:
+        """Undo `_prefer_tunnel`."""
+        self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
+        self._netlink.remove_route(EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=TUNNEL_METRIC)
 
     def _remove_reverse(self, home_address: IPv6Address) -> None:
         tunnel = self._from.pop(home_address.packed, None)
@@ -256,7 +312,7 @@ class UserPlane:
             if self._from:
                 self._prefer_tunnel(IPv6Address(next(iter(self._from))))
             else:
-                self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
+                self._prefer_none()
 
     # Packets
 
@@ -266,6 +322,9 @@ class UserPlane:
             packet = self._tun.read()
             if packet is None:
                 return
+            if is_multicast(packet) and not is_wider_than_link(packet[_DESTINATION]):
+                self._carry_out_of_link(packet)
+                continue
             straight = self._paths.outwards(packet)
             tunnel = self._towards.get(packet[_DESTINATION]) or self._from.get(packet[_SOURCE])
             if straight is not None and (tunnel is None or straight[_SOURCE] != packet[_SOURCE]):
@@ -274,6 +333,15 @@ class UserPlane:
                 self._send_tunnelled(packet, straight or packet, tunnel)
             else:
                 self._counters["no-tunnel"] += 1
+
+    def _carry_out_of_link(self, packet: bytes) -> None:
+        """Take what the kernel says on the tunnel device as on a link: what is listened to there, and nothing else."""
+        if not self._home_addresses or not concerns_more_than_link(packet):
+            self._counters["no-tunnel"] += 1
+            return
+        self._deliver(packet, False)
+        for tunnel in self._from.values():
+            self._send_tunnelled(packet, packet, tunnel)  # §10.4.3
 
     def _send_straight(self, packet: bytes, straight: bytes) -> None:
         told = straight[_SOURCE] + bytes(4)  # for the rules by source, which choose the route (§11.3.1)
@@ -302,13 +370,14 @@ class UserPlane:
         except OSError as error:
             self._count_failure(error)
             if error.errno == errno.EMSGSIZE:
-                forward = packet[_DESTINATION] in self._towards
-                reporter = tunnel.local if forward else tunnel.remote
-                self._report_too_big(packet, reporter, tunnel.mtu(options) - (len(inner) - len(packet)))
+                mtu = tunnel.mtu(options) - (len(inner) - len(packet))
+                self._report_too_big(packet, self._reporter(tunnel, packet), mtu)
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
         kind = packet[_NEXT_HEADER]
+        if peer[0] == MULTICAST:
+            return  # no node, and nobody for a direct path
         if kind in _WITH_MOBILITY or (kind == ICMPV6 and packet[HEADER_OCTETS : HEADER_OCTETS + 1] < _INFORMATION):
             return  # that somebody tells of an error is no conversation (§11.3.3)
         if self._paths.hear(home_address, peer):
@@ -338,6 +407,9 @@ class UserPlane:
         if len(packet) < HEADER_OCTETS:
             self._counters["truncated"] += 1
             return
+        if is_multicast(packet):
+            self._take_out_multicast(packet, outer_source, is_plain=is_plain)
+            return
         # §10.4.5: the registered care-of address; §5.5: the home agent
         tunnel = self._towards.get(packet[_SOURCE]) or self._from.get(packet[_DESTINATION])
         if tunnel is None:
@@ -354,7 +426,60 @@ class UserPlane:
                 self._count_delivery("detunnelled", packet)
             elif not self.take(packet, tunnelled=True):
                 self._counters["detunnelled"] += 1
-                self._deliver(packet)
+                self._deliver(packet, True)
+
+    def _take_out_multicast(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
+        """Take multicast out of tunnels: at a home agent for the home link (§11.3.4), at a mobile node for itself."""
+        source, about_listening = packet[_SOURCE], is_listener_discovery(packet)
+        backward = next((tunnel for tunnel in self._from.values() if tunnel.remote == outer_source), None)
+        forward = self._towards.get(source)
+        if about_listening and backward is None:  # whose it is, the tunnel tells (§10.4.3)
+            forward = next((tunnel for tunnel in self._towards.values() if tunnel.remote == outer_source), None)
+        tunnel = forward or backward
+        if tunnel is None:
+            self._counters["unknown-inner-source"] += 1
+        elif tunnel.remote != outer_source:
+            self._counters["wrong-outer-source"] += 1  # §10.4.5
+        elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
+            self._counters["unprotected"] += 1
+        elif not about_listening and not is_wider_than_link(packet[_DESTINATION]):
+            self._counters["link-scope"] += 1
+        elif tunnel is backward:
+            self._count_delivery("detunnelled", packet)
+        elif about_listening:
+            self._counters["detunnelled"] += 1
+            payload = OpaquePayload(next_header=IPV6, data=packet)
+            self._deliver(build(Packet(source=outer_source, destination=tunnel.local, payload=payload)), True)
+        else:
+            self._counters["detunnelled"] += 1
+            self._send_to_home_link(packet)
+
+    def _send_to_home_link(self, packet: bytes) -> None:
+        """Forward a mobile node's multicast as if it had sent it at home (§11.3.4), and to all who listen from afar."""
+        index, forwarded = self._host.link_of(IPv6Address(packet[_SOURCE])), onward(packet)
+        if index is None or forwarded is None:
+            self._counters["link-scope"] += 1
+            return
+        try:
+            self._outlet.sendto(forwarded, (str(IPv6Address(packet[_DESTINATION])), 0, 0, index))
+        except OSError as error:
+            self._count_failure(error)
+        self._spread(packet)
+
+    def _spread(self, packet: bytes) -> None:
+        """Tunnel a multicast packet of the home link to all who listen to it (§10.4.2)."""
+        forwarded = onward(packet)
+        if forwarded is None:
+            self._counters["link-scope"] += 1
+            return
+        for home_address in self._groups.listeners(packet):
+            tunnel = self._towards.get(home_address)
+            if tunnel is not None:
+                self._send_tunnelled(forwarded, forwarded, tunnel)
+
+    def _reporter(self, tunnel: Tunnel, packet: bytes) -> IPv6Address:
+        """Give who tells of what became of a packet: the home agent, whichever end of the tunnel that is."""
+        return tunnel.remote if self._from.get(packet[_SOURCE]) is tunnel else tunnel.local
 
     def _report_too_big(self, packet: bytes, reporter: IPv6Address, mtu: int) -> None:
         """Tell the sender of a packet what fits its way (RFC 2473 §7.1)."""
@@ -369,6 +494,11 @@ class UserPlane:
 
     def _report(self, packet: bytes, reporter: IPv6Address, error: PacketTooBig | ParameterProblem) -> None:
         self._tun.write(build(Packet(source=reporter, destination=IPv6Address(packet[_SOURCE]), payload=error)))
+
+
+def _listening_address(home_address: IPv6Address) -> IPv6Address:
+    """Give the address from which the kernel says what applications listen to on the device (RFC 3810 §5.2.13)."""
+    return address_from(LINK_LOCAL_PREFIX, int(home_address) & int(LINK_LOCAL_PREFIX.hostmask))
 
 
 def _path_mtu(source: IPv6Address, remote: IPv6Address) -> int:

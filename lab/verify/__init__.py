@@ -10,6 +10,7 @@ from lab.verify import (
     home_link,
     mobility_header,
     movement_and_tunnels,
+    multicast,
     protection,
     registration,
     return_routability,
@@ -32,6 +33,7 @@ RULE_FILES = (
     direct_path,
     discovery,
     protection,
+    multicast,
 )
 
 

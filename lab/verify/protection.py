@@ -142,14 +142,22 @@ def every_care_of_address(session: Session, findings: Findings) -> None:
 
 
 def _protected(session: Session) -> Iterator[tuple[Frame, Association, IPv6Address]]:
-    """Give what is protected between mobile nodes and home agents, with association and home address."""
+    """Give what is protected between mobile nodes and home agents, with association and home address.
+
+    What is said of groups, or to them, names no home address: the tunnel alone tells whose it is (§10.4.3).
+    """
     for frame in session.packets:
         if frame.protection is None:
             continue
+        told = frame.inner or frame
         if frame.destination in session.home_agents:
-            yield frame, frame.protection.association, (frame.inner or frame).sender
+            home_address = told.sender
         elif frame.source in session.home_agents:
-            yield frame, frame.protection.association, (frame.inner or frame).receiver
+            home_address = told.receiver
+        else:
+            continue
+        if not (home_address.is_multicast or home_address.is_link_local):
+            yield frame, frame.protection.association, home_address
 
 
 @rule("esp-sequence", "The ESP sequence numbers of an association rise", "5.1-a")

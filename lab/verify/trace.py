@@ -14,6 +14,7 @@ from lab.verify.frame import (
     EXTENSION_HEADERS,
     HEADER_OCTETS,
     ICMPV6,
+    LISTENER_DISCOVERY,
     MOBILITY,
     NEIGHBOR_DISCOVERY,
     Frame,
@@ -99,7 +100,7 @@ def _asks_to_be_whole(frame: Frame, associations: Sequence[Association]) -> bool
         return frame.closed_spi in {association.spi for association in associations}
     inmost = frame.innermost
     if inmost.upper == ICMPV6:
-        return inmost.message_type in (None, *NEIGHBOR_DISCOVERY)
+        return inmost.message_type in (None, *NEIGHBOR_DISCOVERY, *LISTENER_DISCOVERY)
     return inmost.upper in (MOBILITY, *EXTENSION_HEADERS)
 
 

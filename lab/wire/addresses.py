@@ -22,6 +22,8 @@ _NOT_ROUTABLE = tuple(
     )
 )
 
+_MULTICAST, _LINK_SCOPE, _GLOBAL_SCOPE = 0xFF, 2, 0xE
+
 
 def solicited_node(address: IPv6Address) -> IPv6Address:
     """Return the solicited-node multicast address, RFC 4291 §2.7.1."""
@@ -58,3 +60,13 @@ def is_unicast_routable(address: IPv6Address) -> bool:
     """Tell whether an address may be a home or care-of address, RFC 6275 §6.1.7, §6.3."""
     number = int(address)
     return all(number & mask != network for network, mask in _NOT_ROUTABLE)
+
+
+def is_wider_than_link(address: bytes) -> bool:
+    """Tell of 16 octets whether they are a multicast address whose scope goes beyond a link, RFC 4291 §2.7."""
+    return address[0] == _MULTICAST and address[1] & 0xF > _LINK_SCOPE
+
+
+def is_global_group(address: IPv6Address) -> bool:
+    """Tell whether an address is a multicast address of global scope, RFC 4291 §2.7; scope F counts as one."""
+    return address.packed[0] == _MULTICAST and address.packed[1] & 0xF >= _GLOBAL_SCOPE

@@ -1,4 +1,4 @@
-"""ICMPv6 messages: Neighbor Discovery, the four of RFC 6275 §6.5-§6.8, echo and errors."""
+"""ICMPv6 messages: Neighbor Discovery, MLD, the four of RFC 6275 §6.5-§6.8, echo and errors."""
 
 from dataclasses import dataclass
 from ipaddress import IPv6Address
@@ -18,6 +18,13 @@ from lab.wire.fields import (
     Reserved,
 )
 from lab.wire.layout import Layout, layout
+from lab.wire.multicast_listener import (
+    FIRST_VERSION_OCTETS,
+    MulticastListenerDone,
+    MulticastListenerQuery,
+    MulticastListenerReport,
+    MulticastListenerReportV1,
+)
 from lab.wire.neighbor import NEIGHBOR_OPTIONS, NeighborOption
 
 ICMPV6 = 58
@@ -184,7 +191,10 @@ class MobilePrefixAdvertisement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownIcmpv6Message:
-    """Any other ICMPv6 message, or one of a code that its type does not define; `body` follows the checksum."""
+    """Any other ICMPv6 message, or one of a code that its type does not define, or an MLDv1 query.
+
+    `body` follows the checksum.
+    """
 
     icmpv6_type: Annotated[int, HeaderOctet(0)]
     code: Annotated[int, HeaderOctet(1)]
@@ -198,6 +208,10 @@ Icmpv6Message: TypeAlias = (
     | ParameterProblem
     | EchoRequest
     | EchoReply
+    | MulticastListenerQuery
+    | MulticastListenerReportV1
+    | MulticastListenerDone
+    | MulticastListenerReport
     | RouterSolicitation
     | RouterAdvertisement
     | NeighborSolicitation
@@ -213,6 +227,10 @@ _WITHOUT_CODE: tuple[type[Any], ...] = (
     PacketTooBig,
     EchoRequest,
     EchoReply,
+    MulticastListenerQuery,
+    MulticastListenerReportV1,
+    MulticastListenerDone,
+    MulticastListenerReport,
     RouterSolicitation,
     RouterAdvertisement,
     NeighborSolicitation,
@@ -235,7 +253,9 @@ def parse_message(octets: bytes) -> Icmpv6Message:
     if len(octets) < FIXED_OCTETS:
         raise WireError(MalformedReason.TRUNCATED, f"an ICMPv6 message of {len(octets)} octets")
     kind, code = octets[0], octets[1]
-    found = _UNKNOWN if code and kind in _CODE_IS_ZERO else _LAYOUTS.get(kind, _UNKNOWN)
+    first_version = kind == MulticastListenerQuery.ICMPV6_TYPE and len(octets) == FIRST_VERSION_OCTETS
+    unknown = first_version or (code and kind in _CODE_IS_ZERO)
+    found = _UNKNOWN if unknown else _LAYOUTS.get(kind, _UNKNOWN)
     if len(octets) < found.size:
         raise WireError(MalformedReason.BAD_LENGTH, f"ICMPv6 type {kind} of {len(octets)} octets")
     message: Icmpv6Message = found.read(octets, 0, len(octets))

@@ -27,6 +27,12 @@ from lab.wire.mobility import (
     HomeTest,
     UnknownMobilityMessage,
 )
+from lab.wire.multicast_listener import (
+    MulticastListenerDone,
+    MulticastListenerQuery,
+    MulticastListenerReport,
+    MulticastListenerReportV1,
+)
 from lab.wire.neighbor import NeighborOption, PrefixInformation
 from lab.wire.options import (
     AlternateCareOfAddress,
@@ -103,6 +109,12 @@ def _details(payload: Payload) -> str:
             return f" MTU {mtu}"
         case EchoRequest(sequence=sequence) | EchoReply(sequence=sequence):
             return f" #{sequence}"
+        case MulticastListenerQuery(group=group):
+            return "" if group.is_unspecified else f" for {group}"
+        case MulticastListenerReportV1(group=group) | MulticastListenerDone(group=group):
+            return f" for {group}"
+        case MulticastListenerReport(records=records):
+            return "".join(f", {record.group}" for record in records)
         case Packet(source=source, destination=destination, payload=inner):
             return f" {source} → {destination}: {summary(inner)}"
         case OpaquePayload(data=data):

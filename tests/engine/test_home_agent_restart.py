@@ -148,6 +148,7 @@ def test_a_recalled_binding_is_served_at_once() -> None:
     assert events(effects, BindingRecalled) == [told]
     assert len(acknowledgements(effects)) == 0
     assert bench.agent.snapshot(bench.now)[0]["remaining"] == 40.0
+    assert names(bench.pass_time(0.0)) == ["Packet"]  # §10.4.3: what does it listen to?
     assert names(bench.pass_time(3.0)) == ["NeighborAdvertisement"] * 4  # §10.4.1: repeated
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from lab.wire import icmpv6, mobility, neighbor, options
+from lab.wire import icmpv6, mobility, multicast_listener, neighbor, options
 from lab.wire.packet import (
     DestinationOptions,
     ExtensionHeader,
@@ -98,7 +98,48 @@ _neighbor_options: dict[str, Any] = {"options": st.lists(neighbor_options, max_s
 _configuration: dict[str, Any] = {"managed": st.booleans(), "other": st.booleans()}
 _invoking: dict[str, Any] = {"invoking": st.binary(max_size=60)}
 _echo: dict[str, Any] = {"identifier": u16, "sequence": u16, "data": st.binary(max_size=60)}
-_KNOWN_ICMPV6 = {1, 2, 3, 4, 128, 129, 133, 134, 135, 136, 144, 145, 146, 147}
+_sources: dict[str, Any] = {"sources": st.lists(addresses, max_size=3).map(tuple)}
+multicast_listener_messages = st.one_of(
+    st.builds(
+        multicast_listener.MulticastListenerQuery,
+        max_response_code=u16,
+        group=addresses,
+        robustness=st.integers(0, 15),
+        interval_code=u8,
+        **_sources,
+    ),
+    st.builds(multicast_listener.MulticastListenerReportV1, group=addresses),
+    st.builds(multicast_listener.MulticastListenerDone, group=addresses),
+    st.builds(
+        multicast_listener.MulticastListenerReport,
+        records=st.lists(
+            st.builds(
+                multicast_listener.MulticastAddressRecord,
+                record_type=st.integers(1, 6),
+                group=addresses,
+                **_sources,
+            ),
+            max_size=3,
+        ).map(tuple),
+    ),
+)
+_KNOWN_ICMPV6 = {
+    1,
+    2,
+    3,
+    4,
+    128,
+    129,
+    *multicast_listener.MULTICAST_LISTENER_TYPES,
+    133,
+    134,
+    135,
+    136,
+    144,
+    145,
+    146,
+    147,
+}
 
 icmpv6_messages = st.one_of(
     st.builds(icmpv6.DestinationUnreachable, code=u8, **_invoking),
@@ -107,6 +148,7 @@ icmpv6_messages = st.one_of(
     st.builds(icmpv6.ParameterProblem, code=u8, pointer=u32, **_invoking),
     st.builds(icmpv6.EchoRequest, **_echo),
     st.builds(icmpv6.EchoReply, **_echo),
+    multicast_listener_messages,
     st.builds(icmpv6.RouterSolicitation, **_neighbor_options),
     st.builds(
         icmpv6.RouterAdvertisement,
@@ -141,7 +183,7 @@ icmpv6_messages = st.one_of(
     ),
     st.builds(
         icmpv6.UnknownIcmpv6Message,
-        icmpv6_type=st.sampled_from([2, 128, 134, 144, 147]),
+        icmpv6_type=st.sampled_from([2, 128, 130, 134, 143, 144, 147]),
         code=st.integers(1, 0xFF),
         body=st.binary(max_size=60),
     ),

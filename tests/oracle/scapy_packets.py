@@ -13,6 +13,7 @@ from scapy.packet import NoPayload, Raw
 from lab.constants import LIFETIME_UNIT
 from lab.wire import icmpv6 as i6
 from lab.wire import mobility as mh
+from lab.wire import multicast_listener as ml
 from lab.wire import neighbor as nd
 from lab.wire import options as mo
 from lab.wire.packet import (
@@ -124,6 +125,21 @@ def _payload_to_scapy(payload: Payload) -> Scapy:
             return s6.ICMPv6EchoRequest(id=identifier, seq=sequence, data=data)
         case i6.EchoReply(identifier=identifier, sequence=sequence, data=data):
             return s6.ICMPv6EchoReply(id=identifier, seq=sequence, data=data)
+        case ml.MulticastListenerQuery(group=group, sources=sources):
+            return s6.ICMPv6MLQuery2(
+                mrd=payload.max_response_code,
+                mladdr=str(group),
+                S=payload.robustness >> 3,
+                QRV=payload.robustness & 7,
+                QQIC=payload.interval_code,
+                sources=[str(source) for source in sources],
+            )
+        case ml.MulticastListenerReportV1(group=group):
+            return s6.ICMPv6MLReport(mladdr=str(group))
+        case ml.MulticastListenerDone(group=group):
+            return s6.ICMPv6MLDone(mladdr=str(group))
+        case ml.MulticastListenerReport(records=records):
+            return s6.ICMPv6MLReport2(records=[_record_to_scapy(record) for record in records])
         case i6.RouterSolicitation(options=options):
             return _with_options(s6.ICMPv6ND_RS(), options)
         case i6.RouterAdvertisement(options=options):
@@ -201,6 +217,20 @@ def _payload_from_scapy(layer: Scapy) -> Payload:
             return i6.EchoReply(identifier=layer.id, sequence=layer.seq, data=layer.data)
         case s6.ICMPv6EchoRequest():
             return i6.EchoRequest(identifier=layer.id, sequence=layer.seq, data=layer.data)
+        case s6.ICMPv6MLQuery2():
+            return ml.MulticastListenerQuery(
+                max_response_code=layer.mrd,
+                group=IPv6Address(layer.mladdr),
+                robustness=layer.S << 3 | layer.QRV,
+                interval_code=layer.QQIC,
+                sources=tuple(map(IPv6Address, layer.sources)),
+            )
+        case s6.ICMPv6MLReport():
+            return ml.MulticastListenerReportV1(group=IPv6Address(layer.mladdr))
+        case s6.ICMPv6MLDone():
+            return ml.MulticastListenerDone(group=IPv6Address(layer.mladdr))
+        case s6.ICMPv6MLReport2():
+            return ml.MulticastListenerReport(records=_records_from_scapy(layer))
         case s6.ICMPv6ND_RS():
             return i6.RouterSolicitation(options=_neighbor_options(layer))
         case s6.ICMPv6ND_RA():
@@ -239,6 +269,22 @@ def _payload_from_scapy(layer: Scapy) -> Payload:
                 options=_neighbor_options(layer),
             )
     raise AssertionError(layer)
+
+
+def _record_to_scapy(record: ml.MulticastAddressRecord) -> Scapy:
+    sources = [str(source) for source in record.sources]
+    return s6.ICMPv6MLDMultAddrRec(rtype=record.record_type, dst=str(record.group), sources=sources)
+
+
+def _records_from_scapy(report: Scapy) -> tuple[ml.MulticastAddressRecord, ...]:
+    """Follow the records, of which Scapy makes each the payload of the one before."""
+    records, record = [], report.records[0] if report.records else None
+    while isinstance(record, s6.ICMPv6MLDMultAddrRec):
+        group, sources = IPv6Address(record.dst), tuple(map(IPv6Address, record.sources))
+        records.append(ml.MulticastAddressRecord(record_type=record.rtype, group=group, sources=sources))
+        record = record.payload
+    assert len(records) == report.records_number
+    return tuple(records)
 
 
 def _options_to_scapy(options: tuple[mo.MobilityOption, ...]) -> list[Scapy]:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from lab.constants import LIFETIME_UNIT
 from lab.wire import icmpv6 as i6
 from lab.wire import mobility as mh
+from lab.wire import multicast_listener as ml
 from lab.wire import neighbor as nd
 from lab.wire import options as mo
 from lab.wire.mobility import BindingUpdateFlag as Flag
@@ -45,6 +46,11 @@ def bit(value: bool) -> str:
 
 def cookie(value: bytes) -> str:
     return f"0x{value.hex()}"
+
+
+def decoded(code: int) -> int:
+    """Give the seconds of a Querier's Query Interval Code, which tshark prints (RFC 3810 §5.1.9)."""
+    return code if code < 128 else (code & 0xF | 0x10) << ((code >> 4 & 7) + 3)
 
 
 def fields_of(packet: Packet) -> Fields:
@@ -138,6 +144,26 @@ def icmpv6_fields(payload: object) -> Fields:
             | i6.EchoReply(identifier=identifier, sequence=sequence)
         ):
             own = {"icmpv6.echo.identifier": f"0x{identifier:04x}", "icmpv6.echo.sequence_number": str(sequence)}
+        case ml.MulticastListenerQuery(group=group):
+            own = {
+                "icmpv6.mld.maximum_response_code": str(payload.max_response_code),
+                "icmpv6.mld.multicast_address": str(group),
+                "icmpv6.mld.flag.s": bit(payload.robustness > 7),
+                "icmpv6.mld.flag.qrv": str(payload.robustness & 7),
+                "icmpv6.mld.qqi": str(decoded(payload.interval_code)),
+                "icmpv6.mld.nb_sources": str(len(payload.sources)),
+            }
+        case ml.MulticastListenerReportV1(group=group) | ml.MulticastListenerDone(group=group):
+            own = {"icmpv6.mld.multicast_address": str(group)}
+        case ml.MulticastListenerReport(records=records):
+            own = {
+                "icmpv6.mldr.nb_mcast_records": str(len(records)),
+                "icmpv6.mldr.mar.record_type": ",".join(str(record.record_type) for record in records),
+                "icmpv6.mldr.mar.multicast_address": ",".join(str(record.group) for record in records),
+                "icmpv6.mldr.mar.source_address": ",".join(
+                    str(source) for record in records for source in record.sources
+                ),
+            }
         case i6.RouterSolicitation():
             own = {}
         case i6.RouterAdvertisement():

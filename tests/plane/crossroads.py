@@ -64,7 +64,7 @@ class Node:
         self._netlink = Netlink()
         plane = UserPlane(
             watch,
-            lambda octets: self.unclaimed.append(parse(octets)),
+            lambda octets, _: self.unclaimed.append(parse(octets)),
             lambda *ends: self.heard.append(ends),
             Ipsec(Policy((), at_home_agent=False), Secrets(b"crossroads"), lambda _: None),
         )

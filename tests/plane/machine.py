@@ -61,7 +61,10 @@ class Machine:
 
         plane = self.run(
             lambda: UserPlane(
-                watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer)), self.ipsec
+                watch,
+                lambda octets, _: self.delivered.append(octets),
+                lambda home, peer: self.heard.append((home, peer)),
+                self.ipsec,
             )
         )
         self.planes.append(plane)

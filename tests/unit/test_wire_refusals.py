@@ -241,6 +241,26 @@ def test_icmpv6_too_short(text: str) -> None:
     assert refused(packet(ICMPV6, icmpv6(text))) == (MalformedReason.BAD_LENGTH, None)
 
 
+GROUP = "ff0e" + "00" * 14
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "8f00 0000 0000",  # no number of records
+        "8f00 0000 0000 0001",
+        f"8f00 0000 0000 0002 0400 0000 {GROUP}",
+        f"8f00 0000 0000 0001 0400 0001 {GROUP} 20010db8",  # the source is cut
+        f"8200 0000 0064 0000 {GROUP} 027d",  # no number of sources
+        f"8200 0000 0064 0000 {GROUP} 027d 0001",
+        "8300 0000 0000 0000",
+        "8400 0000 0000 0000 ff0e",
+    ],
+)
+def test_multicast_listener_discovery_that_ends_too_soon(text: str) -> None:
+    assert refused(packet(ICMPV6, icmpv6(text))) == (MalformedReason.BAD_LENGTH, None)
+
+
 def test_icmpv6_shorter_than_its_fixed_part() -> None:
     with pytest.raises(WireError, match="an ICMPv6 message of 3 octets"):
         parse_message(bytes(3))

@@ -4,7 +4,7 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab.wire import icmpv6, mobility, neighbor, options
+from lab.wire import icmpv6, mobility, multicast_listener, neighbor, options
 from lab.wire.mobility import BindingUpdateFlag as Flag
 from lab.wire.packet import OpaquePayload, Packet, Payload
 from lab.wire.summary import name, summary
@@ -90,6 +90,29 @@ SUMMARIES: list[tuple[Payload, str]] = [
     (icmpv6.PacketTooBig(mtu=1280, invoking=b""), "Packet Too Big MTU 1280"),
     (icmpv6.EchoRequest(identifier=1, sequence=2), "Echo Request #2"),
     (icmpv6.EchoReply(identifier=1, sequence=2), "Echo Reply #2"),
+    (
+        multicast_listener.MulticastListenerQuery(
+            max_response_code=100, group=IPv6Address("::"), robustness=2, interval_code=125
+        ),
+        "Multicast Listener Query",
+    ),
+    (
+        multicast_listener.MulticastListenerQuery(
+            max_response_code=100, group=IPv6Address("ff0e::1"), robustness=2, interval_code=125
+        ),
+        "Multicast Listener Query for ff0e::1",
+    ),
+    (
+        multicast_listener.MulticastListenerReportV1(group=IPv6Address("ff0e::1")),
+        "Multicast Listener Report V1 for ff0e::1",
+    ),
+    (multicast_listener.MulticastListenerDone(group=IPv6Address("ff0e::1")), "Multicast Listener Done for ff0e::1"),
+    (
+        multicast_listener.MulticastListenerReport(
+            records=(multicast_listener.MulticastAddressRecord(record_type=4, group=IPv6Address("ff0e::1")),)
+        ),
+        "Multicast Listener Report, ff0e::1",
+    ),
     (icmpv6.UnknownIcmpv6Message(icmpv6_type=200, code=1, body=b""), "ICMPv6 message of type 200 code 1"),
     (OpaquePayload(next_header=17, data=bytes(9)), "UDP, 9 octets"),
     (OpaquePayload(next_header=99, data=b""), "Payload of next header 99, 0 octets"),

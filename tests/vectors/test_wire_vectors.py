@@ -5,7 +5,7 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab.wire import icmpv6, mobility, neighbor, options
+from lab.wire import icmpv6, mobility, multicast_listener, neighbor, options
 from lab.wire.mobility import BindingUpdateFlag as Flag
 from lab.wire.packet import (
     DestinationOptions,
@@ -26,6 +26,8 @@ from lab.wire.packet import (
 MN = "20010db8 00a10000 00000000 00000002"
 HA = "20010db8 00010000 00000000 00000001"
 HOA = "20010db8 00010000 00000000 00000100"
+LL, GROUP = "fe800000000000000000000000000100", "ff0e0000000000000000000000006275"
+ROUTER_ALERT = HopByHopOptions(options=(UnknownHeaderOption(option_type=5, data=bytes(2)),))
 ALL_NODES = "ff020000 00000000 00000000 00000001"
 CARE_OF, HOME_AGENT, HOME = (IPv6Address(bytes.fromhex(text)) for text in (MN, HA, HOA))
 HOME_ADDRESS = DestinationOptions(options=(HomeAddressOption(home_address=HOME),))
@@ -222,6 +224,54 @@ VECTORS = {
         icmpv6.RouterSolicitation(
             options=(neighbor.UnknownNeighborOption(option_type=24, data=bytes.fromhex("deadbeef0001")),)
         ),
+    ),
+    "multicast listener query of all groups": Vector(
+        f"""60000000 0024 00 40 {LL} {ALL_NODES}
+            3a 00 0502 0000 0100
+            82 00 7c43 0064 0000 00000000 00000000 00000000 00000000 02 7d 0000""",
+        multicast_listener.MulticastListenerQuery(
+            max_response_code=100, group=IPv6Address("::"), robustness=2, interval_code=125
+        ),
+        (ROUTER_ALERT,),
+    ),
+    "version 2 multicast listener report, as Linux writes it": Vector(
+        f"""60000000 0024 00 40 {LL} ff020000000000000000000000000016
+            3a 00 0502 0000 0100
+            8f 00 0c8a 0000 0001 04 00 0000 {GROUP}""",
+        multicast_listener.MulticastListenerReport(
+            records=(multicast_listener.MulticastAddressRecord(record_type=4, group=IPv6Address("ff0e::6275")),)
+        ),
+        (ROUTER_ALERT,),
+    ),
+    "version 2 multicast listener report with a source, auxiliary data and more": Vector(
+        f"""60000000 0050 00 40 {LL} ff020000000000000000000000000016
+            3a 00 0502 0000 0100
+            8f 00 72e3 dead 0002 06 01 0001 {GROUP} {HA} 12345678 03 00 0000 {GROUP} feed beef""",
+        multicast_listener.MulticastListenerReport(
+            records=(
+                multicast_listener.MulticastAddressRecord(
+                    record_type=6, group=IPv6Address("ff0e::6275"), sources=(HOME_AGENT,)
+                ),
+                multicast_listener.MulticastAddressRecord(record_type=3, group=IPv6Address("ff0e::6275")),
+            )
+        ),
+        (ROUTER_ALERT,),
+        reads_only=True,  # what is not read is not written either (RFC 3810 §5.2.11)
+    ),
+    "multicast listener report of the first version": Vector(
+        f"""60000000 0018 3a 40 {LL} {GROUP}
+            83 00 ba23 0000 0000 {GROUP}""",
+        multicast_listener.MulticastListenerReportV1(group=IPv6Address("ff0e::6275")),
+    ),
+    "multicast listener done": Vector(
+        f"""60000000 0018 3a 40 {LL} ff020000000000000000000000000002
+            84 00 1ba3 0000 0000 {GROUP}""",
+        multicast_listener.MulticastListenerDone(group=IPv6Address("ff0e::6275")),
+    ),
+    "multicast listener query of the first version": Vector(
+        f"""60000000 0018 3a 40 {LL} {GROUP}
+            82 00 9413 2710 0000 {GROUP}""",
+        icmpv6.UnknownIcmpv6Message(icmpv6_type=130, code=0, body=bytes.fromhex(f"27100000{GROUP}")),
     ),
     "home agent address discovery request": Vector(
         f"""60000000 0008 3a 40 {MN} {HA}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.verify import discovery, mobile_prefixes
+from tests.verify import discovery, mobile_prefixes, multicast
 from tests.verify.correspondence import add_correspondence
 from tests.verify.handover import good_story
 from tests.verify.story import Story
@@ -15,4 +15,5 @@ def good() -> Story:
     add_correspondence(story)
     discovery.tell(story)
     mobile_prefixes.tell(story)
+    multicast.tell(story)
     return story

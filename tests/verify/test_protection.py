@@ -162,8 +162,8 @@ def test_payload_in_esp_is_judged_as_well(good: Story, tmp_path: Path) -> None:
 
 def test_esp_that_was_cut_short_is_refused_if_its_keys_are_there(story: Story, tmp_path: Path) -> None:
     table = read_associations(tables_beside(story.write(tmp_path)))
-    path = write_pcap(tmp_path / "visited1.pcap", story.frames("visited1"), snapshot=120)
-    with pytest.raises(CaptureError, match="frame 5: only 120 of"):
+    path = write_pcap(tmp_path / "visited1.pcap", story.frames("visited1"), snapshot=150)
+    with pytest.raises(CaptureError, match="frame 5: only 150 of"):
         read([path], table)
     others = [replace(association, spi=association.spi + 0x1000) for association in table]
     assert [frame.closed_spi for frame in read([path], others)].count(registers().spi) > 1

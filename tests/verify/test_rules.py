@@ -13,6 +13,7 @@ from tests.verify import (
     doctor_home_link,
     doctor_mobility_header,
     doctor_movement_and_tunnels,
+    doctor_multicast,
     doctor_protection,
     doctor_registration,
     doctor_return_routability,
@@ -30,6 +31,7 @@ FILES_OF_DOCTORINGS = (
     doctor_mobility_header,
     doctor_movement_and_tunnels,
     doctor_protection,
+    doctor_multicast,
     doctor_registration,
     doctor_return_routability,
 )

@@ -7,7 +7,7 @@ import pytest
 from scapy.layers import inet6
 
 from lab.verify import Verdict, verify
-from tests.verify import correspondence, handover
+from tests.verify import correspondence, handover, multicast
 from tests.verify import protected as esp
 from tests.verify.handover import (
     CARE_OF_1,
@@ -29,6 +29,7 @@ OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT, NONCES_EXPIRED = 135, 134, 133, 138
 RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends")
 LOSSES = ("bu-retransmission",)
 DISCOVERY = ("discovery-request", "discovery-reply", "discovery-source", "discovery-retransmission")
+MULTICAST = ("group-scope", "group-reported")
 DELETION = ("direct-path-ends",)
 CORRESPONDING = (
     *DELETION,
@@ -63,6 +64,7 @@ UNHEARD = (
     "cbu-authenticator",
     "cbu-tokens",
     "discovery-retransmission",
+    "group-reported",
     "test-init-retransmission",
 )
 """What cannot be told where captures began too late."""
@@ -139,7 +141,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
     _count_on(story, 7)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, *DISCOVERY, *REGISTERED, "bu-sequence"))
+@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, *DISCOVERY, *REGISTERED, *MULTICAST, "bu-sequence"))
 def the_home_address_is_taken(story: Story) -> None:
     # The registration is refused; so there is nothing to announce.
     _until(story, 2.2)
@@ -375,6 +377,8 @@ def the_captures_begin_amid_a_binding(story: Story) -> None:
         *UNHEARD,
         *DISCOVERY,
         "dad-before-ba",
+        "esp-home-test",
+        "esp-prefix",
         "proxy-announced",
         "proxy-answers",
         "proxy-repeated",
@@ -390,3 +394,16 @@ def the_captures_begin_just_before_a_move(story: Story) -> None:
 @variant()
 def the_mobile_node_leaves_again(story: Story) -> None:
     handover.leave_again(story)
+
+
+@variant(silent=("group-scope", "group-reported"))
+def the_mobile_node_listens_to_no_group(story: Story) -> None:
+    story.drop("mld-query", "mld-report", "group-1-tunnel", "group-2-tunnel")
+
+
+@variant()
+def the_mobile_node_reports_by_the_first_version(story: Story) -> None:
+    packet = story.sent["mld-report"].packet.copy()
+    inner = packet[inet6.IPv6].payload
+    inner[inet6.ICMPv6MLReport2].underlayer.remove_payload()
+    story.replace("mld-report", packet / inet6.ICMPv6MLReport(mladdr=multicast.GROUP))

@@ -39,6 +39,7 @@ from lab.events import NodeStarted, NodeStopped, PacketDropped
 from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.user import DEVICE, UserPlane
+from lab.wire.chain import is_prefix_discovery
 from lab.wire.packet import parse
 
 _log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ class Service:
     def _on_mobility(self) -> None:
         while (received := self._mobility.receive()) is not None:
             octets, interface = received
-            if not self._plane.take(octets):
+            if is_prefix_discovery(octets) or not self._plane.take(octets):
                 self._take(octets, interface, tunnelled=False)
 
     def _on_tunnelled(self, octets: bytes) -> None:

@@ -1,10 +1,11 @@
 """A home agent, RFC 6275 §10: home registrations, their proxies and tunnels."""
 
+from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import Any
 
 from lab.auth.secrets import Secrets
-from lab.constants import LIFETIME_UNIT, Status
+from lab.constants import ACCEPTED_BELOW, LIFETIME_UNIT, Status
 from lab.engine.announcements import Announcements
 from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
@@ -48,6 +49,7 @@ from lab.engine.io import (
 )
 from lab.engine.mobility_header import ErrorLimit, answer_malformed, drop
 from lab.engine.neighbor_discovery import announcement_by_proxy
+from lab.engine.prefix_service import PrefixService
 from lab.engine.sequence import is_newer
 from lab.events import (
     BindingDeregistered,
@@ -60,7 +62,7 @@ from lab.events import (
     RegistrationKind,
 )
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, is_unicast_routable
-from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, RouterAdvertisement
+from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, MobilePrefixSolicitation, RouterAdvertisement
 from lab.wire.mobility import (
     BindingAcknowledgement,
     BindingUpdate,
@@ -81,6 +83,7 @@ class HomeAgent:
         )
         """What every node is beside its role (§8.2)."""
         self._discovery = DiscoveryService(config, secrets)
+        self._prefixes = PrefixService(config, secrets)
         self._cache: BindingCache[State] = BindingCache()
         self._announcements = Announcements()
         self._errors = ErrorLimit()
@@ -99,7 +102,7 @@ class HomeAgent:
                 return self._on_duplicate(address)
             case DeadlineReached():
                 effects = self._announcements.advance(now) + self._expire(now) + self._discovery.advance(now)
-                return effects + self._correspondent.handle(happened, now)
+                return effects + self._prefixes.advance(now) + self._correspondent.handle(happened, now)
             case Used() | Refused(effect=InstallBinding()):
                 return self._correspondent.handle(happened, now)
             case Refused():
@@ -108,6 +111,7 @@ class HomeAgent:
                 return self._recall(record, now)
             case LinkUp(interface=interface) if interface == self._config.interface:
                 self._link = happened
+                self._prefixes.link_up(happened)
                 return self._discovery.link_up(happened)
             case _:
                 return []
@@ -118,6 +122,7 @@ class HomeAgent:
             self._cache.deadline(),
             self._announcements.deadline(),
             self._discovery.deadline(),
+            self._prefixes.deadline(),
             self._correspondent.deadline(),
         )
         return min((instant for instant in due if instant is not None), default=None)
@@ -128,14 +133,19 @@ class HomeAgent:
         return own + self._correspondent.snapshot(now)
 
     def _received(self, received: Received, now: Instant) -> list[Effect]:
-        match received.packet.payload:
+        packet = received.packet
+        match packet.payload:
             case BindingUpdate(flags=flags) as update if flags & BindingUpdateFlag.HOME_REGISTRATION:
                 return self._on_update(received, update, now)
-            case HomeAgentAddressDiscoveryRequest() | RouterAdvertisement():
+            case HomeAgentAddressDiscoveryRequest():
                 return self._discovery.received(received, now)
-            case payload if not isinstance(payload, MobilityMessage) and self._is_served(received.packet):
+            case RouterAdvertisement():
+                return self._discovery.received(received, now) + self._on_advertisement(received, now)
+            case MobilePrefixSolicitation() as solicitation if packet.home_address is None or self._is_served(packet):
+                return self._prefixes.solicited(packet, solicitation, now)
+            case payload if not isinstance(payload, MobilityMessage) and self._is_served(packet):
                 # The data plane takes what is bound; this one came while the binding was made.
-                return [drop(received.packet, "early-packet", f"home address {received.packet.home_address}")]
+                return [drop(packet, "early-packet", f"home address {packet.home_address}")]
             case _:
                 return self._correspondent.handle(received, now)
 
@@ -147,6 +157,19 @@ class HomeAgent:
     def _has_home_registration(self, home_address: IPv6Address) -> bool:
         return isinstance(self._cache.get(home_address), Registered | Probing)
 
+    def _on_advertisement(self, received: Received, now: Instant) -> list[Effect]:
+        """Learn prefixes; no binding outlives that of its home address (§10.6.4)."""
+        effects = self._prefixes.heard(received, now)
+        if not effects:
+            return []
+        for home_address, state in self._cache:
+            last = now + self._prefixes.limit(home_address, now)
+            if isinstance(state, Registered) and last < state.deadline:
+                shortened = replace(state, deadline=last)
+                self._cache.put(home_address, shortened)
+                effects.append(Remember(record=record_of(shortened)))
+        return effects
+
     # Binding Updates, §10.3
 
     def _on_update(self, received: Received, update: BindingUpdate, now: Instant) -> list[Effect]:
@@ -157,7 +180,7 @@ class HomeAgent:
         registration = self._registration(received, update)
         ends = update.lifetime == 0 or registration.care_of_address == home_address  # §6.1.7
         state = self._cache.get(home_address)
-        status = self._objection(registration, state, ends)
+        status = self._objection(registration, state, ends, now)
         if status is not None:
             return self._reject(registration, status, state)
         if ends:
@@ -182,10 +205,10 @@ class HomeAgent:
             home_agent_address=packet.destination,
         )
 
-    def _objection(self, registration: Registration, state: State | None, ends: bool) -> Status | None:
+    def _objection(self, registration: Registration, state: State | None, ends: bool, now: Instant) -> Status | None:
         """Find the status that refuses a Binding Update, if one does (§9.5.1, §10.3.1, §10.3.2)."""
         home_address = registration.home_address
-        status = self._foreign(home_address)
+        status = self._foreign(home_address, now)
         if status is not None:
             return status
         if state is not None and not is_newer(registration.sequence, last_sequence(state)):
@@ -202,9 +225,9 @@ class HomeAgent:
             return Status.INSUFFICIENT_RESOURCES
         return None
 
-    def _foreign(self, home_address: IPv6Address) -> Status | None:
+    def _foreign(self, home_address: IPv6Address, now: Instant) -> Status | None:
         """Find the status that refuses a home address which is not for this home agent to serve."""
-        if not any(home_address in prefix for prefix in self._config.home_prefixes):
+        if not self._prefixes.limit(home_address, now):
             return Status.NOT_HOME_SUBNET
         if self._config.allowed is not None and home_address not in self._config.allowed:
             return Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE
@@ -240,6 +263,9 @@ class HomeAgent:
     ) -> list[Effect]:
         """Serve a binding, then acknowledge it (§10.3.1); `defended` names what is answered for already."""
         home_address = registration.home_address
+        longest = self._prefixes.limit(home_address, now)  # §10.3.1, §10.6.4
+        registration = replace(registration, lifetime=min(registration.lifetime, longest))
+        status = self._prefixes.status(home_address, registration.lifetime, now)
         state = Registered(registration=registration, deadline=now + registration.lifetime)
         self._cache.put(home_address, state)
         effects: list[Effect] = []
@@ -259,7 +285,8 @@ class HomeAgent:
             sequence=registration.sequence,
             kind=kind,
         )
-        return [*effects, self._acknowledge(registration, Status.ACCEPTED), Report(event=registered)]
+        effects += [self._acknowledge(registration, status), Report(event=registered)]
+        return effects + self._prefixes.registered(registration, now)
 
     def _deregister(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
         home_address = registration.home_address
@@ -294,8 +321,7 @@ class HomeAgent:
 
     def _acknowledge(self, registration: Registration, status: Status, sequence: int | None = None) -> Send:
         """Answer a Binding Update at its source, whether or not it asked for that (§10.3.1, §9.5.4)."""
-        accepted = status is Status.ACCEPTED
-        lifetime = registration.lifetime if accepted else 0
+        lifetime = registration.lifetime if status < ACCEPTED_BELOW else 0
         if registration.care_of_address == registration.home_address:
             lifetime = 0
         advice = self._config.refresh_advice
@@ -354,7 +380,7 @@ class HomeAgent:
         home_address = record.home_address
         if self._cache.get(home_address) is not None:
             return []  # what is there is younger
-        foreign = self._foreign(home_address) is not None  # the configuration may be another one
+        foreign = self._foreign(home_address, now) is not None  # the configuration may be another one
         if foreign or record.deadline <= now:
             removed = BindingRemoved(home_address=home_address, reason="refused" if foreign else "expired")
             return [Report(event=removed), Forget(home_address=home_address)]
@@ -365,6 +391,7 @@ class HomeAgent:
             effects.append(self._tunnel(state.registration))  # first: what is intercepted must have a way to go
             for address in state.registration.defended:
                 effects += self._defend(state.registration, address, now)
+            effects += self._prefixes.registered(state.registration, now)
         recalled = BindingRecalled(
             home_address=home_address,
             care_of_address=record.care_of_address,
@@ -402,6 +429,7 @@ class HomeAgent:
         ]
 
     def _stop_serving(self, registration: Registration) -> list[Effect]:
+        self._prefixes.ended(registration.home_address)
         effects: list[Effect] = [RemoveTunnel(home_address=registration.home_address)]
         for address in registration.defended:
             effects += self._stop_defending(address)

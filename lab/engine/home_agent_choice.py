@@ -13,7 +13,7 @@ from lab.engine.home_agent_discovery import HomeAgentDiscovery
 from lab.engine.home_agents_list import HomeAgentEntry, HomeAgentsList
 from lab.engine.io import Effect, Instant, Report
 from lab.engine.mobility_header import drop
-from lab.engine.movement import network_of
+from lab.engine.movement import SLAAC_PREFIX_LENGTH, network_of
 from lab.events import HomeAgentAbandoned, HomeAgentsDiscovered
 from lab.wire.addresses import home_agents_anycast, is_unicast_routable
 from lab.wire.icmpv6 import HomeAgentAddressDiscoveryReply, RouterAdvertisement
@@ -194,4 +194,5 @@ class HomeAgentChoice:
     def _is_of_home_link(self, packet: Packet) -> bool:
         message = packet.payload
         options = message.options if isinstance(message, RouterAdvertisement) else ()
-        return any(isinstance(o, PrefixInformation) and network_of(o) == self._config.home_prefix for o in options)
+        told = [o for o in options if isinstance(o, PrefixInformation) and o.prefix_length == SLAAC_PREFIX_LENGTH]
+        return any(network_of(option) == self._config.home_prefix for option in told)

@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 from typing import Any, TypeAlias
 
 from lab.auth.secrets import Secrets
-from lab.constants import BindingErrorStatus
+from lab.constants import BindingErrorStatus, Status
 from lab.engine.announcements import Announcements
 from lab.engine.binding_update_list import HomeRegistration, Outcome, Request
 from lab.engine.care_of_address import CareOfAddress, form, valid_until
@@ -51,6 +51,7 @@ from lab.engine.io import (
 from lab.engine.mobility_header import ErrorLimit, answer_malformed, answer_unknown_type, drop
 from lab.engine.movement import Movement, Router, router_of
 from lab.engine.neighbor_discovery import HOP_LIMIT, announcement, answer
+from lab.engine.prefix_discovery import Asker, PrefixDiscovery
 from lab.engine.route_optimisation import RouteOptimisation
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.events import CareOfAddressFormed, CareOfAddressLost, MovementDetected, ReturnedHome
@@ -59,6 +60,7 @@ from lab.wire.icmpv6 import (
     DestinationUnreachable,
     HomeAgentAddressDiscoveryReply,
     Icmpv6Message,
+    MobilePrefixAdvertisement,
     NeighborAdvertisement,
     NeighborSolicitation,
     ParameterProblem,
@@ -123,19 +125,20 @@ class MobileNode:
         self._movement = Movement(config.interface)
         self._registration = HomeRegistration(config)
         self._choice = HomeAgentChoice(config, secrets)
+        self._prefixes = PrefixDiscovery(config, secrets)
         self._route_optimisation = RouteOptimisation(config, secrets)
         self._correspondent = Correspondent(config.correspondent, secrets, home_address=config.home_address)
         """What it is to other mobile nodes, at its home address (§8.2)."""
         self._announcements = Announcements()
         self._errors = ErrorLimit()
         self._left_behind: list[CareOfAddress] = []
-        self._home_valid_until: Instant = float("inf")
 
     def handle(self, happened: Input, now: Instant) -> list[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
         effects = self._handle(happened, now)
         effects += self._follow_home_agent(now)
-        return effects + self._route_optimisation.follow(self._whereabouts(), now)
+        effects += self._follow_prefixes(now)
+        return effects + self._route_optimisation.follow(self._whereabouts(now), now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
         match happened:
@@ -166,13 +169,13 @@ class MobileNode:
             case _:
                 return []
 
-    def _whereabouts(self) -> Whereabouts:
+    def _whereabouts(self, now: Instant) -> Whereabouts:
         """Tell where correspondents can be dealt with from."""
         match self._place:
             case Away(care_of=care_of, usable=True):
                 return Abroad(
                     care_of_address=care_of.address,
-                    valid_until=min(care_of.valid_until, self._home_valid_until),
+                    valid_until=self._valid_until(care_of, now),
                     registered_until=self._registration.acknowledged_until,
                     renewal=self._registration.deadline(),
                 )
@@ -184,6 +187,7 @@ class MobileNode:
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
         due = [self._movement.deadline(), self._announcements.deadline(), self._correspondent.deadline()]
+        due.append(self._prefixes.deadline())
         if self._movement.settled:
             due += [self._choice.deadline(), self._route_optimisation.deadline()]
             due.append(None if self._choice.turning else self._registration.deadline())
@@ -223,6 +227,8 @@ class MobileNode:
         match packet.payload:
             case UnknownMobilityMessage():
                 return answer_unknown_type(received, self._errors, now)
+            case MobilePrefixAdvertisement() as advertisement:
+                return self._prefixes.advertised(packet, advertisement, now)
             case _ if packet.home_address is not None:
                 return self._for_correspondent(received, now)
             case BindingAcknowledgement() as acknowledgement if packet.source == self._registration.home_agent:
@@ -276,6 +282,7 @@ class MobileNode:
     def _on_advertisement(self, received: Received, now: Instant) -> list[Effect]:
         if self._movement.link is None:  # read after the link was lost
             return []
+        self._prefixes.heard(received.packet, now)
         heard = self._choice.heard(received.packet, bound=self._registration.may_exist(now), now=now)
         router = router_of(received.packet)
         if router is None:
@@ -288,8 +295,6 @@ class MobileNode:
     def _refresh_lifetimes(self, router: Router, now: Instant) -> None:
         for prefix, network in zip(router.prefixes, router.networks, strict=True):
             until = valid_until(prefix.valid_lifetime, now)
-            if network == self._config.home_prefix:
-                self._home_valid_until = until
             match self._place:
                 case Away(care_of=care_of) as away if care_of.network == network and care_of.router.is_same(router):
                     self._place = replace(away, care_of=replace(care_of, valid_until=until))
@@ -383,8 +388,12 @@ class MobileNode:
             home_address=self._config.home_address,
             care_of_address=care_of.address,
         )
-        request = self._request(care_of.address, min(care_of.valid_until, self._home_valid_until))
+        request = self._request(care_of.address, self._valid_until(care_of, now))
         return [tunnel, *self._registration.request(request, now)]
+
+    def _valid_until(self, care_of: CareOfAddress, now: Instant) -> Instant:
+        """Tell when the first of two addresses ends: no binding may outlive it (§11.7.1, §11.4.2)."""
+        return min(care_of.valid_until, self._prefixes.valid_until(self._config.home_address, now))
 
     def _request(self, care_of_address: IPv6Address, until: Instant) -> Request:
         link = self._movement.link
@@ -535,6 +544,8 @@ class MobileNode:
         if addressed != self._config.home_address:
             return [drop(packet, "unexpected-acknowledgement", f"#{acknowledgement.sequence}")]
         effects, outcome = self._registration.acknowledged(acknowledgement, now)
+        if outcome is Outcome.ACCEPTED and acknowledgement.status == Status.ACCEPTED_PREFIX_DISCOVERY_NECESSARY:
+            self._prefixes.solicit(now)  # §11.7.3
         match outcome, self._place:
             case Outcome.IGNORED, _:
                 return [drop(packet, "unexpected-acknowledgement", f"#{acknowledgement.sequence}")]
@@ -597,6 +608,29 @@ class MobileNode:
                 return effects + self._register(care_of, now)
             case _:
                 return effects
+
+    # The prefixes of home, §11.4.2 and §11.4.3
+
+    def _follow_prefixes(self, now: Instant) -> list[Effect]:
+        """Keep the binding within the lifetimes of its addresses, and ask for those of home where it is in force."""
+        effects: list[Effect] = []
+        match self._place:
+            case Away(care_of=care_of, usable=True):
+                effects = self._registration.limit(self._valid_until(care_of, now), now)
+            case _:
+                pass
+        return effects + self._prefixes.follow(self._asker(now), now)
+
+    def _asker(self, now: Instant) -> Asker | None:
+        match self._whereabouts(now), self._registration.home_agent:
+            case Abroad() as where, IPv6Address() as home_agent if where.is_registered(now) and self._movement.settled:
+                return Asker(
+                    home_address=self._config.home_address,
+                    care_of_address=where.care_of_address,
+                    home_agent=home_agent,
+                )
+            case _:
+                return None
 
     def _source_at_hand(self) -> IPv6Address | None:
         """Give the address that a request can be sent from: on a foreign link the care-of address."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from mininet.topo import Topo
 
 from lab.errors import TopologyError
-from lab.wire.addresses import is_unicast_routable
+from lab.wire.addresses import address_from, is_unicast_routable
 
 LONGEST_NAME = 10
 """So that `NAME-eth0` is a name for an interface, which has at most 15 letters."""
@@ -40,6 +40,21 @@ class Kind(StrEnum):
     def forwards(self) -> bool:
         """Routers and home agents forward packets of others."""
         return self in (Kind.ROUTER, Kind.HOME_AGENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixSpec:
+    """A prefix as the routers of a link advertise it; lifetimes in seconds."""
+
+    network: IPv6Network
+    valid: int = 86400
+    preferred: int = 14400
+    runs_down: bool = False
+    """The lifetimes are told ever shorter until they end; else the same all the time."""
+
+    def address_like(self, address: IPv6Address) -> IPv6Address:
+        """Give the address on this prefix that ends as one on another prefix does."""
+        return address_from(self.network, int(address) & int(self.network.hostmask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -237,7 +237,6 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             "length": prefix.network.prefixlen,
             "valid": prefix.valid,
             "preferred": prefix.preferred,
-            "runs_down": prefix.runs_down,
         }
 
     @property

@@ -44,13 +44,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixSpec:
-    """A prefix as the routers of a link advertise it; lifetimes in seconds."""
+    """A prefix as the routers of a link advertise it: with these lifetimes, in seconds, as long as they do."""
 
     network: IPv6Network
     valid: int = 86400
     preferred: int = 14400
-    runs_down: bool = False
-    """The lifetimes are told ever shorter until they end; else the same all the time."""
 
     def address_like(self, address: IPv6Address) -> IPv6Address:
         """Give the address on this prefix that ends as one on another prefix does."""

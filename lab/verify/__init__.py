@@ -10,6 +10,7 @@ from lab.verify import (
     home_link,
     mobility_header,
     movement_and_tunnels,
+    prefix_discovery,
     registration,
     return_routability,
 )
@@ -29,6 +30,7 @@ RULE_FILES = (
     correspondent_registration,
     direct_path,
     discovery,
+    prefix_discovery,
 )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.verify import discovery
+from tests.verify import discovery, prefixes
 from tests.verify.correspondence import add_correspondence
 from tests.verify.handover import good_story
 from tests.verify.story import Story
@@ -14,4 +14,5 @@ def good() -> Story:
     story = good_story()
     add_correspondence(story)
     discovery.tell(story)
+    prefixes.tell(story)
     return story

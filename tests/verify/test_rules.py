@@ -13,6 +13,7 @@ from tests.verify import (
     doctor_home_link,
     doctor_mobility_header,
     doctor_movement_and_tunnels,
+    doctor_prefix_discovery,
     doctor_registration,
     doctor_return_routability,
 )
@@ -26,6 +27,7 @@ FILES_OF_DOCTORINGS = (
     doctor_home_link,
     doctor_mobility_header,
     doctor_movement_and_tunnels,
+    doctor_prefix_discovery,
     doctor_registration,
     doctor_return_routability,
 )

@@ -102,7 +102,8 @@ class HomeAgent:
                 return self._on_duplicate(address)
             case DeadlineReached():
                 effects = self._announcements.advance(now) + self._expire(now) + self._discovery.advance(now)
-                return effects + self._prefixes.advance(now) + self._correspondent.handle(happened, now)
+                effects += self._prefixes.advance(now) + self._end_with_prefixes(now)
+                return effects + self._correspondent.handle(happened, now)
             case Used() | Refused(effect=InstallBinding()):
                 return self._correspondent.handle(happened, now)
             case Refused():
@@ -158,16 +159,15 @@ class HomeAgent:
         return isinstance(self._cache.get(home_address), Registered | Probing)
 
     def _on_advertisement(self, received: Received, now: Instant) -> list[Effect]:
-        """Learn prefixes; no binding outlives that of its home address (§10.6.4)."""
-        effects = self._prefixes.heard(received, now)
-        if not effects:
-            return []
-        for home_address, state in self._cache:
-            last = now + self._prefixes.limit(home_address, now)
-            if isinstance(state, Registered) and last < state.deadline:
-                shortened = replace(state, deadline=last)
-                self._cache.put(home_address, shortened)
-                effects.append(Remember(record=record_of(shortened)))
+        """Learn what prefixes there are, and which are over."""
+        return self._prefixes.heard(received, now) + self._end_with_prefixes(now)
+
+    def _end_with_prefixes(self, now: Instant) -> list[Effect]:
+        """End the bindings whose prefix is over before them, since it was shortened meanwhile (§10.6.4)."""
+        effects: list[Effect] = []
+        for home_address, state in self._cache if self._prefixes.have_ended() else ():
+            if isinstance(state, Registered) and not self._prefixes.serves(home_address, now):
+                effects += self._remove(home_address, state)
         return effects
 
     # Binding Updates, §10.3
@@ -438,13 +438,15 @@ class HomeAgent:
     def _expire(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []
         for home_address, state in self._cache.due(now):
-            self._cache.remove(home_address)
-            if isinstance(state, Registered):
-                effects += self._stop_serving(state.registration)
-            reason = "expired" if isinstance(state, Registered) else "deregistered"
-            removed = BindingRemoved(home_address=home_address, reason=reason)
-            effects += [Report(event=removed), Forget(home_address=home_address)]
+            effects += self._remove(home_address, state)
         return effects
+
+    def _remove(self, home_address: IPv6Address, state: State) -> list[Effect]:
+        self._cache.remove(home_address)
+        effects = self._stop_serving(state.registration) if isinstance(state, Registered) else []
+        reason = "expired" if isinstance(state, Registered) else "deregistered"
+        removed = BindingRemoved(home_address=home_address, reason=reason)
+        return [*effects, Report(event=removed), Forget(home_address=home_address)]
 
     def _on_refused(self, refused: Refused) -> list[Effect]:
         """Undo a registration that cannot be served, or not be kept, and say so: status 130 (§9.5.1).

@@ -65,7 +65,7 @@ class HomePrefixes:
 
     def learn(self, options: Iterable[NeighborOption], now: Instant) -> bool:
         """Take Prefix Information options; tells whether they say anything new (§10.6.2)."""
-        self._prefixes = {prefix.network: prefix for prefix in self.in_force(now)}
+        self.forget_ended(now)
         news = [self._take(network, option, now) for network, option in _readable(options)]
         return any(news)
 
@@ -82,6 +82,16 @@ class HomePrefixes:
         """Find the valid prefix of an address, the longest of several."""
         found = [prefix for prefix in self.in_force(now) if address in prefix.network]
         return max(found, key=lambda prefix: prefix.network.prefixlen, default=None)
+
+    def next_end(self) -> Instant:
+        """Tell when the next prefix ends; infinite if none does."""
+        return min((prefix.valid_until for prefix in self._prefixes.values()), default=float("inf"))
+
+    def forget_ended(self, now: Instant) -> bool:
+        """Forget the prefixes that have ended; tells whether there were any."""
+        before = len(self._prefixes)
+        self._prefixes = {prefix.network: prefix for prefix in self.in_force(now)}
+        return len(self._prefixes) < before
 
     def _take(self, network: IPv6Network, option: PrefixInformation, now: Instant) -> bool:
         before = self._prefixes.get(network)

@@ -87,6 +87,7 @@ class PrefixService:
         self._secrets = secrets
         self._prefixes = HomePrefixes(config.home_prefixes)
         self._nodes: BindingCache[_Node] = BindingCache()
+        self._ended = False
         self._own = {config.address}
         self._link_local: IPv6Address | None = None
 
@@ -105,6 +106,18 @@ class PrefixService:
             return Status.ACCEPTED
         return Status.ACCEPTED_PREFIX_DISCOVERY_NECESSARY
 
+    def serves(self, home_address: IPv6Address, now: Instant) -> bool:
+        """Tell whether a home address is on a home prefix that is still valid."""
+        return self._prefixes.find(home_address, now) is not None
+
+    def have_ended(self) -> bool:
+        """Tell whether a prefix has ended since this was last asked."""
+        ended, self._ended = self._ended, False
+        return ended
+
+    def _note_what_ended(self, now: Instant) -> None:
+        self._ended |= self._prefixes.forget_ended(now)
+
     # What is learned
 
     def link_up(self, link: LinkUp) -> None:
@@ -119,7 +132,10 @@ class PrefixService:
         if packet.source == self._link_local:
             options = [option for option in message.options if isinstance(option, PrefixInformation)]
             self._own |= {option.prefix for option in options if option.router_address}
-        if not self._prefixes.learn(message.options, now):
+        self._note_what_ended(now)
+        has_news = self._prefixes.learn(message.options, now)
+        self._note_what_ended(now)
+        if not has_news:
             return []
         for _, node in self._nodes:
             if not isinstance(node.state, _Scheduled):  # §10.6.2: else what is due says what is new
@@ -134,8 +150,7 @@ class PrefixService:
             home_address=home_address,
             care_of_address=registration.care_of_address,
             home_agent_address=registration.home_agent_address,
-            # §10.6.2: a new one was told nothing for as long as may be
-            state=self._scheduled(home_address, now) if known is None else known.state,
+            state=self._told(now) if known is None else known.state,  # as long as it is here nothing has changed
             asked=None if known is None else known.asked,
             last_sent=float("-inf") if known is None else known.last_sent,
         )
@@ -163,11 +178,13 @@ class PrefixService:
     # Time
 
     def deadline(self) -> Instant | None:
-        """When somebody is to be told something."""
-        return self._nodes.deadline()
+        """When somebody is to be told something, or a prefix ends."""
+        due, ends = self._nodes.deadline(), self._prefixes.next_end()
+        return due if ends == float("inf") else min(ends, ends if due is None else due)
 
     def advance(self, now: Instant) -> list[Effect]:
-        """Tell those whose time has come."""
+        """Tell those whose time has come, and see which prefixes have ended."""
+        self._note_what_ended(now)
         return [effect for _, node in self._nodes.due(now) for effect in self._proceed(node, now)]
 
     def _proceed(self, node: _Node, now: Instant) -> list[Effect]:

@@ -84,6 +84,14 @@ def sentence(event: Event) -> str:
             return f"home agents to register with: {agents}"
         case events.HomeAgentAbandoned(home_agent=agent, reason=reason, successor=successor):
             return f"gives home agent {agent} up: {reason}; tries {successor}"
+        case events.HomePrefixesChanged(prefixes=prefixes):
+            return f"prefixes of the home link: {prefixes}"
+        case events.PrefixesAdvertised(home_address=home, solicited=solicited, attempt=attempt):
+            return f"tells {home} the prefixes of home" + ("" if solicited else f" unasked ({attempt})")
+        case events.PrefixesSolicited(attempt=attempt):
+            return f"asks for the prefixes of home (solicitation {attempt})"
+        case events.PrefixesLearned(prefixes=prefixes):
+            return f"knows the prefixes of home: {prefixes}"
         case events.BindingAcknowledged(status=status, lifetime=lifetime):
             return f"registration accepted (status {status}, {lifetime} s left)"
         case events.BindingRefused(status=status):

@@ -16,14 +16,14 @@ from lab.constants import (
 )
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_binding import Registration
-from lab.engine.io import BindingRecord, Effect, LinkUp, Recalled, Received, Remember
+from lab.engine.io import BindingRecord, Effect, LinkUp, Recalled, Received
 from lab.engine.prefix_service import PrefixService
 from lab.events import BindingRemoved, HomePrefixesChanged, PacketDropped, PrefixesAdvertised
 from lab.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation, RouterAdvertisement
 from lab.wire.neighbor import PrefixInformation
 from lab.wire.packet import Packet, mobility_packet
 from tests.engine import discovery_bench as others
-from tests.engine.effects import events, of_kind, sent
+from tests.engine.effects import events, sent
 from tests.engine.home_agent_bench import (
     AGENT,
     CARE_OF,
@@ -227,7 +227,7 @@ def test_it_is_told_after_the_longest_silence_whatever_happens(known: bool) -> N
         service.service.ended(HOME)
         assert service.register() == []
     (first, *_) = service.instants(3 * DAY)
-    least = 1000.0 + MIN_MOB_PFX_ADV_INTERVAL + (MAX_MOB_PFX_ADV_INTERVAL if known else 0.0)
+    least = 1000.0 + MIN_MOB_PFX_ADV_INTERVAL + MAX_MOB_PFX_ADV_INTERVAL
     assert least <= first <= least + MAX_MOB_PFX_ADV_INTERVAL
 
 
@@ -236,7 +236,7 @@ def test_without_a_binding_nothing_is_told() -> None:
     service = Service()
     service.hear(PREFIX, NEW_PREFIX)
     service.service.ended(HOME)
-    assert service.service.deadline() is None
+    assert service.instants(3 * DAY) == []
 
 
 @pytest.mark.rfc6275("10.6.2-a")
@@ -327,11 +327,30 @@ def test_status_1_says_that_the_prefix_is_deprecated_or_ends_with_the_binding(
 @pytest.mark.rfc6275("10.6.4-a")
 def test_a_binding_ends_with_its_prefix_when_that_is_shortened(bench: Bench) -> None:
     bench.register(lifetime=600)
-    (remember,) = of_kind(bench.take(heard(PREFIX, valid=20)), Remember)
-    assert remember.record.deadline == bench.now + 20
+    bench.take(heard(PREFIX, valid=20))
     assert events(bench.pass_time(19.9), BindingRemoved) == []
     (removed,) = events(bench.pass_time(0.1), BindingRemoved)
     assert (removed.home_address, removed.reason) == (HOME, "expired")
+    assert bench.states() == {}
+
+
+@pytest.mark.rfc6275("10.6.4-a")
+def test_a_binding_lasts_while_its_prefix_is_advertised(bench: Bench) -> None:
+    bench.register(lifetime=600)
+    for _ in range(59):
+        bench.take(heard(PREFIX, valid=20))
+        assert events(bench.pass_time(10.0), BindingRemoved) == []
+    assert bench.states() == {str(HOME): "registered"}
+
+
+@pytest.mark.rfc6275("10.6.4-a")
+@pytest.mark.parametrize("late", [0.0, 1.0], ids=["told", "over before it is told"])
+def test_a_binding_ends_at_once_with_a_prefix_that_is_taken_back(bench: Bench, late: float) -> None:
+    bench.register(lifetime=600)
+    bench.take(heard(PREFIX, valid=20 if late else 1000))
+    bench.now += 20 * late
+    effects = bench.take(heard(NEW_PREFIX) if late else heard(PREFIX, valid=0))
+    assert [event.home_address for event in events(effects, BindingRemoved)] == [HOME]
 
 
 @pytest.mark.rfc6275("10.6.3-a", "15.3-a")

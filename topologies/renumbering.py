@@ -44,7 +44,7 @@ topos = {"renumbering": Renumbering}
 
 @scenario(Renumbering, ro=False)
 def renumbering(stage: Stage) -> None:
-    """The home network gets a new prefix and gives up its old one; the mobile node, away, is told and keeps to it."""
+    """The home network gets a new prefix and deprecates its old one; away, the mobile node and its binding follow."""
     home_address = stage.network.node("mn").spec.address
     old = PrefixSpec(network=stage.network.topology.link_specs["home"].prefix)
     new = PrefixSpec(network=IPv6Network("2001:db8:9::/64"))

@@ -150,7 +150,7 @@ class PrefixService:
             home_address=home_address,
             care_of_address=registration.care_of_address,
             home_agent_address=registration.home_agent_address,
-            state=self._told(now) if known is None else known.state,  # as long as it is here nothing has changed
+            state=self._told(now) if known is None else known.state,  # since it registered nothing has changed
             asked=None if known is None else known.asked,
             last_sent=float("-inf") if known is None else known.last_sent,
         )

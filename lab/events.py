@@ -243,6 +243,26 @@ class DiscoveryAnswered(Event):
     home_agents: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomePrefixesChanged(Event):
+    """The prefixes of the home link, with their lifetimes in seconds, are others than time alone made them."""
+
+    SECTION = "10.6.1"
+    router: IPv6Address
+    prefixes: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixesAdvertised(Event):
+    """A mobile node was told the prefixes of the home link; `attempt` counts those that it did not ask for."""
+
+    SECTION = "10.6.3"
+    home_address: IPv6Address
+    care_of_address: IPv6Address
+    solicited: bool
+    attempt: int
+
+
 # Correspondent node
 
 
@@ -416,6 +436,24 @@ class HomeAgentUnable(Event):
 
     SECTION = "11.3.5"
     home_agent: IPv6Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixesSolicited(Event):
+    """The home agent was asked for the prefixes of the home link; `attempt` counts the repetitions."""
+
+    SECTION = "11.4.2"
+    home_agent: IPv6Address
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixesLearned(Event):
+    """The home agent told the prefixes of the home link, with their lifetimes in seconds."""
+
+    SECTION = "11.4.3"
+    home_agent: IPv6Address
+    prefixes: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

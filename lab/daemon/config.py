@@ -214,6 +214,10 @@ def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
         yield "home_agent.preference", f"from 0 to {LARGEST_PREFERENCE}"
     if agent.max_bindings is not None and agent.max_bindings < 0:
         yield "home_agent.max_bindings", "not less than 0"
+    if agent.min_mob_pfx_adv_interval <= 0:
+        yield "home_agent.min_mob_pfx_adv_interval", "more than 0"
+    if agent.max_mob_pfx_adv_interval < agent.min_mob_pfx_adv_interval:
+        yield "home_agent.max_mob_pfx_adv_interval", "not less than min_mob_pfx_adv_interval"
     if not 0 < agent.delete_timeout <= MAX_DELETE_BCE_TIMEOUT:
         yield "home_agent.delete_timeout", f"more than 0, at most {MAX_DELETE_BCE_TIMEOUT}"
 

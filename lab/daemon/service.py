@@ -43,7 +43,7 @@ from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.ipsec import Ipsec, Message, Plain, Refused, Tunnelled
 from lab.plane.user import DEVICE, UserPlane
-from lab.wire.chain import is_mobility_message
+from lab.wire.chain import is_mobility_message, is_prefix_discovery
 from lab.wire.packet import parse
 
 _log = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ class Service:
                     if messages and not is_mobility_message(octets):  # it may go by a binding that one of them asks for
                         self._dispatcher.feed(*messages)
                         messages.clear()
-                    if not self._plane.take(octets):
+                    if is_prefix_discovery(octets) or not self._plane.take(octets):
                         messages += self._read(octets, interface)
                 case Message(packet=opened, protection=protection):
                     messages += self._read(opened, interface, protection=protection)

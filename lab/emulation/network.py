@@ -16,7 +16,9 @@ from lab.emulation.context import Context
 from lab.emulation.mover import move
 from lab.emulation.node import LabBridge, LabNode
 from lab.emulation.process import end
+from lab.emulation.renumbering import renumber
 from lab.emulation.settings import Settings
+from lab.emulation.spec import PrefixSpec
 from lab.emulation.topology import Topology
 from lab.errors import MissingError, ScenarioError, TopologyError
 
@@ -118,6 +120,10 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         hint = settings.hint if hint is None else hint
         outage = settings.outage if outage is None else outage
         move(self.node(mobile_node), self.bridge(to), outage=None if hint else outage, hint=hint)
+
+    def renumber(self, link: str, *prefixes: PrefixSpec) -> None:
+        """Give a link other prefixes; see `lab.emulation.renumbering.renumber`."""
+        renumber(self.hosts, self.bridge(link).spec, prefixes)
 
     def kill(self, name: str) -> None:
         """End the daemon of a node as a crash would, at once and with nothing cleared away; see `LabNode.kill`."""

@@ -4,6 +4,7 @@ import atexit
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
 from lab.emulation.process import end, hasten, wait_until
 from lab.emulation.settings import Settings
-from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug
+from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
 from lab.events import NodeKilled
 from lab.plane import sysctl
@@ -147,6 +148,9 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         """Where its first interface is plugged in; moving a mobile node changes it."""
         self.context: Context = context_of(topology)
         self._services: list[subprocess.Popen[bytes]] = []
+        self._radvd: subprocess.Popen[bytes] | None = None
+        self._prefixes: dict[str, Sequence[PrefixSpec]] = {}
+        """What it advertises on a link in place of the link's one prefix."""
         self.daemon: subprocess.Popen[bytes] | None = None
         self.namespace = Namespace()
         super().__init__(name, inNamespace=True, **params)
@@ -186,6 +190,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
     def start_services(self) -> None:
         """Start what runs on the node: radvd, the daemon of its role."""
         if self.spec.advertises:
+            self._write_radvd_config()
             self._start_radvd()
         if self.context.daemons and self.spec.kind not in (Kind.HOST, Kind.ROUTER):
             self.start_daemon()
@@ -194,13 +199,19 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 for plug in self.spec.plugs:
                     self.namespace.netlink.set_link(plug.index, up=True)
 
-    def _start_radvd(self) -> None:
+    def advertise(self, link: LinkSpec, prefixes: Sequence[PrefixSpec]) -> None:
+        """Advertise other prefixes of a link, or others of their lifetimes, from now on."""
+        self._prefixes[link.name] = prefixes
+        self._write_radvd_config()
+        assert self._radvd is not None
+        self._radvd.send_signal(signal.SIGHUP)
+
+    def _write_radvd_config(self) -> None:
         settings = self.context.settings
         links = [
             {
                 "interface": plug.interface,
-                "address": plug.address,
-                "prefix_length": plug.link.prefix.prefixlen,
+                "prefixes": [self._prefix_on(plug, prefix) for prefix in self._prefixes_of(plug.link)],
                 "min_interval": settings.min_ra_interval,
                 "max_interval": settings.max_ra_interval,
                 "lifetime": 0 if self._leaves_routing_to_others(plug.link) else ROUTER_LIFETIME,
@@ -212,12 +223,31 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             for plug in self.spec.plugs
             if plug.link in self.spec.advertises
         ]
-        config = self.context.run / f"{self.name}.radvd.conf"
-        config.write_text(render("radvd.conf.j2", links=links), encoding="utf-8")
+        self._radvd_config.write_text(render("radvd.conf.j2", links=links), encoding="utf-8")
+
+    def _prefixes_of(self, link: LinkSpec) -> Sequence[PrefixSpec]:
+        return self._prefixes.get(link.name) or (PrefixSpec(network=link.prefix),)
+
+    @staticmethod
+    def _prefix_on(plug: Plug, prefix: PrefixSpec) -> dict[str, Any]:
+        assert plug.address is not None
+        return {
+            "address": prefix.address_like(plug.address),
+            "length": prefix.network.prefixlen,
+            "valid": prefix.valid,
+            "preferred": prefix.preferred,
+        }
+
+    @property
+    def _radvd_config(self) -> Path:
+        return Path(self.context.run / f"{self.name}.radvd.conf")
+
+    def _start_radvd(self) -> None:
+        config = self._radvd_config
         command = ["radvd", "-n", "-C", str(config), "-p", str(config.with_suffix(".pid")), "-m", "stderr"]
-        radvd = self._spawn(command, f"{self.name}.radvd")
-        hasten(radvd)
-        self._services.append(radvd)
+        self._radvd = self._spawn(command, f"{self.name}.radvd")
+        hasten(self._radvd)
+        self._services.append(self._radvd)
 
     def _leaves_routing_to_others(self, link: LinkSpec) -> bool:
         """Tell whether it is a home agent beside the router of its link, and no default router (RFC 4861 §6.2.1)."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.emulation.network import Network
 from lab.emulation.settings import Settings
+from lab.emulation.spec import PrefixSpec
 from lab.emulation.topology import Topology
 from lab.emulation.traffic import PORT, Stream, Transfer
 from lab.errors import ScenarioError, TopologyError
@@ -228,6 +229,11 @@ class Stage:
         """Let a node die at once; what is expected from now on comes after that."""
         self._since = self._settled = time.time()
         self.network.node(name).fail()
+
+    def renumber(self, link: str, *prefixes: PrefixSpec) -> None:
+        """Give a link other prefixes, or others of their lifetimes; what is expected from now on comes after that."""
+        self._since = time.time()
+        self.network.renumber(link, *prefixes)
 
     def care_of_address(self, mobile_node: str, link: str) -> IPv6Address:
         """Compute the address that a mobile node forms on a link."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from lab.emulation.context import Context
 from lab.errors import TopologyError
+from lab.wire.addresses import address_from
 
 ROUTER_LIFETIME = 1800
 """Seconds for which routers advertise themselves."""
@@ -25,6 +26,19 @@ class Kind(StrEnum):
     def forwards(self) -> bool:
         """Routers and home agents forward packets of others."""
         return self in (Kind.ROUTER, Kind.HOME_AGENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixSpec:
+    """A prefix as the routers of a link advertise it: with these lifetimes, in seconds, as long as they do."""
+
+    network: IPv6Network
+    valid: int = 86400
+    preferred: int = 14400
+
+    def address_like(self, address: IPv6Address) -> IPv6Address:
+        """Give the address on this prefix that ends as one on another prefix does."""
+        return address_from(self.network, int(address) & int(self.network.hostmask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

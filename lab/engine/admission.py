@@ -7,6 +7,8 @@ from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_binding import Probing, Registered, State, last_sequence
 from lab.engine.home_registration import Registration
+from lab.engine.io import Instant
+from lab.engine.prefix_service import PrefixService
 from lab.engine.sequence import is_newer
 from lab.wire.addresses import is_unicast_routable
 
@@ -14,13 +16,14 @@ from lab.wire.addresses import is_unicast_routable
 class Admission:
     """Judges Binding Updates by the configuration, the binding cache and what an administrator said meanwhile."""
 
-    def __init__(self, config: HomeAgentConfig, cache: BindingCache[State]) -> None:
+    def __init__(self, config: HomeAgentConfig, cache: BindingCache[State], prefixes: PrefixService) -> None:
         self._config = config
         self._cache = cache
+        self._prefixes = prefixes
         self.cut_off: set[IPv6Address] = set()
         """Home addresses that an administrator wants served no more (§15.3)."""
 
-    def objection(self, registration: Registration, *, ends: bool, corresponds: bool) -> Status | None:
+    def objection(self, registration: Registration, *, ends: bool, corresponds: bool, now: Instant) -> Status | None:
         """Find the status that refuses a Binding Update, if one does; the first of these reasons counts.
 
         132 and 133 whose home address it is not, 135 an old sequence number, 139 a binding as a correspondent
@@ -29,7 +32,7 @@ class Admission:
         """
         home_address = registration.home_address
         state = self._cache.get(home_address)
-        if (status := self._foreign(home_address)) is not None:
+        if (status := self._foreign(home_address, now)) is not None:
             return status
         if state is not None and not is_newer(registration.sequence, last_sequence(state)):
             return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
@@ -49,12 +52,12 @@ class Admission:
             return Status.INSUFFICIENT_RESOURCES
         return None
 
-    def serves(self, home_address: IPv6Address) -> bool:
+    def serves(self, home_address: IPv6Address, now: Instant) -> bool:
         """Tell whether a home address may have a binding."""
-        return self._foreign(home_address) is None and not self._is_prohibited(home_address)
+        return self._foreign(home_address, now) is None and not self._is_prohibited(home_address)
 
-    def _foreign(self, home_address: IPv6Address) -> Status | None:
-        if not any(home_address in prefix for prefix in self._config.home_prefixes):
+    def _foreign(self, home_address: IPv6Address, now: Instant) -> Status | None:
+        if not self._prefixes.limit(home_address, now):
             return Status.NOT_HOME_SUBNET
         if self._config.allowed is not None and home_address not in self._config.allowed:
             return Status.NOT_HOME_AGENT_FOR_THIS_MOBILE_NODE

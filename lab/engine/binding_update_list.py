@@ -1,6 +1,6 @@
 """The Binding Update List entry of the home agent, RFC 6275 §11.1, §11.7 and §11.8: sequence, retries, refresh."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from ipaddress import IPv6Address
 
@@ -159,6 +159,15 @@ class HomeRegistration:
         if self._request is None or self._pending is not None:
             return []
         return self._send(attempt=1, timeout=INITIAL_BINDACK_TIMEOUT, now=now)
+
+    def limit(self, valid_until: Instant, now: Instant) -> list[Effect]:
+        """Take the end of the addresses as it is now; a binding that outlives it is shortened at once (§11.7.1)."""
+        request = self._request
+        if request is None or request.ends or request.care_of_address == self._config.home_address:
+            return []
+        self._request = replace(request, valid_until=valid_until)
+        outlives = self._confirmed and valid_until + LIFETIME_UNIT < self._expires
+        return self.renew(now) if outlives else []
 
     def abandon(self) -> None:
         """Ask no more."""

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
 
-from lab.constants import INITIAL_BINDACK_TIMEOUT_FIRST_REG, MAX_DELETE_BCE_TIMEOUT, MAX_RR_BINDING_LIFETIME
+from lab.constants import (
+    INITIAL_BINDACK_TIMEOUT_FIRST_REG,
+    MAX_DELETE_BCE_TIMEOUT,
+    MAX_MOB_PFX_ADV_INTERVAL,
+    MAX_RR_BINDING_LIFETIME,
+    MIN_MOB_PFX_ADV_INTERVAL,
+)
 
 
 class DadMode(StrEnum):
@@ -36,6 +42,7 @@ class HomeAgentConfig:
     interface: str
     address: IPv6Address
     home_prefixes: tuple[IPv6Network, ...]
+    """Those that are served until Router Advertisements of the home link end them, or add others (§10.6.1)."""
     max_binding_lifetime: int = 3600
     refresh_advice: int | None = None
     """Seconds for a Binding Refresh Advice in each acknowledgement, §6.2.4; None sends none."""
@@ -51,6 +58,10 @@ class HomeAgentConfig:
     """How long a deregistered binding keeps its sequence number, at most MAX_DELETE_BCE_TIMEOUT (§10.3.2)."""
     preference: int = 0
     """Of this home agent among those of the home link, as its Router Advertisements tell it (§7.4)."""
+    min_mob_pfx_adv_interval: float = MIN_MOB_PFX_ADV_INTERVAL
+    """So long a mobile node is not told of a change of prefixes, unless it asks (§10.6.2)."""
+    max_mob_pfx_adv_interval: float = MAX_MOB_PFX_ADV_INTERVAL
+    """After so long without an advertisement it is told anyway."""
     correspondent: CorrespondentConfig = CorrespondentConfig()
     """What it offers as a correspondent of mobile nodes, as every node does."""
 

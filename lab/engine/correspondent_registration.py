@@ -134,6 +134,10 @@ class CorrespondentRegistration:
                 return self._prepare(binding, where, attempt, timeout, now)
             case Deleting(update=None), OnHomeLink(tunnelled=tunnelled):
                 return self._delete(attempt, timeout, tunnelled, now)
+            case ((Bound(binding=binding) | Expiring(binding=binding)), Abroad()) if where.is_outlived_by(
+                binding.expires
+            ):
+                return self.renew(where, now)
             case _:
                 return []
 
@@ -339,6 +343,8 @@ class CorrespondentRegistration:
     def _waits(self, binding: Binding | None, lifetime: int, where: Abroad) -> bool:
         """Tell whether the home registration cuts the lifetime short and will itself be renewed in time."""
         if binding is None or where.renewal is None or lifetime >= self._asked_lifetime:
+            return False
+        if where.is_outlived_by(binding.expires):
             return False
         return where.renewal + INITIAL_BINDACK_TIMEOUT < binding.expires
 

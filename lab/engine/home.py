@@ -8,7 +8,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 from lab.auth.secrets import Secrets
-from lab.constants import BindingErrorStatus
+from lab.constants import BindingErrorStatus, Status
 from lab.engine.address_on_link import AddressOnLink
 from lab.engine.announcements import Announcements
 from lab.engine.binding_update_list import Outcome, Request
@@ -31,6 +31,7 @@ from lab.engine.movement import Movement, Router
 from lab.engine.neighbor_discovery import HOP_LIMIT, announcement, answer
 from lab.engine.neighbor_lookup import NeighborLookup
 from lab.engine.place import AtHome, Away, Place, Returning, Settling, Unattached
+from lab.engine.prefix_discovery import Asker, PrefixDiscovery
 from lab.engine.route_optimisation import FromPeer, RouteOptimisation
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
@@ -46,7 +47,8 @@ INTERFACE_IDENTIFIER = (1 << 64) - 1
 class Home:
     """A home address; `config` names it, and the node tells where it is.
 
-    `movement` is the node's, to be asked alone; so is `home_agents`. `limit` counts what goes out for all of them.
+    `movement` is the node's, to be asked alone; so are `home_agents` and `prefixes`. `limit` counts what goes out for
+    all of them.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class Home:
         *,
         movement: Movement,
         home_agents: HomeAgentsList,
+        prefixes: PrefixDiscovery,
         limit: SendingLimit,
     ) -> None:
         self._config = config
         self._movement = movement
+        self._prefixes = prefixes
         self._on_link = AddressOnLink(interface=config.interface, address=config.home_address)
         self._place: Place = Unattached()
         self._agent = HomeAgentInUse(config, secrets, home_agents, limit)
@@ -70,8 +74,6 @@ class Home:
         self._lookup = NeighborLookup(config.interface)
         self._answered = False
         self._ending = False
-        self.valid_until: Instant = float("inf")
-        """The end of its prefix on the home link, as was last told."""
 
     @property
     def address(self) -> IPv6Address:
@@ -92,6 +94,11 @@ class Home:
     def is_answered(self) -> bool:
         """Whether the home agent has said yes or no where the node is now, or needs not be asked."""
         return self._answered
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is given up."""
+        return self._ending
 
     def is_over(self, now: Instant) -> bool:
         """Tell whether it was to end, and no home agent can have a binding of it any more."""
@@ -121,6 +128,8 @@ class Home:
 
     def end(self, now: Instant) -> list[Effect]:
         """Give the home address up: peers and the home agent are told, in this order; see `is_over`."""
+        if self._ending:
+            return []
         self._ending = True
         return self.route_optimisation.suspend(EndReason.HOME_ADDRESS_ENDED, now)
 
@@ -175,8 +184,12 @@ class Home:
         tunnel = InstallReverseTunnel(
             home_agent_address=home_agent, home_address=self.address, care_of_address=care_of.address
         )
-        until, ends = min(care_of.valid_until, self.valid_until), self._is_to_end(now)
+        until, ends = self._valid_until(away, now), self._is_to_end(now)
         return [tunnel, *self._registration.request(self._request(care_of.address, until, ends=ends), now)]
+
+    def _valid_until(self, away: Away, now: Instant) -> Instant:
+        """Tell when the first of two addresses ends: no binding may outlive it (§11.7.1, §11.4.2)."""
+        return min(away.care_of.valid_until, self._prefixes.valid_until(self.address, now))
 
     def _request(self, care_of_address: IPv6Address, until: Instant, *, ends: bool) -> Request:
         link = self._movement.link
@@ -188,15 +201,23 @@ class Home:
             ends=ends,
         )
 
-    def _whereabouts(self) -> Whereabouts:
+    def asker(self, now: Instant) -> Asker | None:
+        """Tell as whom the home agent can be asked for the prefixes of home; None while there is no binding."""
+        match self._whereabouts(now), self._agent.address:
+            case Abroad() as where, IPv6Address() as home_agent if where.is_registered(now) and self._movement.settled:
+                return Asker(home_address=self.address, care_of_address=where.care_of_address, home_agent=home_agent)
+            case _:
+                return None
+
+    def _whereabouts(self, now: Instant) -> Whereabouts:
         """Tell where correspondents can be dealt with from."""
         match self._place:
             case Away(usable=True) if self._ending:
                 return OnHomeLink(tunnelled=True)
-            case Away(care_of=care_of, usable=True):
+            case Away(care_of=care_of, usable=True) as away:
                 return Abroad(
                     care_of_address=care_of.address,
-                    valid_until=min(care_of.valid_until, self.valid_until),
+                    valid_until=self._valid_until(away, now),
                     registered_until=self._registration.acknowledged_until,
                     renewal=self._registration.deadline(),
                 )
@@ -334,6 +355,8 @@ class Home:
     def _on_acknowledgement(self, acknowledgement: BindingAcknowledgement, now: Instant) -> list[Effect] | None:
         away = isinstance(self._place, Away)
         effects, outcome = self._agent.acknowledged(acknowledgement, away=away, now=now)
+        if outcome is Outcome.ACCEPTED and acknowledgement.status == Status.ACCEPTED_PREFIX_DISCOVERY_NECESSARY:
+            self._prefixes.solicit(now)  # §11.7.3
         self._answered |= outcome in (Outcome.ACCEPTED, Outcome.REFUSED)
         match outcome, self._place:
             case Outcome.IGNORED, _:
@@ -386,7 +409,12 @@ class Home:
                 effects += self._register(place, now)
             case _:
                 pass
-        effects += self.route_optimisation.follow(self._whereabouts(), now)
+        match self._place:
+            case Away(usable=True) as place if not self._ending:
+                effects += self._registration.limit(self._valid_until(place, now), now)
+            case _:
+                pass
+        effects += self.route_optimisation.follow(self._whereabouts(now), now)
         return effects + self._follow_end(now)
 
     def _source_at_hand(self) -> IPv6Address | None:

@@ -1,5 +1,6 @@
 """A home agent, RFC 6275 §10: home registrations, their proxies and tunnels."""
 
+from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -56,6 +57,7 @@ from lab.engine.io import (
 from lab.engine.mobility_header import ErrorLimit, answer_malformed, drop
 from lab.engine.multicast import Memberships
 from lab.engine.neighbor_discovery import announcement_by_proxy
+from lab.engine.prefix_service import PrefixService
 from lab.events import (
     BindingDeregistered,
     BindingRecalled,
@@ -69,7 +71,7 @@ from lab.events import (
     RegistrationKind,
 )
 from lab.wire.addresses import is_unicast_routable
-from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, RouterAdvertisement
+from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, MobilePrefixSolicitation, RouterAdvertisement
 from lab.wire.mobility import (
     BindingUpdate,
     BindingUpdateFlag,
@@ -89,8 +91,9 @@ class HomeAgent:
         )
         """What every node is beside its role (§8.2)."""
         self._discovery = DiscoveryService(config, secrets)
+        self._prefixes = PrefixService(config, secrets)
         self._cache: BindingCache[State] = BindingCache()
-        self._admission = Admission(config, self._cache)
+        self._admission = Admission(config, self._cache, self._prefixes)
         self._memberships = Memberships(config.interface)
         self._announcements = Announcements()
         self._errors = ErrorLimit()
@@ -110,6 +113,7 @@ class HomeAgent:
             case DeadlineReached():
                 effects = self._announcements.advance(now) + self._expire(now) + self._discovery.advance(now)
                 effects += self._memberships.advance(now)
+                effects += self._prefixes.advance(now) + self._end_with_prefixes(now)
                 return effects + self._correspondent.handle(happened, now)
             case Used() | Refused(effect=InstallBinding()):
                 return self._correspondent.handle(happened, now)
@@ -125,6 +129,7 @@ class HomeAgent:
                 return self._readmit(home_address)
             case LinkUp(interface=interface) if interface == self._config.interface:
                 self._link = happened
+                self._prefixes.link_up(happened)
                 return self._discovery.link_up(happened)
             case _:
                 return []
@@ -136,6 +141,7 @@ class HomeAgent:
             self._announcements.deadline(),
             self._discovery.deadline(),
             self._memberships.deadline(),
+            self._prefixes.deadline(),
             self._correspondent.deadline(),
         )
         return min((instant for instant in due if instant is not None), default=None)
@@ -148,16 +154,21 @@ class HomeAgent:
         return own + self._correspondent.snapshot(now)
 
     def _received(self, received: Received, now: Instant) -> list[Effect]:
-        match received.packet.payload:
+        packet = received.packet
+        match packet.payload:
             case BindingUpdate(flags=flags) as update if flags & BindingUpdateFlag.HOME_REGISTRATION:
                 return self._on_update(received, update, now)
-            case HomeAgentAddressDiscoveryRequest() | RouterAdvertisement():
+            case HomeAgentAddressDiscoveryRequest():
                 return self._discovery.received(received, now)
+            case RouterAdvertisement():
+                return self._discovery.received(received, now) + self._on_advertisement(received, now)
             case Packet() if received.tunnelled:
                 return self._memberships.received(received, now)
-            case payload if not isinstance(payload, MobilityMessage) and self._is_served(received.packet):
+            case MobilePrefixSolicitation() as solicitation if packet.home_address is None or self._is_served(packet):
+                return self._prefixes.solicited(packet, solicitation, now)
+            case payload if not isinstance(payload, MobilityMessage) and self._is_served(packet):
                 # The data plane takes what is bound; this one came while the binding was made.
-                return [drop(received.packet, "early-packet", f"home address {received.packet.home_address}")]
+                return [drop(packet, "early-packet", f"home address {packet.home_address}")]
             case _:
                 return self._correspondent.handle(received, now)
 
@@ -168,6 +179,18 @@ class HomeAgent:
 
     def _has_home_registration(self, home_address: IPv6Address) -> bool:
         return isinstance(self._cache.get(home_address), Registered | Probing)
+
+    def _on_advertisement(self, received: Received, now: Instant) -> list[Effect]:
+        """Learn what prefixes there are, and which are over."""
+        return self._prefixes.heard(received, now) + self._end_with_prefixes(now)
+
+    def _end_with_prefixes(self, now: Instant) -> list[Effect]:
+        """End the bindings whose prefix is over before them, since it was shortened meanwhile (§10.6.4)."""
+        effects: list[Effect] = []
+        for home_address, state in self._cache if self._prefixes.have_ended() else ():
+            if isinstance(state, Registered) and not self._prefixes.serves(home_address, now):
+                effects += self._remove(home_address, state)
+        return effects
 
     # Binding Updates, §10.3
 
@@ -182,7 +205,7 @@ class HomeAgent:
         ends = update.lifetime == 0 or registration.care_of_address == home_address  # §6.1.7
         state = self._cache.get(home_address)
         status = self._admission.objection(
-            registration, ends=ends, corresponds=self._correspondent.has_binding(home_address)
+            registration, ends=ends, corresponds=self._correspondent.has_binding(home_address), now=now
         )
         if status is not None:
             return self._reject(registration, status, state)
@@ -216,6 +239,9 @@ class HomeAgent:
     ) -> list[Effect]:
         """Serve a binding, then acknowledge it (§10.3.1); `defended` names what is answered for already."""
         home_address = registration.home_address
+        longest = self._prefixes.limit(home_address, now)  # §10.3.1, §10.6.4
+        registration = replace(registration, lifetime=min(registration.lifetime, longest))
+        status = self._prefixes.status(home_address, registration.lifetime, now)
         state = Registered(registration=registration, deadline=now + registration.lifetime)
         self._cache.put(home_address, state)
         effects: list[Effect] = []
@@ -235,7 +261,8 @@ class HomeAgent:
             sequence=registration.sequence,
             kind=kind,
         )
-        return [*effects, self._acknowledge(registration, Status.ACCEPTED), Report(event=registered)]
+        effects += [self._acknowledge(registration, status), Report(event=registered)]
+        return effects + self._prefixes.registered(registration, now)
 
     def _deregister(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
         home_address = registration.home_address
@@ -311,7 +338,7 @@ class HomeAgent:
         home_address = record.home_address
         if self._cache.get(home_address) is not None:
             return []  # what is there is younger
-        served = self._admission.serves(home_address)  # the configuration may be another one
+        served = self._admission.serves(home_address, now)  # the configuration may be another one
         if not served or record.deadline <= now:
             removed = BindingRemoved(home_address=home_address, reason="expired" if served else "refused")
             return [Report(event=removed), Forget(home_address=home_address)]
@@ -322,6 +349,7 @@ class HomeAgent:
             effects += self._tunnel(state.registration, now)  # first: what is intercepted must have a way to go
             for address in state.registration.defended:
                 effects += self._defend(state.registration, address, now)
+            effects += self._prefixes.registered(state.registration, now)
         recalled = BindingRecalled(
             home_address=home_address,
             care_of_address=record.care_of_address,
@@ -387,6 +415,7 @@ class HomeAgent:
         ]
 
     def _stop_serving(self, registration: Registration) -> list[Effect]:
+        self._prefixes.ended(registration.home_address)
         effects = self._memberships.end(registration.home_address)
         effects.append(RemoveTunnel(home_address=registration.home_address))
         for address in registration.defended:
@@ -396,13 +425,15 @@ class HomeAgent:
     def _expire(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []
         for home_address, state in self._cache.due(now):
-            self._cache.remove(home_address)
-            if isinstance(state, Registered):
-                effects += self._stop_serving(state.registration)
-            reason = "expired" if isinstance(state, Registered) else "deregistered"
-            removed = BindingRemoved(home_address=home_address, reason=reason)
-            effects += [Report(event=removed), Forget(home_address=home_address)]
+            effects += self._remove(home_address, state)
         return effects
+
+    def _remove(self, home_address: IPv6Address, state: State) -> list[Effect]:
+        self._cache.remove(home_address)
+        effects = self._stop_serving(state.registration) if isinstance(state, Registered) else []
+        reason = "expired" if isinstance(state, Registered) else "deregistered"
+        removed = BindingRemoved(home_address=home_address, reason=reason)
+        return [*effects, Report(event=removed), Forget(home_address=home_address)]
 
     def _on_refused(self, refused: Refused) -> list[Effect]:
         """Undo a registration that cannot be served, or not be kept, and say so: status 130 (§9.5.1).

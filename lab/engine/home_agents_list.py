@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from lab.engine.io import Effect, Instant, Report
-from lab.engine.neighbor_discovery import HOP_LIMIT
+from lab.engine.neighbor_discovery import valid_advertisement
 from lab.events import HomeAgentListed, HomeAgentUnlisted
-from lab.wire.addresses import LINK_LOCAL_PREFIX, is_unicast_routable
+from lab.wire.addresses import is_unicast_routable
 from lab.wire.icmpv6 import RouterAdvertisement
 from lab.wire.neighbor import HomeAgentInformation, PrefixInformation, SourceLinkLayerAddress
 from lab.wire.packet import Packet
@@ -38,10 +38,8 @@ class HomeAgentsList:
 
     def heard(self, packet: Packet, now: Instant) -> list[Effect]:
         """Take a Router Advertisement; one that is not valid (RFC 4861 §6.1.2) says nothing."""
-        message, source = packet.payload, packet.source
-        if not isinstance(message, RouterAdvertisement) or packet.hop_limit != HOP_LIMIT:
-            return []
-        if source not in LINK_LOCAL_PREFIX:
+        message, source = valid_advertisement(packet), packet.source
+        if message is None:
             return []
         known = self._entries.get(source)
         preference, lifetime = _information(message)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lab.constants import LIFETIME_UNIT, Status
+from lab.constants import ACCEPTED_BELOW, LIFETIME_UNIT, Status
 from lab.engine.config import HomeAgentConfig
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
@@ -55,8 +55,7 @@ def acknowledge(registration: Registration, status: Status, sequence: int, advic
 
     `advice` is the interval of a Binding Refresh Advice, in seconds.
     """
-    accepted = status is Status.ACCEPTED
-    lifetime = registration.lifetime if accepted else 0
+    lifetime = registration.lifetime if status < ACCEPTED_BELOW else 0
     if registration.care_of_address == registration.home_address:
         lifetime = 0
     options: tuple[MobilityOption, ...] = ()

@@ -43,6 +43,7 @@ from lab.engine.io import (
 from lab.engine.mobility_header import ErrorLimit, answer_malformed, answer_unknown_type, drop
 from lab.engine.movement import SLAAC_PREFIX_LENGTH, Movement, Router, network_of, router_of
 from lab.engine.place import Attachment, Away, HomeLink, Unattached
+from lab.engine.prefix_discovery import PrefixDiscovery
 from lab.engine.route_optimisation import FromPeer, unexpected
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.subscriptions import Subscriptions
@@ -51,6 +52,7 @@ from lab.wire.icmpv6 import (
     DestinationUnreachable,
     HomeAgentAddressDiscoveryReply,
     Icmpv6Message,
+    MobilePrefixAdvertisement,
     NeighborAdvertisement,
     NeighborSolicitation,
     ParameterProblem,
@@ -80,9 +82,12 @@ class MobileNode:
         self._attachment: Attachment = Unattached()
         self._left_behind: list[CareOfAddress] = []
         self._home_agents = HomeAgentsList()
+        self._prefixes = PrefixDiscovery(config, secrets)
         self._limit = SendingLimit()
         self._errors = ErrorLimit()
         self._homes: dict[IPv6Address, Home] = {}
+        self._used_prefixes: set[IPv6Network] = set()
+        """Those of home from which a home address was made: one that is given up is not made again."""
         self._correspondent = Correspondent(config.correspondent, secrets, home_addresses=self._homes)
         """What it is to other mobile nodes, at its home addresses (§8.2)."""
         self._make_home(config.home_address, config.home_prefix)
@@ -91,8 +96,17 @@ class MobileNode:
 
     def _make_home(self, home_address: IPv6Address, home_prefix: IPv6Network) -> Home:
         config = replace(self._config, home_address=home_address, home_prefix=home_prefix, further_home_addresses=())
-        home = Home(config, self._secrets, movement=self._movement, home_agents=self._home_agents, limit=self._limit)
+        home = Home(
+            config,
+            self._secrets,
+            movement=self._movement,
+            home_agents=self._home_agents,
+            prefixes=self._prefixes,
+            limit=self._limit,
+        )
         self._homes[home_address] = home
+        self._used_prefixes.add(home_prefix)
+        self._prefixes.have(home_prefix)
         return home
 
     def handle(self, happened: Input, now: Instant) -> list[Effect]:
@@ -142,20 +156,25 @@ class MobileNode:
 
     def _follow(self, effects: list[Effect], now: Instant) -> list[Effect]:
         """Go on after whatever happened: with home agents and correspondents, and without what is over."""
+        effects = effects + self._follow_prefixes(now)
         if all(home.is_answered for home in self._homes.values()):
             left, self._left_behind = self._left_behind, []
-            effects = effects + [effect for care_of in left for effect in self._drop(care_of)]
+            effects += [effect for care_of in left for effect in self._drop(care_of)]
         for home in [*self._homes.values()]:
             effects += home.follow(now)
             if home.is_over(now):
                 del self._homes[home.address]
                 effects += home.disown()
+        asker = next((asker for home in self._homes.values() if (asker := home.asker(now)) is not None), None)
+        effects += self._prefixes.follow(asker, now)
         return effects + self._subscriptions.follow(at_home=any(home.is_at_home for home in self._homes.values()))
 
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
-        due = [self._movement.deadline(), self._correspondent.deadline()]
+        due = [self._movement.deadline(), self._correspondent.deadline(), self._prefixes.deadline()]
         due += [home.deadline() for home in self._homes.values()]
+        if (end := self._prefixes.next_end()) < float("inf"):
+            due.append(end)
         match self._attachment:
             case Away(care_of=care_of) if care_of.valid_until != float("inf"):
                 due.append(care_of.valid_until)
@@ -175,8 +194,9 @@ class MobileNode:
 
     def add_home_address(self, home_address: IPv6Address, home_prefix: IPv6Network, now: Instant) -> list[Effect]:
         """Have another home address of the home link from now on; nothing happens if it is there already."""
-        if home_address in self._homes:
-            return []
+        return [] if home_address in self._homes else self._follow(self._add(home_address, home_prefix, now), now)
+
+    def _add(self, home_address: IPv6Address, home_prefix: IPv6Network, now: Instant) -> list[Effect]:
         home = self._make_home(home_address, home_prefix)
         effects = [*home.own(), Report(event=HomeAddressAdded(home_address=home_address))]
         match self._attachment:
@@ -186,12 +206,28 @@ class MobileNode:
                 effects += home.visit(away, now)
             case Unattached():
                 pass
-        return self._follow(effects, now)
+        return effects
 
     def end_home_address(self, home_address: IPv6Address, now: Instant) -> list[Effect]:
         """Give a home address up: its bindings are deleted first, as far as correspondents and home agent answer."""
         home = self._homes.get(home_address)
         return [] if home is None else self._follow(home.end(now), now)
+
+    def _follow_prefixes(self, now: Instant) -> list[Effect]:
+        """Have a home address of each prefix of home, and none of a prefix that is over but the last one there is."""
+        effects: list[Effect] = []
+        made = self._prefixes.home_addresses(now)
+        self._used_prefixes &= {address.network for address in made}
+        for address in made:
+            if address.network not in self._used_prefixes:
+                effects += self._add(address.address, address.network, now)
+        for home in self._lasting_homes():
+            if self._prefixes.valid_until(home.address, now) <= now and len(self._lasting_homes()) > 1:
+                effects += home.end(now)
+        return effects
+
+    def _lasting_homes(self) -> list[Home]:
+        return [home for home in self._homes.values() if not home.is_ending]
 
     # What arrives
 
@@ -200,6 +236,8 @@ class MobileNode:
         match packet.payload:
             case UnknownMobilityMessage():
                 return answer_unknown_type(received, self._errors, now)
+            case MobilePrefixAdvertisement() as advertisement:
+                return self._prefixes.advertised(packet, advertisement, now)
             case (BindingAcknowledgement() | BindingRefreshRequest() | BindingError()) as message if (
                 packet.home_address is not None
             ):  # of a peer that is mobile too (§9.3.1)
@@ -264,8 +302,11 @@ class MobileNode:
     def _on_advertisement(self, packet: Packet, message: RouterAdvertisement, now: Instant) -> list[Effect]:
         if self._movement.link is None:  # read after the link was lost
             return []
+        self._prefixes.heard(packet, now)
         effects: list[Effect] = []
-        if self._home_prefix({network_of(o) for o in message.options if isinstance(o, PrefixInformation)}) is not None:
+        told = [o for o in message.options if isinstance(o, PrefixInformation)]
+        networks = {network_of(option) for option in told if option.prefix_length == SLAAC_PREFIX_LENGTH}
+        if self._home_prefix(networks) is not None:
             effects = self._home_agents.heard(packet, now)
             for home in self._homes.values():
                 effects += home.advertised(packet.source, now)
@@ -283,9 +324,6 @@ class MobileNode:
     def _refresh_lifetimes(self, router: Router, now: Instant) -> None:
         for prefix, network in zip(router.prefixes, router.networks, strict=True):
             until = valid_until(prefix.valid_lifetime, now)
-            for home in self._homes.values():
-                if home.prefix == network:
-                    home.valid_until = until
             match self._attachment:
                 case Away(care_of=care_of) as away if care_of.network == network and care_of.router.is_same(router):
                     self._visit(replace(away, care_of=replace(care_of, valid_until=until)), now)

@@ -5,10 +5,9 @@ from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import RETRANS_TIMER
 from lab.engine.io import Effect, Instant, LinkUp, Report, Send
-from lab.engine.neighbor_discovery import HOP_LIMIT, probe, router_solicitation
+from lab.engine.neighbor_discovery import HOP_LIMIT, probe, router_solicitation, valid_advertisement
 from lab.events import LinkHinted, LinkWentDown, LinkWentUp, RouterFound, RouterLost
-from lab.wire.addresses import LINK_LOCAL_PREFIX
-from lab.wire.icmpv6 import NeighborAdvertisement, RouterAdvertisement
+from lab.wire.icmpv6 import NeighborAdvertisement
 from lab.wire.neighbor import AdvertisementInterval, PrefixInformation, SourceLinkLayerAddress
 from lab.wire.packet import Packet
 
@@ -62,10 +61,8 @@ def network_of(prefix: PrefixInformation) -> IPv6Network:
 
 def router_of(packet: Packet) -> Router | None:
     """Read a Router Advertisement; None if it is not valid (RFC 4861 §6.1.2) or says nothing about prefixes."""
-    message = packet.payload
-    if not isinstance(message, RouterAdvertisement) or packet.hop_limit != HOP_LIMIT:
-        return None
-    if packet.source not in LINK_LOCAL_PREFIX or message.router_lifetime == 0:  # RFC 4861 §6.3.4: no default router
+    message = valid_advertisement(packet)
+    if message is None or message.router_lifetime == 0:  # RFC 4861 §6.3.4: no default router
         return None
     prefixes = tuple(o for o in message.options if isinstance(o, PrefixInformation))
     usable = tuple(p for p in prefixes if p.autonomous and p.prefix_length == SLAAC_PREFIX_LENGTH and p.valid_lifetime)

@@ -2,13 +2,27 @@
 
 from ipaddress import IPv6Address
 
-from lab.wire.addresses import ALL_NODES, ALL_ROUTERS, UNSPECIFIED, solicited_node
-from lab.wire.icmpv6 import Icmpv6Message, NeighborAdvertisement, NeighborSolicitation, RouterSolicitation
+from lab.wire.addresses import ALL_NODES, ALL_ROUTERS, LINK_LOCAL_PREFIX, UNSPECIFIED, solicited_node
+from lab.wire.icmpv6 import (
+    Icmpv6Message,
+    NeighborAdvertisement,
+    NeighborSolicitation,
+    RouterAdvertisement,
+    RouterSolicitation,
+)
 from lab.wire.neighbor import SourceLinkLayerAddress, TargetLinkLayerAddress
 from lab.wire.packet import Packet
 
 HOP_LIMIT = 255
 """What proves that a packet was not forwarded (RFC 4861 §6.1, §7.1)."""
+
+
+def valid_advertisement(packet: Packet) -> RouterAdvertisement | None:
+    """Read a Router Advertisement; None for what is none, or not valid (RFC 4861 §6.1.2)."""
+    message = packet.payload
+    if not isinstance(message, RouterAdvertisement) or packet.hop_limit != HOP_LIMIT:
+        return None
+    return message if packet.source in LINK_LOCAL_PREFIX else None
 
 
 def router_solicitation(link_local_address: IPv6Address, link_layer_address: bytes) -> Packet:

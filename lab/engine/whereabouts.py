@@ -29,6 +29,10 @@ class Abroad:
         """Tell whether the home agent serves the care-of address."""
         return self.registered_until is not None and now < self.registered_until
 
+    def is_outlived_by(self, expires: Instant) -> bool:
+        """Tell whether a binding that ends then would still be there when the addresses are not (§11.4.2)."""
+        return self.valid_until + LIFETIME_UNIT < expires
+
     def lifetime(self, asked: int, now: Instant) -> int:
         """Give the lifetime that a correspondent may be asked for (§11.7.2); 0 if there is none."""
         if self.registered_until is None:

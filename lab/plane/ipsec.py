@@ -14,7 +14,7 @@ from lab.auth.ipsec_policy import Policy, Protection, Protects, TunnelPolicy
 from lab.auth.secrets import Secrets
 from lab.errors import IpsecError, IpsecReason, WireError
 from lab.events import PacketDropped
-from lab.wire.chain import destination, restore, source, walk
+from lab.wire.chain import destination, source, walk
 from lab.wire.packet import IPV6, OpaquePayload, Packet, build, parse
 
 
@@ -95,9 +95,6 @@ class Ipsec:
             self.tunnel(protection.home_address, protection.home_agent).judge(payload, protection)
             return Tunnelled(packet=payload, outer_source=packet.source)
         opened = build(replace(packet, payload=OpaquePayload(next_header=next_header, data=payload)))
-        chain = walk(opened)
-        if chain is not None and protection.protects is Protects.PREFIX_DISCOVERY:
-            opened = restore(opened, chain)  # as upper layers mean it: so the plane hands over what comes plainly
         return Message(packet=opened, protection=protection)
 
     def admits(self, packet: Packet, protection: Protection | None = None) -> bool:

@@ -48,6 +48,8 @@ def sentence(event: Event) -> str:
             return f"recalls a binding: {home} is at {care_of} for {remaining:g} s"
         case events.HomeAgentListed(router=router, addresses=addresses, preference=preference):
             return f"home agent {addresses or router} on the home link, preference {preference}"
+        case events.PrefixesAdvertised(home_address=home, solicited=solicited, attempt=attempt):
+            return f"tells {home} the prefixes of home" + ("" if solicited else f" unasked ({attempt})")
         case events.PacketDropped(reason=reason, detail=detail):
             return f"drops a packet: {reason} {detail}".rstrip()
         case events.MoveBegan(mobile_node=node, from_link=before, to_link=after, outage=outage):
@@ -84,6 +86,9 @@ _SENTENCES: dict[type[Event], str] = {
     events.DiscoveryAnswered: "tells {to} the home agents of the home link: {home_agents}",
     events.HomeAgentsDiscovered: "home agents to register with: {home_agents}",
     events.HomeAgentAbandoned: "gives home agent {home_agent} up: {reason}; tries {successor}",
+    events.HomePrefixesChanged: "prefixes of the home link: {prefixes}",
+    events.PrefixesSolicited: "asks for the prefixes of home (solicitation {attempt})",
+    events.PrefixesLearned: "knows the prefixes of home: {prefixes}",
     events.HomeAgentUnable: "home agent {home_agent} does not know Binding Updates",
     events.BindingAcknowledged: "registration accepted (status {status}, {lifetime} s left)",
     events.BindingRefused: "registration refused: status {status}",

@@ -11,6 +11,7 @@ from lab.verify import (
     mobility_header,
     movement_and_tunnels,
     multicast,
+    prefix_discovery,
     protection,
     registration,
     return_routability,
@@ -34,6 +35,7 @@ RULE_FILES = (
     discovery,
     protection,
     multicast,
+    prefix_discovery,
 )
 
 

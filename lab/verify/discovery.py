@@ -12,7 +12,6 @@ from lab.verify.frame import ICMPV6, Frame
 from lab.verify.rules import Findings, rule
 from lab.verify.session import Session
 
-REQUEST, REPLY = 144, 145
 HOME_AGENTS = 0xFDFF_FFFF_FFFF_FFFE
 """The identifier of the Mobile IPv6 Home-Agents anycast address behind a prefix of 64 bits, RFC 2526."""
 IDENTIFIER = (1 << 64) - 1
@@ -30,7 +29,7 @@ SLACK = 0.9
 def request_goes_to_anycast(session: Session, findings: Findings) -> None:
     """RFC 6275 §11.4.1; of prefixes whose links were not captured nothing is known."""
     home = {prefix for _, prefix in session.home_prefixes}
-    for frame, _ in _messages(session, REQUEST):
+    for frame, _ in messages(session, ICMPv6HAADRequest):
         right = _is_anycast(frame.destination) and (not home or _prefix(frame.destination) in home)
         findings.judge(frame, right, f"to {frame.destination}")
 
@@ -38,7 +37,7 @@ def request_goes_to_anycast(session: Session, findings: Findings) -> None:
 @rule("discovery-reply", "A discovery reply carries the identifier of a request of its receiver", "10.5-a", "6.5-a")
 def reply_copies_identifier(session: Session, findings: Findings) -> None:
     """RFC 6275 §6.6, §10.5."""
-    for frame, message in _messages(session, REPLY):
+    for frame, message in messages(session, ICMPv6HAADReply):
         asked = _request_of(session, frame, message) is not None
         findings.judge(frame, asked, f"{frame.destination} did not ask with identifier {message.id}")
 
@@ -50,7 +49,7 @@ def reply_copies_identifier(session: Session, findings: Findings) -> None:
 )
 def reply_comes_from_home_agent(session: Session, findings: Findings) -> None:
     """RFC 6275 §6.6, §10.5."""
-    for frame, message in _messages(session, REPLY):
+    for frame, message in messages(session, ICMPv6HAADReply):
         request = _request_of(session, frame, message)
         listed = {IPv6Address(address) for address in message.addresses}
         if request is None:
@@ -71,7 +70,7 @@ def reply_comes_from_home_agent(session: Session, findings: Findings) -> None:
 def request_is_repeated(session: Session, findings: Findings) -> None:
     """RFC 6275 §11.4.1."""
     asked: dict[tuple[IPv6Address, IPv6Address, int], list[Frame]] = {}
-    for frame, message in _messages(session, REQUEST):
+    for frame, message in messages(session, ICMPv6HAADRequest):
         asked.setdefault((frame.source, frame.destination, message.id), []).append(frame)
     for frames in asked.values():
         timeout = INITIAL_DHAAD_TIMEOUT
@@ -84,9 +83,9 @@ def request_is_repeated(session: Session, findings: Findings) -> None:
             timeout *= 2
 
 
-def _messages(session: Session, kind: int) -> Iterator[tuple[Frame, Any]]:
-    """Give the messages of a kind, as Scapy reads them; tunnels carry none."""
-    layer = {REQUEST: ICMPv6HAADRequest, REPLY: ICMPv6HAADReply}[kind]
+def messages(session: Session, layer: Any) -> Iterator[tuple[Frame, Any]]:
+    """Give the ICMPv6 messages that a layer of Scapy reads, each once; tunnels carry none of RFC 6275."""
+    kind = layer().type
     for frame in session.packets:
         if frame.upper == ICMPV6 and frame.message_type == kind and frame.whole and len(frame.payload) >= 8:
             yield frame, layer(frame.payload)
@@ -96,7 +95,7 @@ def _request_of(session: Session, reply: Frame, message: Any) -> Frame | None:
     """Find the request that a reply answers."""
     earlier = [
         frame
-        for frame, request in _messages(session, REQUEST)
+        for frame, request in messages(session, ICMPv6HAADRequest)
         if (request.id, frame.source) == (message.id, reply.destination) and frame.time <= reply.time
     ]
     return earlier[-1] if earlier else None

@@ -22,6 +22,7 @@ _PADDING = (b"", b"\0", *(bytes((_PAD_N, size)) + bytes(size) for size in range(
 """Padding of 0 to 7 octets; kernels take no more for padding."""
 _ALONE = bytes((2, _PAD_N, 2, 0, 0, _HOME_ADDRESS_OPTION, _OPTION_OCTETS - 2))
 """Length, padding, type and length before the address where a Home Address option is alone, as nearly always."""
+ICMPV6, _PREFIX_DISCOVERY = bytes((58,)), (bytes((146,)), bytes((147,)))
 _EXTENSION_HEADERS = (HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS)
 _FRAGMENT_FIELD = 0xFFF9
 """Offset and M flag of a Fragment header: both zero where the one fragment is all of the packet (RFC 6946)."""
@@ -124,6 +125,17 @@ def nesting(octets: bytes) -> Nesting | None:
 def encapsulation_limit(limit: int) -> bytes:
     """Make a Destination Options header with a Tunnel Encapsulation Limit; what follows it is for others to fill in."""
     return bytes((0, 0, _ENCAPSULATION_LIMIT, 1, limit, _PAD_N, 1, 0))
+
+
+def is_prefix_discovery(octets: bytes) -> bool:
+    """Tell whether a packet has a Mobile Prefix Solicitation or Advertisement behind a header of RFC 6275.
+
+    It is signalling as a Mobility Header is: whoever takes it must see those headers (§6.7, §6.8).
+    """
+    if octets[HEADER_OCTETS : HEADER_OCTETS + 1] != ICMPV6:  # payload of others mostly has something else there
+        return False
+    chain = walk(octets)
+    return chain is not None and octets[chain.at : chain.at + 1] in _PREFIX_DISCOVERY
 
 
 def source(octets: bytes) -> bytes:

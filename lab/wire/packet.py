@@ -114,12 +114,12 @@ Payload: TypeAlias = MobilityMessage | Icmpv6Message | Packet | OpaquePayload
 def mobility_packet(
     source: IPv6Address,
     destination: IPv6Address,
-    message: MobilityMessage,
+    message: MobilityMessage | Icmpv6Message,
     *,
     home_address: IPv6Address | None = None,
     routed_home_address: IPv6Address | None = None,
 ) -> Packet:
-    """Make a packet that carries a mobility message, with the headers of RFC 6275 in their order.
+    """Make a packet that carries a message of mobility, with the headers of RFC 6275 in their order.
 
     `home_address` goes into a Home Address option (§6.3), `routed_home_address` into a type 2 routing
     header (§6.4), which comes first (§6.3).

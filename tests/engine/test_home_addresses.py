@@ -1,6 +1,6 @@
 """Several home addresses of one mobile node, which may come and go (RFC 6275 §8.5, §11.4.3)."""
 
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 import pytest
@@ -43,6 +43,7 @@ from tests.engine.route_optimisation_bench import PEER, RouteBench, inits, peer_
 
 SECOND = HOME + 1
 ELSEWHERE = IPv6Address("2001:db8:2::100")
+ELSEWHERE_PREFIX = IPv6Network((ELSEWHERE, 64), strict=False)
 """Of another prefix of the home link."""
 
 
@@ -213,7 +214,7 @@ def test_at_home_an_added_one_is_tested_and_used() -> None:
     bench = MobileBench(mobile_config(dad=DadMode.STANDARD))
     bench.arrive(HOME_LINK)
     bench.take(DadSucceeded(address=HOME))
-    effects = bench.node.add_home_address(ELSEWHERE, VISITED2.prefix, bench.now)
+    effects = bench.node.add_home_address(ELSEWHERE, ELSEWHERE_PREFIX, bench.now)
     assert [e.address for e in of_kind(effects, StartDad)] == [ELSEWHERE]
     assert [e.address for e in of_kind(bench.take(DadSucceeded(address=ELSEWHERE)), AddAddress)] == [ELSEWHERE]
     assert states(bench) == [("athome", "none")] * 2

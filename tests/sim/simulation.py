@@ -100,6 +100,8 @@ class Simulation:
         self.loss = loss
         self.now = 0.0
         self.where = "home"
+        self.valid = dict.fromkeys(PREFIXES, 86400)
+        """Seconds that the prefix of a link is advertised to be valid."""
         self.sent: list[tuple[float, str, Packet]] = []
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -200,7 +202,10 @@ class Simulation:
         return min(due, default=None)
 
     def _advertise(self, link: str) -> None:
-        self._to_mobile(advertisement(link), link)
+        packet = advertisement(link, valid=self.valid[link])
+        self._to_mobile(packet, link)
+        if link == "home":
+            self.feed(self.agent, Received(packet=packet, interface="ha-eth0"))
         self.at(0.3 + 0.2 * self.random.random(), lambda: self._advertise(link))
 
     def _send(self, node: Node, packet: Packet) -> None:
@@ -216,7 +221,7 @@ class Simulation:
     def _from_mobile(self, packet: Packet) -> None:
         link = self.where
         if isinstance(packet.payload, RouterSolicitation):
-            self.at(DELAY, lambda: self._to_mobile(advertisement(link), link))
+            self.at(DELAY, lambda: self._to_mobile(advertisement(link, valid=self.valid[link]), link))
         if isinstance(packet.payload, NeighborSolicitation):
             self._probed(packet, packet.payload, link)
         on_home_link = link == "home" and (packet.destination.is_multicast or packet.destination == AGENT)

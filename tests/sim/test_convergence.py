@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from lab.constants import MAX_UPDATE_RATE
-from lab.events import BindingRegistered, BindingRemoved, RegistrationKind, ReturnedHome
+from lab.events import BindingRegistered, BindingRemoved, PrefixesLearned, RegistrationKind, ReturnedHome
 from lab.wire.addresses import address_from, interface_identifier
 from lab.wire.mobility import BindingUpdate
 from tests.sim.simulation import HOME_ADDRESS, MOBILE_MAC, PREFIXES, SECOND_HOME_ADDRESS, Simulation
@@ -140,3 +140,23 @@ def test_home_after_the_binding_ran_out_is_an_ordinary_start() -> None:
     sent = [p for _, who, p in simulation.sent[deregistrations:] if who == "mn"]
     assert not [p for p in sent if isinstance(p.payload, BindingUpdate)]
     assert_settled(simulation)
+
+
+@pytest.mark.rfc6275("10.6.2-a", "10.6.3-a", "10.6.4-a", "11.4.2-a", "11.4.3-a")
+@pytest.mark.parametrize("seed", range(5))
+def test_a_shorter_home_prefix_is_known_everywhere_with_a_third_of_all_packets_lost(seed: int) -> None:
+    simulation = Simulation(seed=seed, loss=0.3, lifetime=1200)
+    simulation.run(5)
+    simulation.move("visited1")
+    simulation.run(100)
+    # Told within 600 to 800 seconds, repeated until confirmed, and again when the mobile node registers.
+    simulation.valid["home"] = 400
+    simulation.run(1000)
+    simulation.loss = 0.0
+    simulation.run(200)
+    assert_settled(simulation)
+    assert any(isinstance(event, PrefixesLearned) for event in simulation.mobile.events)
+    (entry,) = simulation.mobile.engine.snapshot(simulation.now)
+    (binding,) = simulation.agent.engine.snapshot(simulation.now)
+    assert entry["remaining"] <= 400
+    assert binding["lifetime"] <= 400

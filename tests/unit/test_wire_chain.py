@@ -19,14 +19,16 @@ from lab.wire.chain import (
     Nesting,
     destination,
     encapsulation_limit,
+    is_prefix_discovery,
     nesting,
     optimise,
     restore,
     source,
     walk,
 )
-from lab.wire.icmpv6 import EchoRequest
+from lab.wire.icmpv6 import EchoRequest, MobilePrefixAdvertisement, MobilePrefixSolicitation
 from lab.wire.invoking import read_invoking
+from lab.wire.mobility import BindingRefreshRequest
 from lab.wire.packet import (
     DestinationOptions,
     ExtensionHeader,
@@ -40,6 +42,7 @@ from lab.wire.packet import (
     UnknownHeaderOption,
     UnknownRoutingHeader,
     build,
+    mobility_packet,
     parse,
 )
 from tests.fuzz.wire_packets import (
@@ -404,3 +407,23 @@ def test_esp_is_not_looked_into() -> None:
     straight = optimise(plain, care_of_source=CARE_OF.packed)
     assert replace(parse(straight), headers=(), source=HOME) == parse(plain)
     assert straight[64:] == plain[40:]
+
+
+@pytest.mark.rfc6275("11.4.2-a", "10.6.3-a")
+def test_prefix_discovery_is_told_from_payload() -> None:
+    solicitation, advertisement = MobilePrefixSolicitation(identifier=1), MobilePrefixAdvertisement(identifier=1)
+    assert is_prefix_discovery(build(mobility_packet(CARE_OF, PEER, solicitation, home_address=HOME)))
+    assert is_prefix_discovery(build(mobility_packet(PEER, CARE_OF, advertisement, routed_home_address=HOME)))
+    assert not is_prefix_discovery(build(mobility_packet(CARE_OF, PEER, ECHO, home_address=HOME)))
+    assert not is_prefix_discovery(build(mobility_packet(CARE_OF, PEER, BindingRefreshRequest(), home_address=HOME)))
+    plain = build(mobility_packet(CARE_OF, PEER, solicitation))
+    assert not is_prefix_discovery(plain)  # the kernel shows it to the engine
+    assert not any(is_prefix_discovery(plain[:cut]) for cut in range(len(plain)))
+
+
+@given(packets)
+@EXAMPLES
+def test_whatever_is_cut_off_is_no_prefix_discovery(packet: Packet) -> None:
+    octets = build(packet)
+    headers = 40 + 24
+    assert not any(is_prefix_discovery(octets[:cut]) for cut in range(min(headers, len(octets))))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.verify import discovery, mobile_prefixes, multicast
+from tests.verify import discovery, multicast, prefixes
 from tests.verify.correspondence import add_correspondence
 from tests.verify.handover import good_story
 from tests.verify.story import Story
@@ -14,6 +14,6 @@ def good() -> Story:
     story = good_story()
     add_correspondence(story)
     discovery.tell(story)
-    mobile_prefixes.tell(story)
     multicast.tell(story)
+    prefixes.tell(story)
     return story

@@ -4,7 +4,7 @@ from functools import partial
 
 from scapy.layers import inet6
 
-from tests.verify import correspondence, handover, mobile_prefixes
+from tests.verify import correspondence, handover, prefixes
 from tests.verify.doctor import doctoring
 from tests.verify.handover import (
     AR1_VISITED,
@@ -36,7 +36,7 @@ def forged(home_address: str = HOME_ADDRESS) -> Scapy:
 def _accept(story: Story, home_address: str = HOME_ADDRESS) -> str:
     answer = handover.acknowledgement(9, ELSEWHERE)
     answer[inet6.IPv6ExtHdrRouting].addresses = [home_address]
-    return story.add("accepted", LATE + 0.01, registers(outgoing=False).seal(answer, 6), *TO_VISITED1)
+    return story.add("accepted", LATE + 0.01, registers(outgoing=False).seal(answer, 8), *TO_VISITED1)
 
 
 @of_protection("esp-registration")
@@ -62,14 +62,14 @@ def update_in_the_clear_accepted(story: Story) -> str:
 
 @of_protection("esp-accepted", also=("ba-sequence",))
 def update_with_a_wrong_icv_accepted(story: Story) -> str:
-    sealed = bytes(registers().seal(forged(), 8))
+    sealed = bytes(registers().seal(forged(), 9))
     story.add("forged-update", LATE, inet6.IPv6(sealed[:-1] + bytes((sealed[-1] ^ 1,))), *FROM_FORGER)
     return _accept(story)
 
 
 @of_protection("esp-accepted", also=("ba-sequence", "esp-home-address"))
 def update_for_another_home_address_accepted(story: Story) -> str:
-    story.add("forged-update", LATE, registers().seal(forged(OTHER_HOME_ADDRESS), 8), *FROM_FORGER)
+    story.add("forged-update", LATE, registers().seal(forged(OTHER_HOME_ADDRESS), 9), *FROM_FORGER)
     return _accept(story, OTHER_HOME_ADDRESS)
 
 
@@ -82,7 +82,7 @@ def update_in_the_clear_obeyed(story: Story) -> str:
 
 @of_protection("esp-home-address")
 def another_home_address_by_the_same_association(story: Story) -> str:
-    return story.add("insider", LATE, registers().seal(forged(OTHER_HOME_ADDRESS), 8), *FROM_FORGER)
+    return story.add("insider", LATE, registers().seal(forged(OTHER_HOME_ADDRESS), 9), *FROM_FORGER)
 
 
 @of_protection("esp-care-of-address")
@@ -104,12 +104,12 @@ def esp_sequence_number_from_before(story: Story) -> str:
 
 @of_protection("esp-prefix")
 def prefix_solicitation_in_the_clear(story: Story) -> str:
-    return story.replace("prefix-solicitation", mobile_prefixes.solicitation())
+    return story.replace("mps-2", prefixes.solicitation(prefixes.SECOND, CARE_OF_2))
 
 
 @of_protection("esp-prefix")
 def prefix_advertisement_in_the_clear(story: Story) -> str:
-    return story.replace("prefix-advertisement", mobile_prefixes.advertisement())
+    return story.replace("mpa-2", prefixes.advertisement(prefixes.SECOND, CARE_OF_2))
 
 
 @of_protection("esp-home-test")

@@ -19,7 +19,7 @@ from lab.verify.frame import Frame
 from lab.verify.session import Session
 from lab.verify.trace import first_sightings, read
 from tests.docs.markdown import document
-from tests.verify import correspondence, handover, protected
+from tests.verify import correspondence, handover, prefixes, protected
 from tests.verify.doctor import DOCTORINGS
 from tests.verify.doctor_protection import FROM_FORGER, LATE, OTHER_HOME_ADDRESS, forged
 from tests.verify.handover import CARE_OF_1, CARE_OF_2, HOME_ADDRESS, HOME_AGENT
@@ -67,9 +67,10 @@ def binding_update_played_back(story: Story) -> None:
 
 def mobile_node_counts_anew(story: Story) -> None:
     # It was started again, with the same keys.
-    plain = (*(handover.binding_update(number, CARE_OF_2) for number in range(3)), handover.deregistration(3))
-    for number, update in enumerate(plain, start=3):
-        story.replace(f"bu-{number}", registers().seal(update, number - 2))
+    plain = {f"bu-{number + 3}": handover.binding_update(number, CARE_OF_2) for number in range(3)}
+    plain |= {"mps-2": prefixes.solicitation(prefixes.SECOND, CARE_OF_2), "bu-6": handover.deregistration(3)}
+    for number, (name, packet) in enumerate(plain.items(), start=1):
+        story.replace(name, registers().seal(packet, number))
 
 
 def esp_between_others(story: Story) -> None:
@@ -177,7 +178,7 @@ def test_a_protected_registration_is_played_back_as_it_was_captured(story: Story
 
 def test_only_the_registrations_in_their_own_esp_count(story: Story, tmp_path: Path) -> None:
     forged_in_the_clear(story)
-    story.add("insider", LATE, registers().seal(forged(OTHER_HOME_ADDRESS), 8), *FROM_FORGER)
+    story.add("insider", LATE, registers().seal(forged(OTHER_HOME_ADDRESS), 9), *FROM_FORGER)
     captures = story.write(tmp_path)
     table = read_associations(tables_beside(captures))
     session = Session(frames=read(captures, table), associations=table)

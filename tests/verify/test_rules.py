@@ -14,6 +14,7 @@ from tests.verify import (
     doctor_mobility_header,
     doctor_movement_and_tunnels,
     doctor_multicast,
+    doctor_prefix_discovery,
     doctor_protection,
     doctor_registration,
     doctor_return_routability,
@@ -32,6 +33,7 @@ FILES_OF_DOCTORINGS = (
     doctor_movement_and_tunnels,
     doctor_protection,
     doctor_multicast,
+    doctor_prefix_discovery,
     doctor_registration,
     doctor_return_routability,
 )
@@ -46,6 +48,9 @@ IN_ESP = [
 ALSO_IN_ESP = {
     # Without its routing header it seems to be for another home address, in an association that is not that one's.
     "ba-routing-routing_header_missing": {"esp-home-address"},
+    "prefix-advertisement-without_routing_header": {"esp-home-address"},
+    # So it is without its Home Address option.
+    "prefix-solicitation-asked_without_home_address": {"esp-home-address"},
 }
 
 

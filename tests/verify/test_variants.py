@@ -7,7 +7,7 @@ import pytest
 from scapy.layers import inet6
 
 from lab.verify import Verdict, verify
-from tests.verify import correspondence, handover, multicast
+from tests.verify import correspondence, handover, multicast, prefixes
 from tests.verify import protected as esp
 from tests.verify.handover import (
     CARE_OF_1,
@@ -30,6 +30,8 @@ RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends"
 LOSSES = ("bu-retransmission",)
 DISCOVERY = ("discovery-request", "discovery-reply", "discovery-source", "discovery-retransmission")
 MULTICAST = ("group-scope", "group-reported")
+ANSWERED = ("prefix-identifier", "prefix-solicitation-repeated")
+PREFIXES = (*ANSWERED, "prefix-solicitation", "prefix-advertisement", "prefix-advertisement-repeated")
 DELETION = ("direct-path-ends",)
 CORRESPONDING = (
     *DELETION,
@@ -70,6 +72,8 @@ UNHEARD = (
 """What cannot be told where captures began too late."""
 ACCEPTING = (
     "ba-lifetime",
+    "ba-prefix-status",
+    "binding-within-prefix",
     "dad-before-ba",
     "home-no-dad",
     "nothing-intercepted-escapes",
@@ -126,7 +130,7 @@ def the_mobile_node_stays_away(story: Story) -> None:
     _until(story, 10.5)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *DELETION))
+@variant(silent=(*RETURNING, *LOSSES, *ANSWERED, *DELETION))
 def the_capture_ends_before_the_answer(story: Story) -> None:
     _until(story, 6.2)
 
@@ -141,7 +145,19 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
     _count_on(story, 7)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *ACCEPTING, *CORRESPONDING, *DISCOVERY, *REGISTERED, *MULTICAST, "bu-sequence"))
+@variant(
+    silent=(
+        *RETURNING,
+        *LOSSES,
+        *ACCEPTING,
+        *CORRESPONDING,
+        *DISCOVERY,
+        *REGISTERED,
+        *MULTICAST,
+        *PREFIXES,
+        "bu-sequence",
+    )
+)
 def the_home_address_is_taken(story: Story) -> None:
     # The registration is refused; so there is nothing to announce.
     _until(story, 2.2)
@@ -261,7 +277,7 @@ def a_second_mobile_node_speaks_in_between(story: Story) -> None:
         story.add(f"ba-b-{sequence}", time, answer, *back)
 
 
-@variant(silent=(*RETURNING, *LOSSES, *DELETION))
+@variant(silent=(*RETURNING, *LOSSES, *ANSWERED, *DELETION))
 def a_binding_expires_and_another_begins(story: Story) -> None:
     # What runs out is as if it had never been: Duplicate Address Detection and announcements begin anew.
     _until(story, 6.2)
@@ -345,7 +361,7 @@ def a_correspondent_is_not_asked_to_answer(story: Story) -> None:
     story.drop("cba-2")
 
 
-@variant(silent=(*RETURNING, *LOSSES, *DELETION))
+@variant(silent=(*RETURNING, *LOSSES, *ANSWERED, *DELETION))
 def the_home_agent_dies(story: Story) -> None:
     # Nothing is heard of it any more while the captures go on: nobody can ask more of it.
     _until(story, 6.2)
@@ -378,7 +394,8 @@ def the_captures_begin_amid_a_binding(story: Story) -> None:
         *DISCOVERY,
         "dad-before-ba",
         "esp-home-test",
-        "esp-prefix",
+        "prefix-advertisement-repeated",
+        "prefix-solicitation-repeated",
         "proxy-announced",
         "proxy-answers",
         "proxy-repeated",
@@ -407,3 +424,26 @@ def the_mobile_node_reports_by_the_first_version(story: Story) -> None:
     inner = packet[inet6.IPv6].payload
     inner[inet6.ICMPv6MLReport2].underlayer.remove_payload()
     story.replace("mld-report", packet / inet6.ICMPv6MLReport(mladdr=multicast.GROUP))
+
+
+@variant(silent=ANSWERED)
+def prefixes_are_told_although_nobody_asks(story: Story) -> None:
+    story.drop("mps-1", "mps-2", "mpa-2")
+    story.add("mps-lone", 5.4, prefixes.solicitation(7, CARE_OF_1), FROM_VISITED1[0])
+
+
+@variant()
+def the_home_prefix_ends_and_all_keep_to_it(story: Story) -> None:
+    # Deprecated for the second care-of address: status 1, and no lifetime beyond the end.
+    deprecated = story.sent["home-ra-1"].packet.copy()
+    option = deprecated[inet6.ICMPv6NDOptPrefixInfo]
+    option.validlifetime, option.preferredlifetime = 30, 0
+    story.add("home-ra-deprecated", 5.0, deprecated, Hop("home", HA_HOME, handover.EVERYBODY))
+    story.alter("ba-5", inet6.MIP6MH_BA, status=1, mhtime=6)
+    story.alter("mpa-2", inet6.ICMPv6NDOptPrefixInfo, validlifetime=25, preferredlifetime=0)
+    update, answer = handover.binding_update(3, CARE_OF_2), handover.acknowledgement(3, CARE_OF_2, status=1)
+    update[inet6.MIP6MH_BU].mhtime = answer[inet6.MIP6MH_BA].mhtime = 6
+    story.add("bu-short", 9.6, update, *FROM_VISITED2)
+    story.add("ba-short", 9.61, answer, *TO_VISITED2)
+    story.alter("bu-6", inet6.MIP6MH_BU, seq=4)
+    story.alter("ba-6", inet6.MIP6MH_BA, seq=4)

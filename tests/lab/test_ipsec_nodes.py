@@ -1,5 +1,6 @@
 """Real nodes whose packets are sealed: a story out, on, home and out again, as the captures tell it (§5.1, §5.5)."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.emulation.associations import ESP_SA
 from lab.emulation.network import Network
 from lab.emulation.settings import Settings
 from lab.errors import IpsecReason
@@ -77,16 +77,15 @@ class Story:
 
     def packets(self, link: str, kind: str) -> list[Sealed]:
         """Read the mobility messages of one type on a link, as tshark does with the associations of the run."""
-        table = (self.folder / ESP_SA).read_text(encoding="ascii").splitlines()
-        options = ["esp.enable_encryption_decode:TRUE", "esp.enable_authentication_check:TRUE"]
-        options += [f"uat:esp_sa:{line}" for line in table]
+        options = ("esp.enable_encryption_decode:TRUE", "esp.enable_authentication_check:TRUE")
         fields = ("ipv6.src", "ipv6.dst", "esp.spi", "esp.icv_good")
         command = ["tshark", "-n", "-r", str(self.folder / f"{link}.pcapng"), "-Y", f"mip6.mhtype == {kind}"]
         command += [word for option in options for word in ("-o", option)]
         command += ["-T", "fields", "-E", "separator=|", "-E", "occurrence=f"]
         command += [word for field in fields for word in ("-e", field)]
-        rows = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-        return [Sealed(*row.split("|")) for row in rows.splitlines()]
+        environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(self.folder)}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=environment)
+        return [Sealed(*row.split("|")) for row in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -63,16 +63,21 @@ class Run:
         return [(r.time, r.event) for r in self.records() if r.node == node and isinstance(r.event, kind)]
 
     def frames(self, links: list[str], display: str, *fields: str) -> list[list[str]]:
-        """Give fields of the frames that a display filter of tshark selects, of some links or, without any, of all."""
+        """Give fields of the frames that a display filter of tshark selects, of some links or, without any, of all.
+
+        What ESP holds is looked into, with the associations beside the captures.
+        """
         captures = [self.folder / path for link, path in self.result.captures.items() if link in links or not links]
         command = ["tshark", "-n", "-Y", display, "-T", "fields", *(word for field in fields for word in ("-e", field))]
+        command += ["-o", "esp.enable_encryption_decode:TRUE"]
+        associations = {**os.environ, "WIRESHARK_CONFIG_DIR": str(self.folder / "captures")}
         with ThreadPoolExecutor(2) as pool:
-            outputs = pool.map(lambda path: text_of([*command, "-r", str(path)]), captures)
+            outputs = pool.map(lambda path: text_of([*command, "-r", str(path)], associations), captures)
         return [line.split("\t") for output in outputs for line in output.splitlines()]
 
 
-def text_of(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+def text_of(command: list[str], environment: dict[str, str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, env=environment).stdout
 
 
 @cache

@@ -45,6 +45,8 @@ class Role(StrEnum):
 class PlaneName(StrEnum):
     """Which data plane carries the node's packets."""
 
+    AUTO = "auto"
+    BPF = "bpf"
     USER = "user"
 
 

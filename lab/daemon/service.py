@@ -17,6 +17,7 @@ from lab.daemon.control import CommandError, Control
 from lab.daemon.dispatcher import Dispatcher
 from lab.daemon.journal import Journal
 from lab.daemon.links import LinkEvents
+from lab.daemon.planes import PLANES, choose
 from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
 from lab.daemon.store import Store
 from lab.engine.correspondent import Correspondent
@@ -38,7 +39,7 @@ from lab.errors import ConfigError, PlaneError, WireError
 from lab.events import NodeStarted, NodeStopped, PacketDropped
 from lab.netlink import Netlink
 from lab.plane import sysctl
-from lab.plane.user import DEVICE, UserPlane
+from lab.plane.user import DEVICE
 from lab.wire.packet import parse
 
 _log = logging.getLogger(__name__)
@@ -78,7 +79,9 @@ class Service:
         elif config.role is Role.HOME_AGENT:
             _log.warning("no key state: bindings and sequence numbers end with this process (RFC 6275 §15.3)")
         netlink = self._closing.enter_context(Netlink())
-        self._plane = UserPlane(self._watch, self._on_tunnelled, self._on_heard)
+        choice = choose(config.plane)
+        _log.info("%s", choice)
+        self._plane = PLANES[choice.name](self._watch, self._on_tunnelled, self._on_heard)
         self._closing.callback(self._plane.close)
         if config.mobile_node is not None:
             self._plane.own_home_address(config.mobile_node.home_address)

@@ -47,14 +47,14 @@ class Machine:
         self.planes: list[UserPlane] = []
         self._sockets: list[socket.socket] = []
 
-    def plane(self) -> UserPlane:
+    def plane(self, kind: type[UserPlane] = UserPlane) -> UserPlane:
         """Make a data plane in the near namespace."""
 
         def watch(descriptor: int, callback: Callable[[], None]) -> None:
             self.watched[descriptor] = callback
 
         plane = self.run(
-            lambda: UserPlane(watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer)))
+            lambda: kind(watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer)))
         )
         self.planes.append(plane)
         return plane

@@ -74,9 +74,7 @@ def read(octets: bytes) -> Object:
         for name, kind, _, section, value, _ in _SYMBOL.iter_unpack(table.octets)
     ]
     maps = {
-        name: MapLayout(
-            **dict(zip(MapLayout.__slots__, _MAP.unpack_from(sections[section].octets, value), strict=True))
-        )
+        name: _layout(sections[section].octets, value)
         for name, kind, section, value in symbols
         if kind == _OBJECT and sections[section].name == "maps"
     }
@@ -96,6 +94,11 @@ def read(octets: bytes) -> Object:
         },
         sections={section.name: section.octets for section in sections},
     )
+
+
+def _layout(octets: bytes, at: int) -> MapLayout:
+    kind, key, value, entries, flags = _MAP.unpack_from(octets, at)
+    return MapLayout(kind=kind, key=key, value=value, entries=entries, flags=flags)
 
 
 def _sections(octets: bytes) -> Iterator[_Section]:

@@ -1,4 +1,4 @@
-"""Packets through the tunnels of the user plane, one at a time: octets, addresses, and what is not let through.
+"""Packets through the tunnels of a data plane, one at a time: octets, addresses, and what is not let through.
 
 The far end of the wire stands for the whole Internet. `tests/lab` looks at the same from the nodes' side.
 """
@@ -10,7 +10,7 @@ from ipaddress import IPv6Address
 import pytest
 
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
-from lab.plane.user import INVOKING_OCTETS, MINIMUM_MTU
+from lab.plane.user import INVOKING_OCTETS, MINIMUM_MTU, UserPlane
 from lab.wire.mobility import BindingRefreshRequest
 from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
@@ -23,9 +23,9 @@ _IPV6_HDRINCL, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO = 36, 23, 2
 
 
 @pytest.fixture
-def machine() -> Iterator[Machine]:
+def machine(kind: type[UserPlane]) -> Iterator[Machine]:
     made = Machine()
-    made.plane()
+    made.plane(kind)
     made.command("ip", "-6", "route", "add", "default", "via", str(ROUTER), "dev", LINK)
     yield made
     made.close()

@@ -25,7 +25,13 @@ def test_each_kind_of_value_is_read() -> None:
         "plane=auto",
     ]
     assert settings_from(words) == Settings(
-        ra_interval=0.5, ra_unicast=False, dad=DadMode.STANDARD, lifetime=120, outage=0.25, hint=True, plane=PlaneName.AUTO
+        ra_interval=0.5,
+        ra_unicast=False,
+        dad=DadMode.STANDARD,
+        lifetime=120,
+        outage=0.25,
+        hint=True,
+        plane=PlaneName.AUTO,
     )
 
 

@@ -21,7 +21,7 @@ from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.user import UserPlane
 from lab.wire.packet import Packet, parse
-from tests.lab.networks import WITHIN, run_in, settle
+from tests.lab.networks import WITHIN, run_in, settle, settle_address
 
 LINK = "eth0"
 CN, MN = IPv6Address("2001:db8:c::2"), IPv6Address("2001:db8:a::2")
@@ -59,9 +59,7 @@ class Node:
             self._watched[descriptor] = callback
 
         self._netlink = Netlink()
-        plane = kind(
-            watch, lambda octets: self.unclaimed.append(parse(octets)), lambda *ends: self.heard.append(ends)
-        )
+        plane = kind(watch, lambda octets: self.unclaimed.append(parse(octets)), lambda *ends: self.heard.append(ends))
         self._sender = Sender()
         self._mobility, self._icmpv6 = MobilityReceiver(self._netlink), Icmpv6Receiver()
         watch(self._mobility.fileno(), self._on_mobility)
@@ -91,6 +89,7 @@ class Node:
     def own(self, home_address: IPv6Address) -> None:
         """Give the node a home address."""
         self._in(partial(self.plane.own_home_address, home_address))
+        settle_address(self.namespace, home_address)
 
     def send(self, packet: Packet) -> None:
         """Send as the engine does."""

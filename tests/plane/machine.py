@@ -53,9 +53,7 @@ class Machine:
         def watch(descriptor: int, callback: Callable[[], None]) -> None:
             self.watched[descriptor] = callback
 
-        plane = self.run(
-            lambda: kind(watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer)))
-        )
+        plane = self.run(lambda: kind(watch, self.delivered.append, lambda home, peer: self.heard.append((home, peer))))
         self.planes.append(plane)
         return plane
 

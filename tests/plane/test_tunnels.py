@@ -13,6 +13,7 @@ from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, Remov
 from lab.plane.user import INVOKING_OCTETS, MINIMUM_MTU, UserPlane
 from lab.wire.mobility import BindingRefreshRequest
 from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
+from tests.lab.networks import settle_address
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
 
 pytestmark = pytest.mark.privileged
@@ -55,6 +56,7 @@ def serve(machine: Machine, home: IPv6Address = HOME, care_of: IPv6Address = FAR
 def visit(machine: Machine) -> None:
     """Make the machine a mobile node away from home, whose home agent is the far end."""
     machine.apply(InstallReverseTunnel(home_agent_address=FAR, home_address=HOME, care_of_address=OWN))
+    settle_address(machine.namespace, HOME)
 
 
 def packets_for(machine: Machine, destination: IPv6Address) -> socket.socket:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from lab.daemon.sockets import MobilityReceiver
 from lab.engine.io import PlaneEffect
 from lab.netlink import Netlink
+from lab.plane import sysctl
 from lab.plane.bpf.plane import BpfPlane
 from lab.plane.user import DEVICE, UserPlane
 from lab.wire.headers import DESTINATION_OPTIONS, ROUTING
@@ -43,8 +44,9 @@ class Seen(NamedTuple):
 class Twin(Machine):
     """A machine whose plane works when it is told to, between two taps."""
 
-    def __init__(self, kind: type[UserPlane]) -> None:
+    def __init__(self, kind: type[UserPlane], *, forwards: bool) -> None:
         super().__init__()
+        self.run(partial(sysctl.set_interface, "all", forwarding=int(forwards)))
         self.plane(kind)
         for end in (self.namespace, self.far):
             end.run(_report_every_error)
@@ -81,7 +83,14 @@ class Twin(Machine):
         for _ in range(2):
             self._outlet.sendto(b"", (str(OWN), SENTINEL_PORT))
             self._sentinels.recv(1)
-        while ready := select.select([*self.watched], [], [], 0)[0]:
+        if self._ready():
+            self.run(self._work)  # inside, since a plane opens a socket now and then
+
+    def _ready(self) -> list[int]:
+        return select.select([*self.watched], [], [], 0)[0]
+
+    def _work(self) -> None:
+        while ready := self._ready():
             for descriptor in ready:
                 self.watched[descriptor]()
 
@@ -118,8 +127,8 @@ class Twin(Machine):
 class Twins:
     """The user plane and the bpf plane, each on a machine of its own."""
 
-    def __init__(self) -> None:
-        self.user, self.bpf = self.both = (Twin(UserPlane), Twin(BpfPlane))
+    def __init__(self, *, forwards: bool) -> None:
+        self.user, self.bpf = self.both = (Twin(UserPlane, forwards=forwards), Twin(BpfPlane, forwards=forwards))
         self.own_addresses = [OWN]
 
     def apply(self, *effects: PlaneEffect) -> None:

@@ -39,7 +39,8 @@ class Programs:
         self._closing = contextlib.ExitStack()
         found = read(OBJECT.read_bytes())
         with contextlib.ExitStack() as failing:
-            self.maps = {}
+            self.maps: dict[str, Map] = {}
+            failing.callback(self.maps.clear)
             for name, layout in found.maps.items():
                 self.maps[name] = Map(name, layout)
                 failing.callback(self.maps[name].close)
@@ -66,12 +67,15 @@ class Programs:
         return lambda: netlink.remove_classifier(index, program.direction)
 
     def counts(self) -> dict[str, int]:
-        """Packets that the programs carried, under the names that the user plane has for them."""
-        counts = {}
+        """Packets that the programs carried, under the names of the user plane; nothing when they are closed."""
+        counts: dict[str, int] = {}
+        if not self.maps:
+            return counts
         for number, name in enumerate(_COUNTERS):
             by_processor = self.maps["counts"][number.to_bytes(4, "little")]
-            counts[name] = sum(packets for (packets,) in struct.iter_unpack("=Q", by_processor))
-        return {name: packets for name, packets in counts.items() if packets}
+            if packets := sum(packets for (packets,) in struct.iter_unpack("=Q", by_processor)):
+                counts[name] = packets
+        return counts
 
     def close(self) -> None:
         """Let go of programs and maps; may be called twice."""

@@ -84,8 +84,8 @@ KERNEL = {
         remedy=OTHER_KERNEL,
     ),
     "bpf": Need(
-        name="BPF (traffic control)",
-        cost="the plane `bpf`, a multiple of the speed of `user`, which carries packets instead",
+        name="BPF",
+        cost="the plane bpf, a multiple of the speed of user, which carries packets instead",
         remedy="Linux 6.6 or later, or 5.10 with cls_bpf",
     ),
     "netem": Need(

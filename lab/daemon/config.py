@@ -56,7 +56,7 @@ class NodeConfig:
 
     name: str
     role: Role
-    plane: PlaneName = PlaneName.USER
+    plane: PlaneName = PlaneName.AUTO
     journal: str = "-"
     control: Path | None = None
     state: Path | None = None

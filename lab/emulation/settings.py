@@ -36,7 +36,7 @@ class Settings:
     """Route optimisation between mobile nodes and correspondents (RFC 6275 §11.3.1)."""
     ro_lifetime: int = 420
     """Asked for in registrations with correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
-    plane: PlaneName = PlaneName.USER
+    plane: PlaneName = PlaneName.AUTO
     """The data plane of the nodes; `auto` is the fastest that this machine allows."""
 
     @property

@@ -22,7 +22,7 @@ from lab.netlink import Netlink
 from lab.plane.bpf import syscalls
 from lab.plane.bpf.elf import MapLayout
 from lab.plane.bpf.plane import BpfPlane
-from lab.plane.bpf.programs import Program
+from lab.plane.bpf.programs import Program, Programs
 from lab.plane.bpf.syscalls import Map
 from lab.plane.paths import MAX_HEARD
 from tests.lab.networks import run_in, until
@@ -61,7 +61,7 @@ def attached(namespace: Namespace, interface: str) -> int:
         with Netlink() as netlink:
             index = netlink.link(interface).index
         _, hook = Program.INWARDS.value
-        attributes = ctypes.create_string_buffer(struct.pack("=II24x", index, hook), 32)
+        attributes = ctypes.create_string_buffer(struct.pack("=II56x", index, hook), 64)  # it answers in all of it
         number = syscalls._NUMBERS[os.uname().machine]
         assert syscalls._libc.syscall(number, _PROG_QUERY, attributes, len(attributes)) == 0
         (programs,) = struct.unpack_from("=I", attributes, _PROG_QUERY_COUNT_AT)
@@ -187,6 +187,20 @@ def test_closing_lets_go_of_everything() -> None:
         assert machine.state() == before
         assert len(os.listdir("/proc/self/fd")) == descriptors
         assert {*counted} <= {*machine.planes[-1].counters()}
+
+
+def test_a_plane_that_cannot_be_made_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def attach(*_: object) -> None:
+        raise PlaneError("attach a BPF program: no")
+
+    monkeypatch.setattr(Programs, "attach", attach)
+    machine = Machine()
+    with contextlib.closing(machine):
+        before, descriptors = machine.state(), len(os.listdir("/proc/self/fd"))
+        with pytest.raises(PlaneError, match="no"):
+            machine.plane(BpfPlane)
+        assert machine.state() == before
+        assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
 def test_a_killed_process_leaves_no_program() -> None:

@@ -215,7 +215,7 @@ SEC("tcx/egress") int outwards(struct __sk_buff *skb)
 	}
 	if (route || (binding && !tunnel))
 		return ip.nexthdr == FRAGMENT ? TC_ACT_UNSPEC : optimise(skb, &ip, route, binding);
-	if (tunnel && !binding)
+	if (tunnel && !binding && ip.nexthdr != TUNNELLED)	/* how deep tunnels lie in tunnels others look after */
 		return tunnel_out(skb, &ip, tunnel);
 	return TC_ACT_UNSPEC;
 }

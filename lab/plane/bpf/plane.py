@@ -58,23 +58,23 @@ class BpfPlane(UserPlane):
         """What the map `heard` has, in the order of `Paths`."""
         self._attached: dict[int, Callable[[], None]] = {}
         """By the index of the device."""
+        self._programs = Programs()
+        self._maps = self._programs.maps
+        self._links = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+        )
         with contextlib.ExitStack() as failing:
-            self._programs = Programs()
-            failing.callback(self._programs.close)
+            failing.callback(self._close_programs)
             # A program may look up ways out of a device that forwards alone. Told so later, the kernel would forget
             # the routers that it knows by their advertisements.
             before = sysctl.set_interface("default", forwarding=1)
-            failing.callback(sysctl.restore, before)
-            super().__init__(watch, deliver, self._on_heard)
+            try:
+                super().__init__(watch, deliver, self._on_heard)
+            finally:
+                sysctl.restore(before)
             failing.callback(super().close)
-            sysctl.restore(before)
-            self._maps = self._programs.maps
             self._maps["device"][bytes(4)] = _INDEX.pack(self._index)
             self._attached[self._index] = self._programs.attach(Program.OUTWARDS, self._index, self._netlink)
-            self._links = socket.socket(
-                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
-            )
-            failing.callback(self._links.close)
             self._links.bind((0, _LINKS_GROUP))
             watch(self._links.fileno(), self._on_links)
             for link in self._netlink.links():
@@ -102,13 +102,16 @@ class BpfPlane(UserPlane):
     def close(self) -> None:
         """Take back every program, route, address and device."""
         self._counters.update(self._programs.counts())
+        self._close_programs()
+        super().close()
+
+    def _close_programs(self) -> None:
         for detach in self._attached.values():
             with contextlib.suppress(PlaneError):
                 detach()
         self._attached.clear()
         self._links.close()
         self._programs.close()
-        super().close()
 
     # What the programs know
 

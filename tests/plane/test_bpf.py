@@ -27,8 +27,9 @@ from lab.plane.bpf.syscalls import Map
 from lab.plane.paths import MAX_HEARD
 from tests.lab.networks import run_in, until
 from tests.plane.conftest import why_not_bpf
-from tests.plane.crossroads import CN, HOME, LINK, Crossroads
+from tests.plane.crossroads import CN, HOME, LINK, MN, PEER_HOME, TO_CN, TO_MN, Crossroads
 from tests.plane.machine import FAR, FAR_TOO, OWN, Machine
+from tests.plane.test_direct_paths import connection_carries
 from tests.plane.test_same_octets import packet
 from tests.plane.twins import Twin
 
@@ -145,6 +146,21 @@ def test_what_the_user_plane_refuses_the_programs_do_not_do(twin: Twin) -> None:
         plane_of(twin)._maps["towards"][HOME.packed]
 
 
+def test_what_comes_out_of_one_tunnel_goes_into_the_next() -> None:
+    """Between two mobile nodes of one home agent, large segments too."""
+    here = Crossroads(BpfPlane)
+    with contextlib.closing(here):
+        for node, care_of, router, home in ((here.mn, MN, TO_MN, HOME), (here.cn, CN, TO_CN, PEER_HOME)):
+            here._visit(node, care_of, router, home)
+            here.router.apply(InstallTunnel(home_agent_address=router, home_address=home, care_of_address=care_of))
+        assert connection_carries(here.mn, HOME, here.cn, PEER_HOME)
+        plane = here.router.plane
+        assert isinstance(plane, BpfPlane)
+        by_programs = plane._programs.counts()
+        assert plane.counters()["tunnelled"] - by_programs["tunnelled"] < 10
+        assert by_programs["tunnelled"] > 10
+
+
 # Devices
 
 
@@ -184,7 +200,7 @@ def test_closing_lets_go_of_everything() -> None:
         counted = machine.planes[-1].counters()
         machine.close_plane()
         assert attached(machine.namespace, LINK) == 0
-        assert machine.state() == before
+        until(lambda: machine.state() == before, "all is as before")
         assert len(os.listdir("/proc/self/fd")) == descriptors
         assert {*counted} <= {*machine.planes[-1].counters()}
 

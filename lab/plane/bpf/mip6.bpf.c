@@ -6,6 +6,7 @@
  */
 
 #include <linux/bpf.h>
+#include <linux/errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/in6.h>
@@ -137,13 +138,17 @@ INLINE int tunnel_out(struct __sk_buff *skb, struct ipv6hdr *ip, struct tunnel *
 	struct ends ends = {tunnel->local, tunnel->remote};
 	struct bpf_fib_lookup way = {};
 	__u32 octets = largest(skb, ip->nexthdr);
+	long failed;
 
 	outer.payload_len = htons(ntohs(ip->payload_len) + sizeof(*ip));
 	outer.saddr = ends.source;
 	outer.daddr = ends.destination;
 	if (!octets || lookup(&bindings, &ends.destination) || !find_way(skb, &ends, octets + sizeof(outer), &way))
 		return TC_ACT_UNSPEC;
-	if (adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6))
+	failed = adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
+	if (failed == -EALREADY)	/* what tunnel_in has let out is still noted as an inner packet, and rightly again */
+		failed = adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+	if (failed)
 		return TC_ACT_UNSPEC;
 	if (store(skb, 0, &outer, sizeof(outer), 0))
 		return TC_ACT_SHOT;

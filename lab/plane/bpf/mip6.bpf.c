@@ -21,7 +21,8 @@
 /* These are in the uapi headers as numbers to be called. */
 static void *(*lookup)(const void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
 static long (*load)(const void *skb, __u32 at, void *to, __u32 size) = (void *)BPF_FUNC_skb_load_bytes;
-static long (*store)(void *skb, __u32 at, const void *from, __u32 size, __u64 flags) = (void *)BPF_FUNC_skb_store_bytes;
+static long (*store)(void *skb, __u32 at, const void *from, __u32 size, __u64 flags) =
+	(void *)BPF_FUNC_skb_store_bytes;
 static long (*adjust_room)(void *skb, __s32 octets, __u32 mode, __u64 flags) = (void *)BPF_FUNC_skb_adjust_room;
 static long (*change_head)(void *skb, __u32 octets, __u64 flags) = (void *)BPF_FUNC_skb_change_head;
 static long (*fib_lookup)(void *skb, void *params, int size, __u32 flags) = (void *)BPF_FUNC_fib_lookup;
@@ -105,7 +106,7 @@ INLINE __u32 largest(struct __sk_buff *skb, __u8 kind)
 }
 
 /* Find the way out of a packet between two addresses; whether there is one, wide enough, to a known neighbour. One
- * that must be asked for first is not for programs: packets that wait for it are sent by the route that they came by. */
+ * that must be asked for first is not for programs: packets that wait for it are sent by the route they came by. */
 INLINE int find_way(struct __sk_buff *skb, struct ends *ends, __u32 octets, struct bpf_fib_lookup *way)
 {
 	__u32 from = skb->ifindex;
@@ -145,8 +146,9 @@ INLINE int tunnel_out(struct __sk_buff *skb, struct ipv6hdr *ip, struct tunnel *
 	outer.daddr = ends.destination;
 	if (!octets || lookup(&bindings, &ends.destination) || !find_way(skb, &ends, octets + sizeof(outer), &way))
 		return TC_ACT_UNSPEC;
-	failed = adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
-	if (failed == -EALREADY)	/* what tunnel_in has let out is still noted as an inner packet, and rightly again */
+	failed = adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC,
+			     BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
+	if (failed == -EALREADY)	/* what tunnel_in let out is still noted as an inner packet, rightly again */
 		failed = adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
 	if (failed)
 		return TC_ACT_UNSPEC;
@@ -303,7 +305,8 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 		removed += ADDED;
 	}
 	if (ip->nexthdr == DESTINATION_OPTIONS) {
-		if (load(skb, ETH_HLEN + sizeof(*ip) + removed, &header, sizeof(header)) || !is_home_address_option(&header))
+		if (load(skb, ETH_HLEN + sizeof(*ip) + removed, &header, sizeof(header)) ||
+		    !is_home_address_option(&header))
 			return TC_ACT_UNSPEC;
 		binding = lookup(&bindings, &header.home);
 		if (!binding || !same(&binding->care_of, &ip->saddr)) {
@@ -353,5 +356,6 @@ SEC("tcx/ingress") int inwards(struct __sk_buff *skb)
 }
 
 char licence[] SEC("license") = "Dual MIT/GPL";	/* bpf_fib_lookup asks for it */
-char source[] SEC("sha256") = SHA256;		/* of this file, and who compiled it: whether the object is up to date */
+/* SHA-256 of this file, and who compiled it: whether the object is up to date. */
+char source[] SEC("sha256") = SHA256;
 char compiled_by[] SEC("compiler") = __VERSION__;

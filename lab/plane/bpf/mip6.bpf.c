@@ -32,7 +32,7 @@ static long (*redirect_neigh)(__u32 ifindex, void *next, int size, __u64 flags) 
 enum {
 	TCP = 6, UDP = 17, TUNNELLED = 41, ICMPV6 = 58,
 	HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, ESP = 50, AH = 51, DESTINATION_OPTIONS = 60, MOBILITY = 135,
-	ADDED = 24,			/* octets of a Home Address option with its header, and of a type 2 routing header */
+	ADDED = 24,			/* octets of a Home Address option and its header, or a type 2 routing header */
 	HOP_LIMIT = 64,
 	INET6 = 10,
 };

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, NamedTuple, Self
 
@@ -22,6 +23,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
+from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
 from lab.errors import PlaneError
 
@@ -33,18 +35,30 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
+RTM_NEWQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 44, 45
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_NODAD = 0x02
 NTF_PROXY, NUD_STALE = 0x08, 0x04
 RTPROT_KERNEL, RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE, FR_ACT_TO_TBL = 2, 4, 1, 6, 1
+CLSACT, CLSACT_HANDLE, DIRECT_ACTION = 0xFFFFFFF1, 0xFFFF0000, 1
+CLASSIFIER_NAME, CLASSIFIER_PRIORITY = "mip6lab", 6275
+"""Classifiers with this priority are ours."""
 MAIN_TABLE, LOCAL_TABLE = 254, 255
-REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE})
+REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE, RTM_DELTFILTER})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
 
+ETH_P_IPV6 = 0x86DD
 HEADER = struct.Struct("=LHHLL")
 BATCH_OCTETS = 16384
 """Requests sent at once; their acknowledgements must fit the receive buffer."""
+
+
+class Direction(IntEnum):
+    """Where traffic control looks at the packets of an interface."""
+
+    INGRESS = 0xFFFFFFF2
+    EGRESS = 0xFFFFFFF3
 
 
 class _Request(NamedTuple):
@@ -267,8 +281,24 @@ class Netlink:
         told = [("NDA_LLADDR", _mac(link_layer_address))]
         self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_STALE}, told)
 
+    def add_classifier(self, interface: int, direction: Direction, program: int) -> None:
+        """Have a BPF program (by its descriptor) look at IPv6 packets; unlike a link of BPF it stays until removed."""
+        fields = {"index": interface, "handle": CLSACT_HANDLE, "parent": CLSACT}
+        what = f"classifier on link {interface}"
+        there = frozenset({errno.EEXIST})
+        self._request(tcmsg, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there)
+        options = [("TCA_BPF_FD", program), ("TCA_BPF_NAME", CLASSIFIER_NAME), ("TCA_BPF_FLAGS", DIRECT_ACTION)]
+        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", {"attrs": options})]
+        fields = _classifier_fields(interface, direction)
+        self._request(tcmsg, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
+
+    def remove_classifier(self, interface: int, direction: Direction) -> None:
+        """Undo `add_classifier`."""
+        fields, what = _classifier_fields(interface, direction), f"remove classifier from link {interface}"
+        self._request(tcmsg, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
+
     def sweep(self) -> frozenset[IPv6Address]:
-        """Remove the routes, rules, addresses and proxies that bear the mark, whoever made them.
+        """Remove the routes, rules, addresses, proxies and classifiers that bear the mark, whoever made them.
 
         Blackholes stay, since what they hold back must not get out in the meantime; gives their destinations.
         """
@@ -298,6 +328,8 @@ class Netlink:
         for neighbor in self._dump(ndmsg, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
             if neighbor.get_attr("NDA_PROTOCOL") == self._protocol:
                 self.remove_proxy(neighbor["ifindex"], IPv6Address(neighbor.get_attr("NDA_DST")))
+        for link in self.links():
+            self.remove_classifier(link.index, Direction.INGRESS)
         return frozenset(blackholes)
 
     def _address(self, kind: int, flags: int, index: int, address: IPv6Address, prefix_length: int) -> None:
@@ -354,9 +386,10 @@ class Netlink:
         fields: dict[str, Any],
         attributes: list[tuple[str, Any]],
         what: str,
+        tolerated: frozenset[int] = frozenset(),
     ) -> None:
         octets = self._encode(message, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
-        request = _Request(octets, what, GONE if kind in REMOVALS else frozenset())
+        request = _Request(octets, what, tolerated | GONE if kind in REMOVALS else tolerated)
         if self._batch is None:
             self._send([request])
         else:
@@ -474,6 +507,11 @@ def _describe(message: nlmsg) -> Link:
         link_layer_address=bytes.fromhex(address.replace(":", "")),
         mtu=message.get_attr("IFLA_MTU"),
     )
+
+
+def _classifier_fields(interface: int, direction: Direction) -> dict[str, int]:
+    priority_and_protocol = CLASSIFIER_PRIORITY << 16 | socket.htons(ETH_P_IPV6)
+    return {"index": interface, "parent": direction, "info": priority_and_protocol}
 
 
 def _link_attributes(name: str, namespace: int | None, address: bytes | None) -> list[tuple[str, Any]]:

@@ -18,8 +18,9 @@ EXAMPLES = """examples:
   mip6lab bench codec --quick
   mip6lab bench bringup handover --json bench.json
   mip6lab bench route_optimisation
+  mip6lab bench planes                   a ratio of 1 is the speed of plain routing
 """
-NEED_ROOT = {"bringup", "handover", "route_optimisation"}
+NEED_ROOT = {"bringup", "handover", "planes", "route_optimisation"}
 NOT_BENCHMARKS = {"measure"}
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lab.daemon.config import PlaneName
+from lab.emulation.settings import Settings, settings_from
 from lab.errors import MissingError
 from lab.verify.check import Verdict
 
@@ -22,8 +24,14 @@ MARKS = {Verdict.PASSED: "[green]✓[/]", Verdict.FAILED: "[bold red]✗[/]", Ve
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Declare `--set`."""
+    """Declare `--set` and `--plane`; see `settings_of`."""
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings", help=SETTINGS_HELP)
+    parser.add_argument("--plane", choices=[*PlaneName], help=f"data plane (default: {Settings().plane})")
+
+
+def settings_of(args: argparse.Namespace, base: Settings | None = None) -> Settings:
+    """Read what `add_settings` declared; raises `ConfigError`."""
+    return settings_from([*args.settings, *([f"plane={args.plane}"] if args.plane else [])], base)
 
 
 def need_root(what: str) -> None:

@@ -83,7 +83,11 @@ KERNEL = {
         cost="nothing: the daemon does Duplicate Address Detection itself",
         remedy=OTHER_KERNEL,
     ),
-    "bpf": Need(name="BPF", cost="nothing yet; the plane `bpf`, to come, needs it", remedy=OTHER_KERNEL),
+    "bpf": Need(
+        name="BPF",
+        cost="the plane bpf, a multiple of the speed of user, which carries packets instead",
+        remedy="Linux 6.6 or later, or 5.10 with cls_bpf",
+    ),
     "netem": Need(
         name="netem",
         cost="nothing yet; links with delay and loss, to come, need it",

@@ -3,11 +3,7 @@
 Prints one JSON object: each name of `PROBES` with null, or with the kernel's reason why not.
 """
 
-import ctypes
 import json
-import os
-import platform
-import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,11 +12,9 @@ from pathlib import Path
 from lab.daemon.sockets import MobilityReceiver, Sender
 from lab.errors import Mip6LabError
 from lab.netlink import Netlink
+from lab.plane.bpf import programs
 from lab.plane.tun import Tun
 
-_BPF_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280}
-_BPF_PROG_LOAD, _SCHED_CLS = 5, 3
-_RETURN_ZERO = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0)
 _ENDS = ["src", "2001:db8::1", "dst", "2001:db8::2"]
 
 
@@ -79,17 +73,8 @@ def optimistic_dad() -> None:
 
 
 def bpf() -> None:
-    """Load a program for traffic control."""
-    number = _BPF_SYSCALL.get(platform.machine())
-    if number is None:
-        raise OSError(f"unknown system call number on {platform.machine()}")
-    program, licence = ctypes.create_string_buffer(_RETURN_ZERO), ctypes.create_string_buffer(b"MIT")
-    attributes = struct.pack(
-        "=IIQQ40x", _SCHED_CLS, len(_RETURN_ZERO) // 8, ctypes.addressof(program), ctypes.addressof(licence)
-    )
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(ctypes.c_long(number), _BPF_PROG_LOAD, attributes, len(attributes)) < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    """Load the programs of the plane `bpf`, and attach one."""
+    programs.probe()
 
 
 PROBES: dict[str, Callable[[], None]] = {

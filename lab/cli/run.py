@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, need_root
+from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, need_root, settings_of
 from lab.emulation.experiment import run as run_experiment
 from lab.emulation.scenario import Scenario, find_scenarios
-from lab.emulation.settings import Settings, settings_from
+from lab.emulation.settings import Settings
 from lab.events import Record
 from lab.report.model import Result
 from lab.report.timeline import timeline
@@ -37,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names, see `mip6lab list`; FILE.py or FILE.py:NAME for your own",
     )
     add_settings(parser)
-    parser.add_argument("--plane", choices=["auto", "user"], help="data plane (default: the best here)")
     parser.add_argument("--seed", type=int, default=1, help="what keys are drawn from (default: 1)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the result (default: results/SCENARIO)")
@@ -47,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the scenarios; 0 only if all their checks hold."""
     scenarios = [scenario for name in args.scenarios for scenario in find_scenarios(name)]
-    assignments = [*args.settings, *([f"plane={args.plane}"] if args.plane else [])]
-    settings = [settings_from(assignments, scenario.settings) for scenario in scenarios]
+    settings = [settings_of(args, scenario.settings) for scenario in scenarios]
     need_root("mip6lab run")
     out = console(quiet=args.json)
     results = []

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from lab.cli.common import add_settings, console, made_for_user, need_root
+from lab.cli.common import add_settings, console, made_for_user, need_root, settings_of
 from lab.emulation.network import Network
 from lab.emulation.prompt import Prompt
 from lab.emulation.scenario import find_topology
-from lab.emulation.settings import settings_from
 
 EXAMPLES = """examples:
   mip6lab up two_visited_links
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Bring the network up, serve the prompt, take everything down."""
     topology = find_topology(args.topology)
-    settings = settings_from(args.settings)
+    settings = settings_of(args)
     need_root("mip6lab up")
     out = console()
     out.print(f"[dim]{escape(topology.__doc__ or '')}[/]")
@@ -45,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
         with Network(topology, settings=settings, directory=directory) as network:
+            out.print(f"[dim]· {escape(str(network.context.plane))}[/]")
             network.start()
             out.print("[dim]· up; try: move mn visited1, mn ping -c 3 cn, bindings, events; exit ends[/]")
             Prompt(network)

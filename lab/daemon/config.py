@@ -51,6 +51,8 @@ class Role(StrEnum):
 class PlaneName(StrEnum):
     """Which data plane carries the node's packets."""
 
+    AUTO = "auto"
+    BPF = "bpf"
     USER = "user"
 
 
@@ -63,7 +65,7 @@ class NodeConfig:
 
     name: str
     role: Role
-    plane: PlaneName = PlaneName.USER
+    plane: PlaneName = PlaneName.AUTO
     journal: str = "-"
     control: Path | None = None
     state: Path | None = None

@@ -18,6 +18,7 @@ from lab.daemon.control import CommandError, Control
 from lab.daemon.dispatcher import Dispatcher
 from lab.daemon.journal import Journal
 from lab.daemon.links import LinkEvents
+from lab.daemon.planes import PLANES, choose
 from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
 from lab.daemon.store import Store
 from lab.engine.correspondent import Correspondent
@@ -42,7 +43,7 @@ from lab.events import NodeStarted, NodeStopped, PacketDropped
 from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.ipsec import Ipsec, Message, Plain, Refused, Tunnelled
-from lab.plane.user import DEVICE, UserPlane
+from lab.plane.user import DEVICE
 from lab.wire.chain import is_mobility_message, is_prefix_discovery
 from lab.wire.packet import parse
 
@@ -89,7 +90,9 @@ class Service:
             _log.warning("no key ipsec: home registrations are not protected (RFC 6275 §5.1)")
         self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_refused)
         netlink = self._closing.enter_context(Netlink())
-        self._plane = UserPlane(
+        choice = choose(config.plane)
+        _log.info("%s", choice)
+        self._plane = PLANES[choice.name](
             self._watch, self._on_delivered, self._on_heard, self._ipsec, config.encapsulation_limit
         )
         self._closing.callback(self._plane.close)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from lab.daemon.planes import choose
 from lab.emulation.leftovers import make_folder, remove_folder
 from lab.emulation.namespace import Namespace
 from lab.emulation.settings import Settings
@@ -138,6 +139,7 @@ class Context:
         self.links = Namespace()
         for scope in ("all", "default"):  # the links only carry; they say nothing themselves
             self.links.run(partial(sysctl.set_interface, scope, disable_ipv6=1))
+        self.plane = self.links.run(partial(choose, settings.plane))
         self.logs = self.directory / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
 

@@ -41,6 +41,7 @@ def run(
     progress(f"bringing up {scenario.topology.__name__}")
     error: str | None = None
     with Network(scenario.topology, settings=settings, directory=directory, seed=seed) as network:
+        progress(str(network.context.plane))
         network.context.collector.listen(on_record)
         network.start()
         progress(f"up in {time.time() - started:.1f} s; playing {scenario.name}")
@@ -67,7 +68,7 @@ def run(
         scenario=scenario.name,
         topology=scenario.topology.__name__,
         seed=seed,
-        plane="user",
+        plane=network.context.plane.name,
         kernel="host",
         time="real",
         settings={key: str(value) for key, value in dataclasses.asdict(settings).items()},

@@ -261,7 +261,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             "node.toml.j2",
             name=self.name,
             role=role.value,
-            plane="user",
+            plane=self.context.plane.name.value,
             journal="-",
             control=str(self.control_path),
             state=str(self.state_path) if role is Role.HOME_AGENT else "",

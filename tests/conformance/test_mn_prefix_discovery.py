@@ -251,6 +251,9 @@ def test_a_new_prefix_gives_a_home_address_and_one_that_is_over_takes_its_own_aw
     assert OwnHomeAddress(home_address=NEW_HOME) in effects
     asked = [(packet.home_address, update.lifetime) for packet, update in update_packets(effects)]
     assert sorted(asked) == [(HOME, 20), (NEW_HOME, 3600)]
+    for _, update in update_packets(effects):
+        if update.lifetime == 20:
+            bench.acknowledge(update)
     ended = [effect for _, effects in bench.timeline(25) for effect in effects]
     assert DisownHomeAddress(home_address=HOME) in ended
     assert [event.home_address for event in events(ended, HomeAddressEnded)] == [HOME]

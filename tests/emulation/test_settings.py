@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from lab.daemon.config import PlaneName
 from lab.emulation.settings import Settings, settings_from
 from lab.engine.config import DadMode
 from lab.errors import ConfigError
@@ -24,7 +25,13 @@ def test_each_kind_of_value_is_read() -> None:
         "plane=auto",
     ]
     assert settings_from(words) == Settings(
-        ra_interval=0.5, ra_unicast=False, dad=DadMode.STANDARD, lifetime=120, outage=0.25, hint=True, plane="auto"
+        ra_interval=0.5,
+        ra_unicast=False,
+        dad=DadMode.STANDARD,
+        lifetime=120,
+        outage=0.25,
+        hint=True,
+        plane=PlaneName.AUTO,
     )
 
 
@@ -70,7 +77,7 @@ def test_a_report_s_settings_can_be_set_again(changed: Settings) -> None:
         ("outage=61", "outage: from 0.002"),
         ("outage=nan", "outage: from 0.002"),
         ("outage=inf", "outage: from 0.002"),
-        ("plane=kernel", "plane 'kernel': only the plane user exists so far"),
+        ("plane=kernel", "--set plane=kernel: not a value for plane: auto or bpf or user is wanted"),
     ],
 )
 def test_what_is_wrong_is_named(word: str, said: str) -> None:

@@ -172,6 +172,12 @@ def settle(namespace: Namespace, *interfaces: str) -> None:
     until(settled, f"carrier on {', '.join(interfaces)}")
 
 
+def settle_address(namespace: Namespace, address: IPv6Address) -> None:
+    """Wait until the kernel takes packets for an address that it has just been given: its route comes later."""
+    show = ("ip", "-6", "route", "show", "table", "local", str(address))
+    until(lambda: bool(run_in(namespace, *show).stdout), f"{address} is local")
+
+
 def until(holds: Callable[[], bool], what: str) -> None:
     """Wait until something holds; raises AssertionError."""
     deadline = monotonic() + WITHIN

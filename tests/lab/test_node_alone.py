@@ -122,12 +122,13 @@ def test_a_node_that_is_told_to_end_leaves_nothing(alone: Alone, role: str) -> N
     process = alone.serve(role)
     assert state_of(alone.namespace) != before
     assert "table ip6 mip6lab" in run_in(alone.namespace, "nft", "list", "ruleset").stdout
+    plane = ask(alone.control("n"), "ping")["plane"]
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert state_of(alone.namespace) == before
     assert not alone.control("n").exists()
     events = [Record.from_json(line).event for line in alone.journal("n").read_text(encoding="utf-8").splitlines()]
-    assert events[0] == NodeStarted(role=role, plane="user")
+    assert events[0] == NodeStarted(role=role, plane=plane)
     assert events[-1] == NodeStopped(reason="SIGTERM")
     assert "Traceback" not in alone.log("n").read_text(encoding="utf-8")
 

@@ -24,7 +24,7 @@ from lab.plane import sysctl
 from lab.plane.ipsec import Ipsec
 from lab.plane.user import UserPlane
 from lab.wire.packet import Packet, parse
-from tests.lab.networks import WITHIN, has_local_routes, run_in, settle, until
+from tests.lab.networks import WITHIN, run_in, settle, settle_address
 
 LINK = "eth0"
 CN, MN = IPv6Address("2001:db8:c::2"), IPv6Address("2001:db8:a::2")
@@ -38,7 +38,7 @@ T = TypeVar("T")
 class Node:
     """A network namespace with a data plane that works by itself, as in a daemon."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[UserPlane]) -> None:
         self.namespace = Namespace()
         self.namespace.run(partial(sysctl.set_interface, "default", accept_dad=0))
         self.namespace.netlink.set_link(1, up=True)
@@ -49,7 +49,7 @@ class Node:
         self._lock = Lock()
         self._ends = False
         self._sockets: list[socket.socket] = []
-        self.plane = self._in(self._open)
+        self.plane = self._in(partial(self._open, kind))
         self._thread = Thread(target=self.namespace.run, args=(self._work,))
         self._thread.start()
 
@@ -57,12 +57,12 @@ class Node:
         with self._lock:
             return self.namespace.run(function)
 
-    def _open(self) -> UserPlane:
+    def _open(self, kind: type[UserPlane]) -> UserPlane:
         def watch(descriptor: int, callback: Callable[[], None]) -> None:
             self._watched[descriptor] = callback
 
         self._netlink = Netlink()
-        plane = UserPlane(
+        plane = kind(
             watch,
             lambda octets, _: self.unclaimed.append(parse(octets)),
             lambda *ends: self.heard.append(ends),
@@ -97,7 +97,7 @@ class Node:
     def own(self, home_address: IPv6Address) -> None:
         """Give the node a home address."""
         self._in(partial(self.plane.own_home_address, home_address))
-        until(lambda: has_local_routes(self.namespace), "the home address is the node's")
+        settle_address(self.namespace, home_address)
 
     def send(self, packet: Packet) -> None:
         """Send as the engine does."""
@@ -143,8 +143,8 @@ class Node:
 class Crossroads:
     """A correspondent, a router, and a mobile node away from home."""
 
-    def __init__(self) -> None:
-        self.cn, self.router, self.mn = Node(), Node(), Node()
+    def __init__(self, kind: type[UserPlane] = UserPlane) -> None:
+        self.cn, self.router, self.mn = Node(kind), Node(kind), Node(kind)
         self.router.namespace.run(partial(sysctl.set_interface, "all", forwarding=1))
         for name, node, address, gateway in (("cn", self.cn, CN, TO_CN), ("mn", self.mn, MN, TO_MN)):
             number = 1 if node is self.cn else 2

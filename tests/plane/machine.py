@@ -29,7 +29,8 @@ T = TypeVar("T")
 class Machine:
     """Two namespaces joined by a wire; the planes run in the near one."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[UserPlane] = UserPlane) -> None:
+        self._kind = kind
         self.namespace, self.far = Namespace(), Namespace()
         for end in (self.namespace, self.far):
             end.run(partial(sysctl.set_interface, "all", forwarding=1))
@@ -52,15 +53,21 @@ class Machine:
         self.planes: list[UserPlane] = []
         self._sockets: list[socket.socket] = []
 
-    def plane(self, protections: Sequence[Protection] = (), *, at_home_agent: bool = False) -> UserPlane:
-        """Make a data plane in the near namespace."""
+    def plane(
+        self,
+        protections: Sequence[Protection] = (),
+        *,
+        at_home_agent: bool = False,
+        kind: type[UserPlane] | None = None,
+    ) -> UserPlane:
+        """Make a data plane in the near namespace, of the machine's kind or another."""
         self.ipsec = Ipsec(Policy(protections, at_home_agent=at_home_agent), Secrets(b"machine"), self.refused.append)
 
         def watch(descriptor: int, callback: Callable[[], None]) -> None:
             self.watched[descriptor] = callback
 
         plane = self.run(
-            lambda: UserPlane(
+            lambda: (kind or self._kind)(
                 watch,
                 lambda octets, _: self.delivered.append(octets),
                 lambda home, peer: self.heard.append((home, peer)),

@@ -1,4 +1,4 @@
-"""Direct paths of the user plane on real stacks: what sockets send and receive, and what is on the wire between."""
+"""Direct paths of a data plane on real stacks: what sockets send and receive, and what is on the wire between."""
 
 import errno
 import socket
@@ -19,6 +19,7 @@ from lab.engine.io import (
     RemoveReverseTunnel,
     RemoveRouteOptimisation,
 )
+from lab.plane.user import UserPlane
 from lab.wire.checksum import checksum
 from lab.wire.headers import pseudo_addresses
 from lab.wire.mobility import HomeTest, HomeTestInit
@@ -49,8 +50,8 @@ Ends = tuple[Node, IPv6Address, Node, IPv6Address]
 
 
 @pytest.fixture
-def here() -> Iterator[Crossroads]:
-    made = Crossroads()
+def here(kind: type[UserPlane]) -> Iterator[Crossroads]:
+    made = Crossroads(kind)
     yield made
     made.close()
 

@@ -16,6 +16,7 @@ from lab.engine.io import (
 )
 from lab.engine.multicast import ROUTER_ALERT
 from lab.errors import PlaneError
+from lab.plane.user import UserPlane
 from lab.wire.checksum import checksum
 from lab.wire.icmpv6 import Icmpv6Message, NeighborSolicitation
 from lab.wire.multicast_listener import (
@@ -28,7 +29,7 @@ from lab.wire.multicast_listener import (
 from lab.wire.packet import IPV6, Packet, build, parse
 from tests.lab.networks import run_in
 from tests.plane.machine import FAR, FAR_TOO, HOME, LINK, OTHER_HOME, Machine
-from tests.plane.test_user_plane import CN, EXPERIMENT, inner, serve, tunnelled, visit
+from tests.plane.test_tunnels import CN, EXPERIMENT, inner, serve, tunnelled, visit
 
 pytestmark = pytest.mark.privileged
 
@@ -39,8 +40,8 @@ UDP, PORT, HOPS = 17, 6275, 16
 
 
 @pytest.fixture
-def machine() -> Iterator[Machine]:
-    made = Machine()
+def machine(kind: type[UserPlane]) -> Iterator[Machine]:
+    made = Machine(kind)
     made.plane()
     yield made
     made.close()

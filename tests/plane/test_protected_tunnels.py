@@ -14,11 +14,12 @@ from lab.engine.io import InstallReverseTunnel, InstallTunnel
 from lab.events import PacketDropped
 from lab.netlink import Netlink
 from lab.plane.ipsec import Ipsec, Tunnelled
+from lab.plane.user import UserPlane
 from lab.wire.mobility import HomeTest, HomeTestInit
 from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
 from tests.auth.protections import protection
 from tests.plane.machine import FAR, FAR_TOO, HOME, LINK, OWN, ROUTER, Machine
-from tests.plane.test_user_plane import inner, packets_for, send_to, tunnelled
+from tests.plane.test_tunnels import inner, packets_for, send_to, tunnelled
 
 pytestmark = pytest.mark.privileged
 
@@ -28,8 +29,8 @@ TEST = build(mobility_packet(CN, HOME, HomeTest(nonce_index=1, cookie=bytes(8), 
 
 
 @pytest.fixture
-def machine() -> Iterator[Machine]:
-    made = Machine()
+def machine(kind: type[UserPlane]) -> Iterator[Machine]:
+    made = Machine(kind)
     made.command("ip", "-6", "route", "add", "default", "via", str(ROUTER), "dev", LINK)
     yield made
     made.close()

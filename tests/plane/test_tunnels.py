@@ -1,4 +1,4 @@
-"""Packets through the tunnels of the user plane, one at a time: octets, addresses, and what is not let through.
+"""Packets through the tunnels of a data plane, one at a time: octets, addresses, and what is not let through.
 
 The far end of the wire stands for the whole Internet. `tests/lab` looks at the same from the nodes' side.
 """
@@ -13,7 +13,7 @@ import pytest
 from lab.constants import ENCAPSULATION_LIMIT
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
 from lab.plane.tunnel import MINIMUM_MTU
-from lab.plane.user import INVOKING_OCTETS
+from lab.plane.user import INVOKING_OCTETS, UserPlane
 from lab.wire.chain import encapsulation_limit
 from lab.wire.icmpv6 import PacketTooBig, ParameterProblem
 from lab.wire.mobility import BindingRefreshRequest
@@ -26,6 +26,7 @@ from lab.wire.packet import (
     build,
     mobility_packet,
 )
+from tests.lab.networks import settle_address
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
 
 pytestmark = pytest.mark.privileged
@@ -36,8 +37,8 @@ _IPV6_HDRINCL, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO = 36, 23, 2
 
 
 @pytest.fixture
-def machine() -> Iterator[Machine]:
-    made = Machine()
+def machine(kind: type[UserPlane]) -> Iterator[Machine]:
+    made = Machine(kind)
     made.plane()
     made.command("ip", "-6", "route", "add", "default", "via", str(ROUTER), "dev", LINK)
     yield made
@@ -68,6 +69,7 @@ def serve(machine: Machine, home: IPv6Address = HOME, care_of: IPv6Address = FAR
 def visit(machine: Machine) -> None:
     """Make the machine a mobile node away from home, whose home agent is the far end."""
     machine.apply(InstallReverseTunnel(home_agent_address=FAR, home_address=HOME, care_of_address=OWN))
+    settle_address(machine.namespace, HOME)
 
 
 def packets_for(machine: Machine, destination: IPv6Address) -> socket.socket:

@@ -1,0 +1,33 @@
+"""Which data plane a node has: the one that it was told, or the fastest that the kernel allows."""
+
+from dataclasses import dataclass
+
+from lab.daemon.config import PlaneName
+from lab.errors import PlaneError
+from lab.plane.bpf.plane import BpfPlane
+from lab.plane.bpf.programs import probe
+from lab.plane.user import UserPlane
+
+PLANES: dict[PlaneName, type[UserPlane]] = {PlaneName.BPF: BpfPlane, PlaneName.USER: UserPlane}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A plane that there is, and why it was taken."""
+
+    name: PlaneName
+    reason: str
+
+    def __str__(self) -> str:
+        return f"plane {self.name}: {self.reason}"
+
+
+def choose(wanted: PlaneName) -> Choice:
+    """Take `bpf` for `auto` where the kernel takes its programs, tried in the network namespace of the caller."""
+    if wanted is not PlaneName.AUTO:
+        return Choice(name=wanted, reason="as it was asked for")
+    try:
+        probe()
+    except PlaneError as error:
+        return Choice(name=PlaneName.USER, reason=f"bpf does not work here: {error}")
+    return Choice(name=PlaneName.BPF, reason="the kernel takes its programs")

@@ -262,14 +262,12 @@ def _not_of_the_node(end: str, address: IPv6Address, config: NodeConfig) -> str 
     """Say why associations of an address would never be used; None if they are."""
     if not is_unicast_routable(address):
         return f"{address} is not a unicast routable address"
-    if config.mobile_node is not None and end == "home_address" and address != config.mobile_node.home_address:
-        return f"{address} is not the home address of this node"
-    if config.home_agent is None:
-        return None
-    if end == "home_agent" and address != config.home_agent.address:
+    if (node := config.mobile_node) is not None and end == "home_address":
+        own = (node.home_address, *node.further_home_addresses)
+        if address not in own and address in node.home_prefix:  # other prefixes may come to be of home (§11.4.3)
+            return f"{address} is not a home address of this node"
+    if config.home_agent is not None and end == "home_agent" and address != config.home_agent.address:
         return f"{address} is not the address of this home agent"
-    if end == "home_address" and not any(address in prefix for prefix in config.home_agent.home_prefixes):
-        return f"{address} is in none of the home_prefixes"
     return None
 
 

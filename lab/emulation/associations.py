@@ -42,7 +42,7 @@ def protections(topology: Declaration, settings: Settings, seed: int) -> list[Pr
             from_home_agent=association(),
         )
         for node in nodes
-        for home_address in node.home_addresses
+        for home_address in (*node.home_addresses, *node.expected_home_addresses)
         for agent in nodes
         if agent.kind is Kind.HOME_AGENT and agent.home == node.home
         for kind in wanted

@@ -306,7 +306,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def _associations(self) -> list[dict[str, dict[str, Any]]]:
         made = protections(self.topology, self.context.settings, self.context.seed)
-        own = {self.spec.address, *self.spec.home_addresses}
+        own = {self.spec.address, *self.spec.home_addresses, *self.spec.expected_home_addresses}
         return [as_tables(pair) for pair in made if not own.isdisjoint((pair.home_address, pair.home_agent))]
 
     @property

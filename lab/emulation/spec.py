@@ -76,6 +76,8 @@ class NodeSpec:
     home_agent: str | None = None
     home_address: IPv6Address | None = None
     further_home_addresses: list[IPv6Address] = field(default_factory=list)
+    expected_home_addresses: list[IPv6Address] = field(default_factory=list)
+    """Those that it will have when its home link is renumbered: keys that are set by hand must be there before."""
     preference: int = 0
     home_agent_lifetime: int = ROUTER_LIFETIME
     """Of a home agent, as it advertises itself (§7.4)."""

@@ -43,7 +43,7 @@ from lab.engine.io import (
 from lab.engine.mobility_header import ErrorLimit, answer_malformed, answer_unknown_type, drop
 from lab.engine.movement import SLAAC_PREFIX_LENGTH, Movement, Router, network_of, router_of
 from lab.engine.place import Attachment, Away, HomeLink, Unattached
-from lab.engine.prefix_discovery import PrefixDiscovery
+from lab.engine.prefix_discovery import Asker, PrefixDiscovery
 from lab.engine.route_optimisation import FromPeer, unexpected
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.subscriptions import Subscriptions
@@ -86,6 +86,7 @@ class MobileNode:
         self._limit = SendingLimit()
         self._errors = ErrorLimit()
         self._homes: dict[IPv6Address, Home] = {}
+        self._asks_as = config.home_address
         self._used_prefixes: set[IPv6Network] = set()
         """Those of home from which a home address was made: one that is given up is not made again."""
         self._correspondent = Correspondent(config.correspondent, secrets, home_addresses=self._homes)
@@ -165,8 +166,7 @@ class MobileNode:
             if home.is_over(now):
                 del self._homes[home.address]
                 effects += home.disown()
-        asker = next((asker for home in self._homes.values() if (asker := home.asker(now)) is not None), None)
-        effects += self._prefixes.follow(asker, now)
+        effects += self._prefixes.follow(self._asker(now), now)
         return effects + self._subscriptions.follow(at_home=any(home.is_at_home for home in self._homes.values()))
 
     def deadline(self) -> Instant | None:
@@ -226,6 +226,23 @@ class MobileNode:
                 effects += home.end(now)
         return effects
 
+    def _on_prefix_advertisement(
+        self, packet: Packet, message: MobilePrefixAdvertisement, now: Instant
+    ) -> list[Effect]:
+        """Take it as the home address that it is for: the home agent awaits what is asked thereupon from there."""
+        effects: list[Effect] = []
+        home = None if packet.routed_home_address is None else self._homes.get(packet.routed_home_address)
+        asker = None if home is None else home.asker(now)
+        if asker is not None and packet.source == asker.home_agent:
+            self._asks_as = asker.home_address
+            effects = self._prefixes.follow(asker, now)
+        return effects + self._prefixes.advertised(packet, message, now)
+
+    def _asker(self, now: Instant) -> Asker | None:
+        """Tell as which home address to ask for prefixes: the one that was last told of them, or any."""
+        askers = {home.address: asker for home in self._homes.values() if (asker := home.asker(now)) is not None}
+        return askers.get(self._asks_as, next(iter(askers.values()), None))
+
     def _lasting_homes(self) -> list[Home]:
         return [home for home in self._homes.values() if not home.is_ending]
 
@@ -237,7 +254,7 @@ class MobileNode:
             case UnknownMobilityMessage():
                 return answer_unknown_type(received, self._errors, now)
             case MobilePrefixAdvertisement() as advertisement:
-                return self._prefixes.advertised(packet, advertisement, now)
+                return self._on_prefix_advertisement(packet, advertisement, now)
             case (BindingAcknowledgement() | BindingRefreshRequest() | BindingError()) as message if (
                 packet.home_address is not None
             ):  # of a peer that is mobile too (§9.3.1)

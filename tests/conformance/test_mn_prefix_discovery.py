@@ -260,6 +260,20 @@ def test_a_new_prefix_gives_a_home_address_and_one_that_is_over_takes_its_own_aw
     assert {entry["home_address"] for entry in bench.node.snapshot(bench.now)} == {str(NEW_HOME)}
 
 
+@pytest.mark.rfc6275("11.4.3-a", "10.6.3-a")
+def test_what_another_home_address_is_told_is_asked_for_by_that_one() -> None:
+    bench = RouteBench()
+    effects = tell(bench, asking(bench), prefix_information(NEW_PREFIX, valid=86400))
+    (packet, update) = update_packets(effects)[-1]
+    bench.acknowledge(update, home=NEW_HOME)
+    assert packet.home_address == NEW_HOME
+    bench.pass_time(INITIAL_SOLICIT_TIMER)
+    effects = tell(bench, 0, prefix_information(NEW_PREFIX, valid=1000), routed=NEW_HOME)
+    (asked,) = solicitations(effects)
+    assert asked.home == NEW_HOME
+    assert len(events(tell(bench, asked.identifier, routed=NEW_HOME), PrefixesLearned)) == 1
+
+
 @pytest.mark.rfc6275("11.4.3-a")
 def test_the_last_home_address_stays_though_its_prefix_is_over() -> None:
     bench = RouteBench()

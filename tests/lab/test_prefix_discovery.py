@@ -101,8 +101,10 @@ def test_every_check_holds_when_the_home_network_is_renumbered(folder: Path) -> 
 
 
 def test_nothing_of_it_is_malformed(folder: Path) -> None:
-    capture = folder / "captures" / "visited1.pcapng"
-    command = ["tshark", "-n", "-r", str(capture), "-T", "fields", "-e", "frame.number", "-Y"]
+    captures = folder / "captures"
+    keys = [word for line in (captures / "esp_sa").read_text().splitlines() for word in ("-o", f"uat:esp_sa:{line}")]
+    command = ["tshark", "-n", "-o", "esp.enable_encryption_decode:TRUE", *keys]
+    command += ["-r", str(captures / "visited1.pcapng"), "-T", "fields", "-e", "frame.number", "-Y"]
     shown = [
         subprocess.run([*command, what], capture_output=True, text=True, check=True, timeout=60).stdout.split()
         for what in ("_ws.malformed && icmpv6", "icmpv6.type == 146", "icmpv6.type == 147")

@@ -94,12 +94,12 @@ class TunnelPolicy:
         wanted = self._wanted(inner, to_home_agent=self.at_home_agent)
         if protection is None and wanted is not None:
             raise IpsecError(IpsecReason.UNPROTECTED, f"in the tunnel of {self.home_address}")
-        home_address = source(inner) if self.at_home_agent else destination(inner)
-        is_foreign = protection is not None and home_address != self.home_address.packed
-        if wanted is not protection or is_foreign:
+        if wanted is not protection:
             raise IpsecError(IpsecReason.MISUSED_ASSOCIATION, f"in the tunnel of {self.home_address}")
 
     def _wanted(self, inner: bytes, *, to_home_agent: bool) -> Protection | None:
+        if (source(inner) if to_home_agent else destination(inner)) != self.home_address.packed:
+            return None  # such as MLD, and what is sent to groups: no selector names it
         if self.return_routability is not None:
             message = HomeTestInit if to_home_agent else HomeTest
             if _mobility_type(inner) == message.MH_TYPE:

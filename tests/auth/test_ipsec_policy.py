@@ -175,6 +175,17 @@ def test_associations_are_found_by_the_spi_of_packets_that_come_in() -> None:
 
 TO_AGENT = build(mobility_packet(HOME, PEER, INIT))
 TO_NODE = build(mobility_packet(PEER, HOME, TEST))
+REPLY = build(Packet(source=PEER, destination=HOME, payload=OpaquePayload(next_header=17, data=bytes(8))))
+REPORT = build(
+    Packet(
+        source=IPv6Address("fe80::100"),
+        destination=IPv6Address("ff02::16"),
+        payload=OpaquePayload(next_header=58, data=b""),
+    )
+)
+FOR_GROUP = build(
+    Packet(source=PEER, destination=IPv6Address("ff0e::1"), payload=OpaquePayload(next_header=17, data=bytes(8)))
+)
 DATA = build(Packet(source=HOME, destination=PEER, payload=OpaquePayload(next_header=17, data=bytes(8))))
 
 
@@ -196,9 +207,13 @@ def test_what_is_wanted_in_a_tunnel(
     at_node = Policy(protections, at_home_agent=False).tunnel(HOME, AGENT)
     assert at_node.protects_anything == at_agent.protects_anything == (tests is not None or rest is not None)
     assert (at_node.outgoing(TO_AGENT), at_node.outgoing(DATA)) == (tests, rest)
-    assert (at_agent.outgoing(TO_NODE), at_agent.outgoing(DATA)) == (tests, rest)
-    # In the other direction each is what somebody else's correspondent sends.
-    assert (at_node.outgoing(TO_NODE), at_agent.outgoing(TO_AGENT)) == (rest, rest)
+    assert (at_agent.outgoing(TO_NODE), at_agent.outgoing(REPLY)) == (tests, rest)
+    # In the other direction each is what the mobile node is to others as a correspondent.
+    as_correspondent = mobility_packet(HOME, PEER, TEST), mobility_packet(PEER, HOME, INIT)
+    answer, question = map(build, as_correspondent)
+    assert (at_node.outgoing(answer), at_agent.outgoing(question)) == (rest, rest)
+    # What names no home address no selector finds: MLD, and what is sent to groups (§10.4.3).
+    assert (at_node.outgoing(REPORT), at_agent.outgoing(FOR_GROUP)) == (None, None)
     at_agent.judge(TO_AGENT, tests)
     at_agent.judge(DATA, rest)
     at_node.judge(TO_NODE, tests)

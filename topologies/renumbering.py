@@ -1,5 +1,7 @@
 """The home network is renumbered while its mobile node is away (RFC 6275 §10.6, §11.4.2, §11.4.3)."""
 
+import socket
+from functools import partial
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import Status
@@ -23,6 +25,8 @@ from lab.events import (
 from topologies.two_visited_links import TwoVisitedLinks
 
 NEW, NEW_HOME_ADDRESS = IPv6Network("2001:db8:9::/64"), IPv6Address("2001:db8:9::100")
+PATIENCE = 5.0
+"""Seconds for which a session waits."""
 LEFT = 12
 """Seconds for which the old prefix stays valid once it is deprecated: less than a binding lasts."""
 
@@ -71,6 +75,7 @@ def renumbering(stage: Stage) -> None:
     stage.expect(BindingRegistered, node="ha", home_address=NEW_HOME_ADDRESS)
     stage.expect(BindingAcknowledged, node="mn", home_address=NEW_HOME_ADDRESS)
     down = stage.stream("cn", "mn", every=0.01, to=NEW_HOME_ADDRESS)
+    session = _session(stage, old_home_address)
     stage.wait(2.0)
     stage.say("The old prefix is deprecated, and near its end")
     stage.renumber("home", ending, new)
@@ -81,8 +86,8 @@ def renumbering(stage: Stage) -> None:
     stage.expect(BindingRemoved, node="ha", home_address=old_home_address, within=2.0 * LEFT, ever=True)
     left = {entry.ip for entry in mn.namespace.netlink.addresses()}
     gone = old_home_address not in left and NEW_HOME_ADDRESS in left
-    detail = "the kernel ends what upper layers still have on the old one"
-    stage.check("home-address-exchanged", gone, "11.4.3-a", detail=detail)
+    stage.check("home-address-exchanged", gone, "11.4.3-a", detail=f"{NEW_HOME_ADDRESS} for {old_home_address}")
+    _check_told(stage, session)
     up = stage.stream("mn", "cn", every=0.05)
     stage.wait(1.5)
     stage.say("The mobile node returns home, by its new home address alone")
@@ -92,6 +97,31 @@ def renumbering(stage: Stage) -> None:
     stage.wait(1.5)
     stage.check_survival(down, "10.4.2-a", "11.3.3-a", "11.4.3-a")
     stage.check_survival(up, "10.4.5-a", "11.3.1-a")
+
+
+def _session(stage: Stage, home_address: IPv6Address) -> tuple[socket.socket, socket.socket]:
+    """Open a TCP connection of the mobile node from a home address to the correspondent; give both its ends."""
+    make = partial(socket.socket, socket.AF_INET6, socket.SOCK_STREAM)
+    mn, cn = stage.network.node("mn"), stage.network.node("cn")
+    client: socket.socket = mn.namespace.run(make)
+    with cn.namespace.run(make) as listener:
+        listener.bind((str(cn.spec.address), 0))
+        listener.listen()
+        client.bind((str(home_address), 0))
+        client.settimeout(PATIENCE)
+        client.connect(listener.getsockname())
+        return client, listener.accept()[0]
+
+
+def _check_told(stage: Stage, session: tuple[socket.socket, socket.socket]) -> None:
+    """Check that a session hears of the end of its home address, and need not wait for what cannot come."""
+    client, peer = session
+    with client, peer:
+        try:
+            told = repr(client.recv(1))
+        except OSError as error:
+            told = type(error).__name__
+    stage.check("session-told", told == ConnectionAbortedError.__name__, "11.4.3-a", detail=told)
 
 
 def _check_learned(stage: Stage, name: str, prefix: PrefixSpec) -> None:

@@ -36,7 +36,7 @@ from lab.engine.io import (
 from lab.engine.mobility_header import ERRONEOUS_HEADER_FIELD
 from lab.errors import PlaneError
 from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
-from lab.plane import sysctl
+from lab.plane import sessions, sysctl
 from lab.plane.base import Watch
 from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, is_multicast, onward
 from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
@@ -281,6 +281,7 @@ class UserPlane:
             shared = {_listening_address(other) for other in self._home_addresses}
             for address in {home_address, _listening_address(home_address)} - shared:
                 self._host.remove_address(RemoveAddress(interface=DEVICE, address=address, prefix_length=128))
+            sessions.end(home_address)
 
     def _leave_groups_to_links(self) -> None:
         """Let whoever sends to a group, or joins it, and names no link mean a real one; the kernel would offer this."""

@@ -346,7 +346,7 @@ class OwnHomeAddress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisownHomeAddress:
-    """Undo an `OwnHomeAddress`: the kernel tells those who still use it."""
+    """Undo an `OwnHomeAddress`; those who still use it are told."""
 
     home_address: IPv6Address
 

@@ -12,8 +12,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from lab.errors import IpsecError, IpsecReason
 
-ESP = 50
-"""The next header value."""
 IV_OCTETS = 16
 INTEGRITY_KEY_OCTETS = 32
 ENCRYPTION_KEY_OCTETS = (0, 16, 24, 32)

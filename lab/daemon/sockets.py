@@ -11,13 +11,14 @@ import subprocess
 from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address
 
-from lab.auth.esp import ESP
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
-from lab.netlink import Netlink
+from lab.netlink import ETH_P_IPV6, Netlink
 from lab.plane import packet_filter, sysctl
 from lab.plane.host import MARK, SO_MARK
 from lab.plane.packet_filter import Instruction
 from lab.wire import icmpv6
+from lab.wire.chain import ESP
+from lab.wire.mobility import MOBILITY_HEADER
 from lab.wire.packet import (
     DESTINATION_OPTIONS,
     HEADER_OCTETS,
@@ -28,12 +29,10 @@ from lab.wire.packet import (
     build,
 )
 
-_ETH_P_IPV6 = 0x86DD
 _PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4
 _IPV6_FREEBIND = 78
 _ICMP6_FILTER = 1
 _IPV6_JOIN_ANYCAST, _IPV6_LEAVE_ANYCAST = 27, 28
-_MOBILITY_HEADER = 135
 _ICMPV6_TYPES = (1, 2, 3, 4, 133, 134, 135, 136, 144, 145, 146, 147)
 _OPTION_AT, _ROUTING_TYPE_AT = 6, 2
 """Where, in a Destination Options header, the first Home Address option must begin (§6.3: 8n+6), and a routing type."""
@@ -151,8 +150,8 @@ class MobilityReceiver:
         self._table = table
         self._own: frozenset[IPv6Address] = frozenset()
         self._forwards = sysctl.forwarding()
-        self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETH_P_IPV6))
-        whole = (_MOBILITY_HEADER, ESP) if esp else (_MOBILITY_HEADER,)
+        self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IPV6))
+        whole = (MOBILITY_HEADER, ESP) if esp else (MOBILITY_HEADER,)
         packet_filter.attach(self._socket, _taking(whole))
         _nft(f"add table ip6 {table}\ndelete table ip6 {table}\n" + _hiding(table, whole))
 

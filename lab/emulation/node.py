@@ -24,6 +24,7 @@ from lab.errors import MissingError, ScenarioError
 from lab.events import NodeKilled
 from lab.plane import sysctl
 from lab.templating import render
+from lab.wire.addresses import address_like
 
 LOOPBACK = 1
 READY_WITHIN = 20.0
@@ -232,7 +233,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
     def _prefix_on(plug: Plug, prefix: PrefixSpec) -> dict[str, Any]:
         assert plug.address is not None
         return {
-            "address": prefix.address_like(plug.address),
+            "address": address_like(plug.address, prefix.network),
             "length": prefix.network.prefixlen,
             "valid": prefix.valid,
             "preferred": prefix.preferred,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from lab.emulation.node import LabNode
 from lab.emulation.spec import Kind, LinkSpec, PrefixSpec
+from lab.wire.addresses import address_like
 
 
 def renumber(nodes: Sequence[LabNode], link: LinkSpec, prefixes: Sequence[PrefixSpec]) -> None:
@@ -25,6 +26,6 @@ def _reach(node: LabNode, link: LinkSpec, prefixes: Sequence[PrefixSpec]) -> Non
     with netlink.batch():
         for prefix in prefixes:
             if plug is not None and plug.address is not None:
-                netlink.add_address(plug.index, prefix.address_like(plug.address), prefix.network.prefixlen)
+                netlink.add_address(plug.index, address_like(plug.address, prefix.network), prefix.network.prefixlen)
             elif hop is not None:
                 netlink.add_route(prefix.network, via=hop)

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from lab.emulation.context import Context
 from lab.errors import TopologyError
-from lab.wire.addresses import address_from
 
 ROUTER_LIFETIME = 1800
 """Seconds for which routers advertise themselves."""
@@ -35,10 +34,6 @@ class PrefixSpec:
     network: IPv6Network
     valid: int = 86400
     preferred: int = 14400
-
-    def address_like(self, address: IPv6Address) -> IPv6Address:
-        """Give the address on this prefix that ends as one on another prefix does."""
-        return address_from(self.network, int(address) & int(self.network.hostmask))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

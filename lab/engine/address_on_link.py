@@ -15,10 +15,8 @@ from lab.engine.io import (
     StopDad,
     UseRouter,
 )
-from lab.engine.movement import Router
+from lab.engine.movement import SLAAC_PREFIX_LENGTH, Router
 from lab.wire.addresses import solicited_node
-
-PREFIX_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +33,7 @@ class AddressOnLink:
     def use(self, router: Router) -> list[Effect]:
         """Send from it by a router instead of the tunnel, as any node does at home."""
         return [
-            AddAddress(interface=self.interface, address=self.address, prefix_length=PREFIX_LENGTH),
+            AddAddress(interface=self.interface, address=self.address, prefix_length=SLAAC_PREFIX_LENGTH),
             UseRouter(
                 interface=self.interface,
                 router=router.address,
@@ -48,7 +46,7 @@ class AddressOnLink:
 
     def remove(self) -> RemoveAddress:
         """Have it on the link no more."""
-        return RemoveAddress(interface=self.interface, address=self.address, prefix_length=PREFIX_LENGTH)
+        return RemoveAddress(interface=self.interface, address=self.address, prefix_length=SLAAC_PREFIX_LENGTH)
 
     def release(self) -> list[Effect]:
         """Undo `test` and `use`, but for the tunnel."""

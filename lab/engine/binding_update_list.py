@@ -163,7 +163,7 @@ class HomeRegistration:
     def limit(self, valid_until: Instant, now: Instant) -> list[Effect]:
         """Take the end of the addresses as it is now; a binding that outlives it is shortened at once (§11.7.1)."""
         request = self._request
-        if request is None or request.ends or request.care_of_address == self._config.home_address:
+        if request is None or request.ends:
             return []
         self._request = replace(request, valid_until=valid_until)
         outlives = self._confirmed and valid_until + LIFETIME_UNIT < self._expires

@@ -5,7 +5,7 @@ from ipaddress import IPv6Address
 
 from lab.constants import ACCEPTED_BELOW, LIFETIME_UNIT, Status
 from lab.engine.config import HomeAgentConfig
-from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from
+from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
 from lab.wire.options import AlternateCareOfAddress, BindingRefreshAdvice, MobilityOption
 from lab.wire.packet import Packet, mobility_packet
@@ -37,7 +37,7 @@ def read_registration(packet: Packet, update: BindingUpdate, config: HomeAgentCo
     care_of = next((o.address for o in update.options if isinstance(o, AlternateCareOfAddress)), packet.source)
     link_local = None
     if update.flags & BindingUpdateFlag.LINK_LOCAL_ADDRESS_COMPATIBILITY:
-        link_local = address_from(LINK_LOCAL_PREFIX, int(home_address) & int(LINK_LOCAL_PREFIX.hostmask))
+        link_local = address_like(home_address, LINK_LOCAL_PREFIX)
     longest = config.max_binding_lifetime // LIFETIME_UNIT * LIFETIME_UNIT
     return Registration(
         home_address=home_address,

@@ -6,6 +6,7 @@ The node finds routers and forms care-of addresses; what follows for a home addr
 from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
+from itertools import chain
 from typing import Any
 
 from lab.auth.secrets import Secrets
@@ -117,7 +118,7 @@ class MobileNode:
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
         match happened:
             case Started():
-                return [effect for home in self._homes.values() for effect in home.own()]
+                return _all(home.own() for home in self._homes.values())
             case LinkUp(interface=interface) if interface == self._config.interface:
                 return self._movement.link_up(happened, now)
             case LinkDown(interface=interface) if interface == self._config.interface:
@@ -160,7 +161,7 @@ class MobileNode:
         effects = effects + self._follow_prefixes(now)
         if all(home.is_answered for home in self._homes.values()):
             left, self._left_behind = self._left_behind, []
-            effects += [effect for care_of in left for effect in self._drop(care_of)]
+            effects += _all(self._drop(care_of) for care_of in left)
         for home in [*self._homes.values()]:
             effects += home.follow(now)
             if home.is_over(now):
@@ -291,8 +292,7 @@ class MobileNode:
     def _on_icmpv6(self, received: Received, message: Icmpv6Message, now: Instant) -> list[Effect]:
         packet = received.packet
         if isinstance(message, ParameterProblem):  # on any interface: perhaps through the tunnel
-            told = (home.parameter_problem(packet, message, now) for home in self._homes.values())
-            return [effect for effects in told for effect in effects]
+            return _all(home.parameter_problem(packet, message, now) for home in self._homes.values())
         if isinstance(message, DestinationUnreachable):
             return self._correspondent.handle(received, now)
         if received.interface != self._config.interface:
@@ -307,8 +307,7 @@ class MobileNode:
                 return [dropped] if taken is None else taken
             case NeighborAdvertisement():
                 self._movement.neighbor_advertised(packet, now)
-                told = (home.neighbor_advertised(packet, now) for home in self._homes.values())
-                return [effect for effects in told for effect in effects]
+                return _all(home.neighbor_advertised(packet, now) for home in self._homes.values())
             case NeighborSolicitation(target=target) if target in self._homes:
                 return self._homes[target].solicited(received, now)
             case _:
@@ -325,8 +324,7 @@ class MobileNode:
         networks = {network_of(option) for option in told if option.prefix_length == SLAAC_PREFIX_LENGTH}
         if self._home_prefix(networks) is not None:
             effects = self._home_agents.heard(packet, now)
-            for home in self._homes.values():
-                effects += home.advertised(packet.source, now)
+            effects += _all(home.advertised(packet.source, now) for home in self._homes.values())
         router = router_of(packet)
         if router is None:
             return effects
@@ -359,14 +357,14 @@ class MobileNode:
         if prefix is None:
             return effects + self._arrive_away(router, 0, now)
         self._attachment = HomeLink(router=router, prefix=prefix)
-        return effects + [effect for home in self._homes.values() for effect in home.arrive_home(router, now)]
+        return effects + _all(home.arrive_home(router, now) for home in self._homes.values())
 
     def _leave(self, attachment: Attachment, now: Instant) -> list[Effect]:
         """Take back what belonged to the link that was left.
 
         A care-of address stays until the next one is acknowledged, for packets that are under way (§11.5.4).
         """
-        effects = [effect for home in self._homes.values() for effect in home.leave(now)]
+        effects = _all(home.leave(now) for home in self._homes.values())
         match attachment:
             case Away(care_of=care_of):
                 self._left_behind.append(care_of)
@@ -397,7 +395,7 @@ class MobileNode:
 
     def _visit(self, away: Away, now: Instant) -> list[Effect]:
         self._attachment = away
-        return [effect for home in self._homes.values() for effect in home.visit(away, now)]
+        return _all(home.visit(away, now) for home in self._homes.values())
 
     # Duplicate Address Detection
 
@@ -426,7 +424,7 @@ class MobileNode:
         """Go on without a care-of address."""
         self._attachment = Unattached()
         lost = Report(event=CareOfAddressLost(address=care_of.address, reason=reason))
-        suspended = [effect for home in self._homes.values() for effect in home.lose_care_of_address(now)]
+        suspended = _all(home.lose_care_of_address(now) for home in self._homes.values())
         return [lost, *suspended, *self._drop(care_of)]
 
     def _drop(self, care_of: CareOfAddress) -> list[Effect]:
@@ -448,9 +446,13 @@ class MobileNode:
                 effects += self._movement.forget(now)
             case _:
                 pass
-        for home in self._homes.values():
-            effects += home.advance(now)
+        effects += _all(home.advance(now) for home in self._homes.values())
         return effects + self._correspondent.handle(DeadlineReached(), now)
+
+
+def _all(answers: Iterable[list[Effect]]) -> list[Effect]:
+    """Give the answers one after the other."""
+    return [*chain.from_iterable(answers)]
 
 
 def _first(answers: Iterable[list[Effect] | None]) -> list[Effect] | None:

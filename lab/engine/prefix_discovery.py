@@ -15,7 +15,7 @@ from lab.engine.mobility_header import drop
 from lab.engine.movement import SLAAC_PREFIX_LENGTH
 from lab.engine.neighbor_discovery import valid_advertisement
 from lab.events import PrefixesLearned, PrefixesSolicited
-from lab.wire.addresses import address_from
+from lab.wire.addresses import address_like
 from lab.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from lab.wire.neighbor import NeighborOption
 from lab.wire.packet import Packet, mobility_packet
@@ -90,7 +90,7 @@ class PrefixDiscovery:
 
     def _made(self, prefix: HomePrefix) -> HomeAddress:
         return HomeAddress(
-            address=address_from(prefix.network, int(self._first_home_address) & int(prefix.network.hostmask)),
+            address=address_like(self._first_home_address, prefix.network),
             network=prefix.network,
             preferred_until=prefix.preferred_until,
             valid_until=prefix.valid_until,

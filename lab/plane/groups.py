@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 
 from lab.errors import PlaneError, WireError
+from lab.netlink import ETH_P_IPV6
 from lab.plane import packet_filter
 from lab.plane.base import Watch
 from lab.plane.packet_filter import Instruction
@@ -17,7 +18,6 @@ from lab.wire.multicast_listener import MULTICAST_LISTENER_TYPES, groups_of
 from lab.wire.packet import HEADER_OCTETS, parse
 
 MULTICAST = 0xFF
-_ETH_P_IPV6 = 0x86DD
 _HOP_LIMIT, _FIRST_OCTET, _SCOPE_OCTET, _SCOPE, _LINK_SCOPE = 7, 24, 25, 0xF, 2
 _PACKETS_PER_WAKE = 64
 _SOL_PACKET, _PACKET_AUXDATA, _CHECKSUM_NOT_READY = 263, 8, 0x8
@@ -132,7 +132,7 @@ def _open(interface: str) -> socket.socket:
         inlet = socket.socket(socket.AF_PACKET, kind, 0)  # of no protocol, so that nothing comes in before the filter
         packet_filter.attach(inlet, _WIDER_THAN_LINK)
         inlet.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
-        inlet.bind((interface, _ETH_P_IPV6))
+        inlet.bind((interface, ETH_P_IPV6))
     except OSError as error:
         raise PlaneError(f"listen to multicast on {interface}: {error.strerror}") from error
     return inlet

@@ -57,6 +57,8 @@ class Host:
         self._addresses: dict[AddAddress, int] = {}
         self._defended: dict[DefendAddress, int] = {}
         """With the index that the interface had: what is undone is what was done."""
+        self._proxying: set[str] = set()
+        """Interfaces on which the kernel answers for others."""
         self._sysctls: dict[Path, str] = {}
         """How they were."""
         self._tables = itertools.count(FIRST_TABLE)
@@ -154,13 +156,18 @@ class Host:
     def defend(self, effect: DefendAddress) -> None:
         """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
         index = self.index(effect.interface)
-        # For the interface alone, a Neighbor Solicitation that is sent to the address itself would be forwarded to it.
-        # With both the kernel also tells whoever sends to a link-local address that this is not forwarded (§10.4.2).
-        for interface in ("all", effect.interface):
-            self._sysctls = sysctl.set_interface(interface, proxy_ndp=1) | self._sysctls
-        self._sysctls = sysctl.set_neighbor(effect.interface, proxy_delay=0) | self._sysctls
+        if effect.interface not in self._proxying:
+            self._let_proxy(effect.interface)
         self._netlink.add_proxy(index, effect.address)
         self._defended[effect] = index
+
+    def _let_proxy(self, interface: str) -> None:
+        # For the interface alone, a Neighbor Solicitation that is sent to the address itself would be forwarded to it.
+        # With both the kernel also tells whoever sends to a link-local address that this is not forwarded (§10.4.2).
+        for each in ("all", interface):
+            self._sysctls = sysctl.set_interface(each, proxy_ndp=1) | self._sysctls
+        self._sysctls = sysctl.set_neighbor(interface, proxy_delay=0) | self._sysctls
+        self._proxying.add(interface)
 
     def stop_defending(self, effect: StopDefending) -> None:
         """Undo `defend`; an address that is not defended is no error."""
@@ -182,6 +189,7 @@ class Host:
                 if effect is not None and effect.interface == interface:
                     del source.routes[route]  # the interface may have another index now
                     self.use_router(effect)
+        self._proxying.discard(interface)  # another interface of this name has other settings
         for defended in [defended for defended in self._defended if defended.interface == interface]:
             self.defend(defended)
 
@@ -208,6 +216,7 @@ class Host:
                 self.remove_address(removal)
         sysctl.restore(self._sysctls)
         self._sysctls.clear()
+        self._proxying.clear()
 
     @contextlib.contextmanager
     def _source(self, address: IPv6Address) -> Iterator[_Source]:

@@ -14,7 +14,7 @@ from lab.auth.ipsec_policy import Policy, Protection, Protects, TunnelPolicy
 from lab.auth.secrets import Secrets
 from lab.errors import IpsecError, IpsecReason, WireError
 from lab.events import PacketDropped
-from lab.wire.chain import destination, source, walk
+from lab.wire.chain import ESP, destination, source, walk
 from lab.wire.packet import IPV6, OpaquePayload, Packet, build, parse
 
 
@@ -68,12 +68,12 @@ class Ipsec:
         chain = walk(octets)
         assert chain is not None  # it is our own
         sealed = self._seal(protection, chain.next_header, octets[chain.at :])
-        return build(replace(packet, payload=OpaquePayload(next_header=esp.ESP, data=sealed)))
+        return build(replace(packet, payload=OpaquePayload(next_header=ESP, data=sealed)))
 
     def open(self, octets: bytes) -> Arrival:
         """Open a packet that came in."""
         chain = walk(octets) if self._policy else None
-        if chain is None or chain.next_header != esp.ESP:
+        if chain is None or chain.next_header != ESP:
             return Plain()
         try:
             packet = parse(octets)

@@ -13,7 +13,6 @@ from lab.wire.chain import (
     AH,
     ESP,
     HOP_BY_HOP,
-    MOBILITY_HEADER,
     Chain,
     destination,
     has_room,
@@ -23,6 +22,7 @@ from lab.wire.chain import (
     walk,
 )
 from lab.wire.icmpv6 import DestinationUnreachable, PacketTooBig, ParameterProblem, TimeExceeded
+from lab.wire.mobility import MOBILITY_HEADER
 from lab.wire.packet import Packet
 
 _JUDGED_BY_OTHERS = (ESP, AH)

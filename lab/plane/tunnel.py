@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lab.auth.esp import ESP
 from lab.auth.ipsec_policy import TunnelPolicy
 from lab.errors import PlaneError
 from lab.plane import packet_filter
 from lab.plane.ipsec import Ipsec
+from lab.wire.chain import ESP
 from lab.wire.packet import HEADER_OCTETS, IPV6
 
 MINIMUM_MTU = 1280

@@ -45,9 +45,10 @@ from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
 from lab.plane.tunnel import IPV6_MTU, MINIMUM_MTU, Tunnel, exchange, opened, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
-from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, is_wider_than_link
+from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
 from lab.wire.icmpv6 import ICMPV6, PacketTooBig, ParameterProblem
+from lab.wire.mobility import MOBILITY_HEADER
 from lab.wire.packet import (
     DESTINATION_OPTIONS,
     HEADER_OCTETS,
@@ -70,8 +71,7 @@ PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
 _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
-_MOBILITY_HEADER = 135
-_WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, _MOBILITY_HEADER})
+_WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, MOBILITY_HEADER})
 """First headers of what is no conversation: mobility messages, and packets between mobile nodes."""
 _BEFORE_MOBILITY = _WITH_MOBILITY | {HOP_BY_HOP}
 """First headers behind which something of RFC 6275 may be."""
@@ -499,7 +499,7 @@ class UserPlane:
 
 def _listening_address(home_address: IPv6Address) -> IPv6Address:
     """Give the address from which the kernel says what applications listen to on the device (RFC 3810 §5.2.13)."""
-    return address_from(LINK_LOCAL_PREFIX, int(home_address) & int(LINK_LOCAL_PREFIX.hostmask))
+    return address_like(home_address, LINK_LOCAL_PREFIX)
 
 
 def _path_mtu(source: IPv6Address, remote: IPv6Address) -> int:

@@ -44,6 +44,11 @@ def address_from(prefix: IPv6Network, identifier: int) -> IPv6Address:
     return IPv6Address(int(prefix.network_address) | identifier)
 
 
+def address_like(address: IPv6Address, prefix: IPv6Network) -> IPv6Address:
+    """Return the address of a prefix that ends as another address does behind its own."""
+    return address_from(prefix, int(address) & int(prefix.hostmask))
+
+
 def link_local(mac: bytes) -> IPv6Address:
     """Return the link-local address that a MAC address gives, RFC 4862 §5.3."""
     return address_from(LINK_LOCAL_PREFIX, interface_identifier(mac))

@@ -7,11 +7,12 @@ error). Checksums of upper layers stay right, since they count the home addresse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lab.wire.mobility import MOBILITY_HEADER
+
 HEADER_OCTETS = 40
 ADDED_OCTETS = 24
 """What a Home Address option with its header adds to a packet, and a type 2 routing header as well."""
 HOP_BY_HOP, IPV6, ROUTING, FRAGMENT, ESP, AH, DESTINATION_OPTIONS = 0, 41, 43, 44, 50, 51, 60
-MOBILITY_HEADER = 135
 _NEXT_HEADER_AT, _LENGTH_AT = 6, slice(4, 6)
 _SOURCE, _DESTINATION = slice(8, 24), slice(24, 40)
 _HOME_ADDRESS_OPTION, _OPTION_OCTETS = 0xC9, 18

@@ -142,7 +142,7 @@ def python_in(node: LabNode, source: str) -> None:
 
 def state_of(namespace: Namespace) -> dict[str, Any]:
     """Describe a namespace: links, addresses, routes, rules, proxies, packet filters."""
-    until(lambda: has_local_routes(namespace), "the kernel takes packets for its addresses")
+    settle_addresses(namespace)
     described: dict[str, Any] = {
         what: [
             {key: value for key, value in entry.items() if key not in ("stats64", "valid_life_time")}
@@ -154,12 +154,16 @@ def state_of(namespace: Namespace) -> dict[str, Any]:
     return described
 
 
-def has_local_routes(namespace: Namespace) -> bool:
-    """Tell whether the kernel takes packets for all of its addresses: it does a while after it shows them."""
-    links = json.loads(run_in(namespace, "ip", "-j", "-6", "address").stdout or "[]")
-    addresses = {info["local"] for link in links if "LOWER_UP" in link["flags"] for info in link["addr_info"]}
-    show = ("ip", "-j", "-6", "route", "show", "table", "local", "type", "local")
-    return addresses <= {route["dst"] for route in json.loads(run_in(namespace, *show).stdout or "[]")}
+def settle_addresses(namespace: Namespace) -> None:
+    """Wait until the kernel takes packets for all of its addresses: it does a while after it was given them."""
+
+    def settled() -> bool:
+        links = json.loads(run_in(namespace, "ip", "-j", "-6", "address").stdout or "[]")
+        addresses = {info["local"] for link in links if "LOWER_UP" in link["flags"] for info in link["addr_info"]}
+        show = ("ip", "-j", "-6", "route", "show", "table", "local", "type", "local")
+        return addresses <= {route["dst"] for route in json.loads(run_in(namespace, *show).stdout or "[]")}
+
+    until(settled, "the kernel takes packets for its addresses")
 
 
 def settle(namespace: Namespace, *interfaces: str) -> None:
@@ -170,12 +174,6 @@ def settle(namespace: Namespace, *interfaces: str) -> None:
         return all(f"dev {interface} " in routes for interface in interfaces)
 
     until(settled, f"carrier on {', '.join(interfaces)}")
-
-
-def settle_address(namespace: Namespace, address: IPv6Address) -> None:
-    """Wait until the kernel takes packets for an address that it has just been given: its route comes later."""
-    show = ("ip", "-6", "route", "show", "table", "local", str(address))
-    until(lambda: bool(run_in(namespace, *show).stdout), f"{address} is local")
 
 
 def until(holds: Callable[[], bool], what: str) -> None:

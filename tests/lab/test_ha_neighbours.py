@@ -29,6 +29,7 @@ from lab.emulation.playback import send_again
 from lab.emulation.settings import Settings
 from lab.emulation.topology import Topology
 from lab.events import BindingDeregistered, BindingRegistered, Event, Record
+from lab.netlink import ETH_P_IPV6
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_from, interface_identifier
 from tests.conformance.octets import BINDING_UPDATE, MOBILITY_HEADER, A, H, L, mobility, upper, with_alternate
 from tests.lab.networks import WITHIN, Here, until
@@ -37,7 +38,6 @@ pytestmark = pytest.mark.privileged
 
 ALL_NODES = "ff02::1"
 LIFETIME_UNITS = 100
-ETH_P_IPV6 = 0x86DD
 
 
 class HomeLink(Topology):

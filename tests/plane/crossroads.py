@@ -24,7 +24,7 @@ from lab.plane import sysctl
 from lab.plane.ipsec import Ipsec
 from lab.plane.user import UserPlane
 from lab.wire.packet import Packet, parse
-from tests.lab.networks import WITHIN, run_in, settle, settle_address
+from tests.lab.networks import WITHIN, run_in, settle, settle_addresses
 
 LINK = "eth0"
 CN, MN = IPv6Address("2001:db8:c::2"), IPv6Address("2001:db8:a::2")
@@ -97,7 +97,7 @@ class Node:
     def own(self, home_address: IPv6Address) -> None:
         """Give the node a home address."""
         self._in(partial(self.plane.own_home_address, home_address))
-        settle_address(self.namespace, home_address)
+        settle_addresses(self.namespace)
 
     def send(self, packet: Packet) -> None:
         """Send as the engine does."""

@@ -31,7 +31,7 @@ from lab.engine.io import (
     UseRouter,
 )
 from lab.errors import PlaneError
-from tests.lab.networks import run_in, settle_address
+from tests.lab.networks import run_in, settle_addresses
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, MAC, OTHER_HOME, OWN, ROUTER, Machine
 
 pytestmark = pytest.mark.privileged
@@ -93,7 +93,7 @@ def machine() -> Iterator[Machine]:
 def test_what_is_undone_leaves_no_trace(machine: Machine, effects: list[PlaneEffect], undo: PlaneEffect) -> None:
     plane = machine.plane()
     machine.run(partial(plane.own_home_address, HOME))  # which stays for good
-    settle_address(machine.namespace, HOME)
+    settle_addresses(machine.namespace)
     before = machine.state()
     machine.apply(undo)  # what is not there
     assert machine.state() == before

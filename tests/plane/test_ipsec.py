@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.auth.esp import ESP, seal
+from lab.auth.esp import seal
 from lab.auth.ipsec_policy import Policy, Protection
 from lab.auth.secrets import Secrets
 from lab.errors import IpsecReason
 from lab.events import PacketDropped
 from lab.plane.ipsec import Ipsec, Message, Plain, Refused, Tunnelled
+from lab.wire.chain import ESP
 from lab.wire.icmpv6 import MobilePrefixSolicitation
 from lab.wire.mobility import BindingUpdate, BindingUpdateFlag, HomeTestInit
 from lab.wire.packet import OpaquePayload, Packet, build, mobility_packet, parse

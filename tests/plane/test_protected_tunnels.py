@@ -6,7 +6,6 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab.auth.esp import ESP
 from lab.auth.ipsec_policy import Policy, Protection, Protects
 from lab.auth.secrets import Secrets
 from lab.daemon.sockets import MobilityReceiver
@@ -15,6 +14,7 @@ from lab.events import PacketDropped
 from lab.netlink import Netlink
 from lab.plane.ipsec import Ipsec, Tunnelled
 from lab.plane.user import UserPlane
+from lab.wire.chain import ESP
 from lab.wire.mobility import HomeTest, HomeTestInit
 from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
 from tests.auth.protections import protection

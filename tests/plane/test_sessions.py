@@ -8,7 +8,7 @@ import pytest
 
 from lab.engine.io import DisownHomeAddress, OwnHomeAddress
 from lab.plane.user import UserPlane
-from tests.lab.networks import WITHIN, settle_address
+from tests.lab.networks import WITHIN, settle_addresses
 from tests.plane.machine import HOME, OTHER_HOME, Machine
 
 pytestmark = pytest.mark.privileged
@@ -32,7 +32,7 @@ def test_sessions_end_with_their_home_address_and_no_others_do(kind: type[UserPl
     machine.plane()
     for address in (HOME, OTHER_HOME):
         machine.apply(OwnHomeAddress(home_address=address))
-        settle_address(machine.namespace, address)
+        settle_addresses(machine.namespace)
     ended, lasting = session(machine, HOME), session(machine, OTHER_HOME)
     machine.apply(DisownHomeAddress(home_address=HOME))
     with pytest.raises(ConnectionAbortedError):

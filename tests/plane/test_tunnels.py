@@ -26,7 +26,7 @@ from lab.wire.packet import (
     build,
     mobility_packet,
 )
-from tests.lab.networks import settle_address
+from tests.lab.networks import settle_addresses
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
 
 pytestmark = pytest.mark.privileged
@@ -69,7 +69,7 @@ def serve(machine: Machine, home: IPv6Address = HOME, care_of: IPv6Address = FAR
 def visit(machine: Machine) -> None:
     """Make the machine a mobile node away from home, whose home agent is the far end."""
     machine.apply(InstallReverseTunnel(home_agent_address=FAR, home_address=HOME, care_of_address=OWN))
-    settle_address(machine.namespace, HOME)
+    settle_addresses(machine.namespace)
 
 
 def packets_for(machine: Machine, destination: IPv6Address) -> socket.socket:

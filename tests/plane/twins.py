@@ -14,16 +14,16 @@ from typing import NamedTuple
 
 from lab.daemon.sockets import MobilityReceiver
 from lab.engine.io import PlaneEffect
-from lab.netlink import Netlink
+from lab.netlink import ETH_P_IPV6, Netlink
 from lab.plane import sysctl
 from lab.plane.bpf.plane import BpfPlane
 from lab.plane.user import DEVICE, UserPlane
 from lab.wire.headers import DESTINATION_OPTIONS, ROUTING
 from lab.wire.packet import HEADER_OCTETS, IPV6
-from tests.lab.networks import settle_address
+from tests.lab.networks import settle_addresses
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, LINK, MAC, OWN, Machine
 
-_ETH_P_IPV6, _PACKET_HOST, _PACKET_OUTGOING = 0x86DD, 0, 4
+_PACKET_HOST, _PACKET_OUTGOING = 0, 4
 _ETHERNET_OCTETS = 14
 SENTINEL_PORT = 6275
 AGREED_WITHIN = 1.0
@@ -70,12 +70,12 @@ class Twin(Machine):
 
     def send(self, packet: bytes) -> None:
         """Have a packet come into the tunnel device, as from the machine's own programs."""
-        self._device.sendto(packet, (DEVICE, _ETH_P_IPV6))
+        self._device.sendto(packet, (DEVICE, ETH_P_IPV6))
         self._settle()
 
     def receive(self, packet: bytes) -> None:
         """Have a packet come from the network."""
-        self._wire.sendto(MAC + FAR_MAC + _ETH_P_IPV6.to_bytes(2, "big") + packet, (LINK, _ETH_P_IPV6))
+        self._wire.sendto(MAC + FAR_MAC + ETH_P_IPV6.to_bytes(2, "big") + packet, (LINK, ETH_P_IPV6))
         self._settle()
 
     def _settle(self) -> None:
@@ -142,7 +142,7 @@ class Twins:
         self.own_addresses.append(address)
         for twin in self.both:
             twin.run(partial(twin.planes[-1].own_home_address, address))
-            settle_address(twin.namespace, address)
+            settle_addresses(twin.namespace)
 
     def see(self, *, sent: bytes | None = None, received: bytes | None = None) -> Seen:
         """Give a packet to both, and what the user plane made of everything so far: the other must agree."""
@@ -187,8 +187,8 @@ def _report_every_error() -> None:
 
 
 def _tap(interface: str) -> socket.socket:
-    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(_ETH_P_IPV6))
-    tap.bind((interface, _ETH_P_IPV6))
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(ETH_P_IPV6))
+    tap.bind((interface, ETH_P_IPV6))
     return tap
 
 

@@ -46,7 +46,7 @@ def measure(quick: bool) -> Benchmark:
             ),
             row("move told by the link layer", "by Router Advertisements alone", times[ADVERTISED], times[HINTED]),
         ],
-        parts_us={
+        parts={
             f"move, {outage} without carrier": medians(found[MOVED]),
             "move told by the link layer": medians(found[HINTED]),
         },

@@ -4,42 +4,60 @@ A benchmark is a module of this package with `measure(quick: bool) -> Benchmark`
 Its result is plain data, fit for JSON:
 
     {"name": "codec",
-     "rows": [{"what": "build a Binding Update",
-               "baseline": "Scapy 2.6.1", "baseline_us": {"median": 600.0, "min": 590.0, "max": 640.0},
-               "ours_us": {"median": 8.0, "min": 7.9, "max": 8.4},
+     "rows": [{"what": "build a Binding Update", "unit": "µs",
+               "baseline": "Scapy 2.6.1",
+               "theirs": {"median": 600.0, "min": 590.0, "p90": 630.0, "max": 640.0, "count": 25},
+               "ours": {"median": 8.0, "min": 7.9, "p90": 8.3, "max": 8.4, "count": 25},
                "ratio": 75.0}]}
 
-Times are microseconds of a single call. `ratio` is how many times faster ours is: the median over the rounds. Where
-ours is a sum, `parts_us` has the medians of its parts by row and part.
+Times are those of a single call. `ratio` is how many times better ours is: the median over the rounds. Where ours is a
+sum, `parts` has the medians of its parts by row and part, in the unit of the row.
 """
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from time import perf_counter
 from typing import NotRequired, TypedDict
 
 Work = Callable[[], object]
 
 
+class Unit(StrEnum):
+    """What figures count."""
+
+    MICROSECONDS = "µs"
+    OCTETS = "B"
+    PER_SECOND = "1/s"
+
+    @property
+    def more_is_better(self) -> bool:
+        """Tell rates from costs."""
+        return self is Unit.PER_SECOND
+
+
 class Spread(TypedDict):
-    """Times of one side, in microseconds per call."""
+    """The figures of one side: `p90` is what nine of ten do not exceed."""
 
     median: float
     min: float
+    p90: float
     max: float
+    count: int
 
 
 class Row(TypedDict):
-    """One comparison; `ratio` above 1 means that ours is faster."""
+    """One comparison; `ratio` above 1 means that ours is better."""
 
     what: str
+    unit: Unit
     baseline: str
-    baseline_us: Spread
-    ours_us: Spread
+    theirs: Spread
+    ours: Spread
     ratio: float
 
 
@@ -48,7 +66,7 @@ class Benchmark(TypedDict):
 
     name: str
     rows: list[Row]
-    parts_us: NotRequired[dict[str, dict[str, float]]]
+    parts: NotRequired[dict[str, dict[str, float]]]
 
 
 class Machine(TypedDict):
@@ -71,28 +89,42 @@ class Side:
 
 def interleave(what: str, baseline: Side, ours: Side, *, rounds: int) -> Row:
     """Time both sides in turns, so that what else the machine does falls on both."""
-    baseline_us: list[float] = []
-    ours_us: list[float] = []
+    theirs: list[float] = []
+    own: list[float] = []
     for _ in range(rounds):
-        baseline_us.append(seconds_per_call(baseline) * 1e6)
-        ours_us.append(seconds_per_call(ours) * 1e6)
-    return row(what, baseline.name, baseline_us, ours_us)
+        theirs.append(seconds_per_call(baseline) * 1e6)
+        own.append(seconds_per_call(ours) * 1e6)
+    return row(what, baseline.name, theirs, own)
 
 
-def row(what: str, baseline: str, baseline_us: list[float], ours_us: list[float]) -> Row:
-    """Sum up times (microseconds) that were taken in turns, the first of one side with the first of the other."""
+def row(
+    what: str,
+    baseline: str,
+    theirs: Sequence[float],
+    ours: Sequence[float],
+    unit: Unit = Unit.MICROSECONDS,
+) -> Row:
+    """Sum up figures that were taken in turns, the first of one side with the first of the other."""
+    pairs = zip(ours, theirs, strict=True) if unit.more_is_better else zip(theirs, ours, strict=True)
     return Row(
         what=what,
+        unit=unit,
         baseline=baseline,
-        baseline_us=spread(baseline_us),
-        ours_us=spread(ours_us),
-        ratio=median(theirs / own for theirs, own in zip(baseline_us, ours_us, strict=True)),
+        theirs=spread(theirs),
+        ours=spread(ours),
+        ratio=median(more / less for more, less in pairs),
     )
 
 
-def spread(times: list[float]) -> Spread:
-    """Sum up times."""
-    return Spread(median=median(times), min=min(times), max=max(times))
+def spread(figures: Sequence[float]) -> Spread:
+    """Sum up the figures of one side."""
+    return Spread(
+        median=median(figures),
+        min=min(figures),
+        p90=quantiles(figures, n=10, method="inclusive")[-1] if len(figures) > 1 else figures[0],
+        max=max(figures),
+        count=len(figures),
+    )
 
 
 def seconds_per_call(side: Side) -> float:

@@ -5,11 +5,11 @@ import importlib
 import json
 import pkgutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lab.bench
-from lab.bench.measure import Benchmark, Machine, Row, Spread, machine
+from lab.bench.measure import Benchmark, Machine, Row, Spread, Unit, machine
 from lab.cli.common import need_root
 from lab.errors import ConfigError
 
@@ -65,8 +65,8 @@ def describe(here: Machine, *, quick: bool) -> str:
 
 
 def table(results: Sequence[Benchmark]) -> str:
-    """Make a Markdown table; `ratio` is how many times faster mip6lab is."""
-    lines = ["| benchmark | what | baseline | its time | mip6lab's time | ratio |", "|---|---|---|---:|---:|---:|"]
+    """Make a Markdown table; `ratio` is how many times better mip6lab is."""
+    lines = ["| benchmark | what | baseline | its figure | mip6lab's | ratio |", "|---|---|---|---:|---:|---:|"]
     lines += [_line(result["name"], row) for result in results for row in result["rows"]]
     return "\n".join(lines)
 
@@ -75,23 +75,38 @@ def parts(results: Sequence[Benchmark]) -> str:
     """Make a Markdown list of what each sum is made of."""
     lines = []
     for result in results:
-        for what, shares in result.get("parts_us", {}).items():
-            shown = " + ".join(f"{part.replace('_', ' ')} {_time(share)}" for part, share in shares.items())
+        units = {row["what"]: row["unit"] for row in result["rows"]}
+        for what, shares in result.get("parts", {}).items():
+            unit = units.get(what, Unit.MICROSECONDS)
+            shown = " + ".join(f"{part.replace('_', ' ')} {quantity(share, unit)}" for part, share in shares.items())
             lines.append(f"- {result['name']}, {what}: {shown} (medians)\n")
     return "\n" + "".join(lines) if lines else ""
 
 
+def quantity(figure: float, unit: Unit) -> str:
+    """Show a figure in the multiple of its unit that reads best."""
+    if unit is Unit.PER_SECOND:
+        return f"{figure:,.3g}/s" if figure < 100 else f"{figure:,.0f}/s"
+    for larger, size in _MULTIPLES[unit]:
+        if figure >= size:
+            return f"{figure / size:.3g} {larger}"
+    return f"{figure:.3g} {unit}"
+
+
+_MULTIPLES: Mapping[Unit, Sequence[tuple[str, float]]] = {
+    Unit.MICROSECONDS: (("s", 1e6), ("ms", 1e3)),
+    Unit.OCTETS: (("MiB", 1 << 20), ("KiB", 1 << 10)),
+}
+
+
 def _line(name: str, row: Row) -> str:
-    cells = [name, row["what"], row["baseline"], _times(row["baseline_us"]), _times(row["ours_us"])]
+    unit = row["unit"]
+    cells = [name, row["what"], row["baseline"], _spread(row["theirs"], unit), _spread(row["ours"], unit)]
     return f"| {' | '.join(cells)} | {row['ratio']:.3g} |"
 
 
-def _times(spread: Spread) -> str:
-    return f"{_time(spread['median'])} ({_time(spread['min'])} to {_time(spread['max'])})"
-
-
-def _time(microseconds: float) -> str:
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if microseconds >= size:
-            return f"{microseconds / size:.3g} {unit}"
-    return f"{microseconds:.3g} µs"
+def _spread(spread: Spread, unit: Unit) -> str:
+    middle = quantity(spread["median"], unit)
+    if spread["count"] == 1:
+        return middle
+    return f"{middle} ({quantity(spread['min'], unit)} to {quantity(spread['max'], unit)})"

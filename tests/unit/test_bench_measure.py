@@ -2,8 +2,10 @@
 
 import json
 
+import pytest
+
 from lab.bench import codec
-from lab.bench.measure import Side, interleave, machine, row
+from lab.bench.measure import Side, Unit, interleave, machine, row
 
 
 def test_sides_take_turns() -> None:
@@ -17,9 +19,15 @@ def test_sides_take_turns() -> None:
 
 def test_ratio_is_the_median_over_the_rounds() -> None:
     found = row("call", "theirs", [10.0, 20.0, 90.0], [1.0, 4.0, 3.0])
-    assert found["baseline_us"] == {"median": 20.0, "min": 10.0, "max": 90.0}
-    assert found["ours_us"] == {"median": 3.0, "min": 1.0, "max": 4.0}
+    assert found["theirs"] == {"median": 20.0, "min": 10.0, "p90": 76.0, "max": 90.0, "count": 3}
+    assert found["ours"] == {"median": 3.0, "min": 1.0, "p90": pytest.approx(3.8), "max": 4.0, "count": 3}
     assert found["ratio"] == 10.0
+
+
+@pytest.mark.parametrize(("unit", "ratio"), [(Unit.MICROSECONDS, 0.5), (Unit.OCTETS, 0.5), (Unit.PER_SECOND, 2.0)])
+def test_ratio_is_how_many_times_better_ours_is(unit: Unit, ratio: float) -> None:
+    found = row("call", "theirs", [10.0], [20.0], unit)
+    assert (found["ratio"], found["unit"], found["ours"]["p90"]) == (ratio, unit, 20.0)
 
 
 def test_machine_is_described() -> None:
@@ -32,4 +40,4 @@ def test_codec_is_measured_on_both_sides() -> None:
     found = codec.measure(quick=True)
     assert json.loads(json.dumps(found)) == found
     assert [row["what"] for row in found["rows"]] == ["build a Binding Update", "parse a Binding Update"]
-    assert all(row["ours_us"]["min"] <= row["ours_us"]["median"] <= row["ours_us"]["max"] for row in found["rows"])
+    assert all(row["ours"]["min"] <= row["ours"]["median"] <= row["ours"]["max"] for row in found["rows"])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab.bench.measure import Benchmark, row
+from lab.bench.measure import Benchmark, Unit, row
 from lab.cli import bench, common, doctor, verify
 from lab.cli.main import COMMANDS, FAILED, INTERRUPTED, main
 from lab.emulation import leftovers
@@ -324,6 +324,20 @@ def test_bench_prints_a_table(
     line = "| codec | build | Scapy | 600 µs (590 µs to 640 µs) | 8 µs (8 µs to 8 µs) | 75 |"
     assert capsys.readouterr().out.splitlines()[-1] == line
     assert json.loads(file.read_text(encoding="utf-8"))["benchmarks"][0]["rows"][0]["ratio"] == 75
+
+
+@pytest.mark.parametrize(
+    ("figure", "unit", "shown"),
+    [
+        (8.04, Unit.MICROSECONDS, "8.04 µs"),
+        (12_500.0, Unit.MICROSECONDS, "12.5 ms"),
+        (2_000_000.0, Unit.MICROSECONDS, "2 s"),
+        (1_536.0, Unit.OCTETS, "1.5 KiB"),
+        (2_340.0, Unit.PER_SECOND, "2,340/s"),
+    ],
+)
+def test_bench_shows_a_figure_in_the_multiple_that_reads_best(figure: float, unit: Unit, shown: str) -> None:
+    assert bench.quantity(figure, unit) == shown
 
 
 def test_bench_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,11 +19,16 @@ from typing import Any, NamedTuple, Self
 from lab.errors import PlaneError
 from lab.rtnetlink import (
     ADDRESS_MESSAGE,
+    BRIDGE,
+    CLASSIFIER,
+    LINK_INFO,
     LINK_MESSAGE,
+    METRICS,
     NEIGHBOR_MESSAGE,
     ROUTE_MESSAGE,
     RULE_MESSAGE,
     TRAFFIC_MESSAGE,
+    VETH,
     Layout,
 )
 
@@ -156,17 +161,17 @@ class Netlink:
         peer_address: bytes | None = None,
     ) -> None:
         """Make a pair of interfaces; namespaces are descriptors, an index of 0 lets the kernel choose."""
-        far: dict[str, Any] = {"attrs": _link_attributes(peer, peer_namespace, peer_address)}
-        if peer_index:
-            far["index"] = peer_index
-        info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", far)]})]}
+        far = LINK_MESSAGE.write({"index": peer_index}, _link_attributes(peer, peer_namespace, peer_address))
+        info = LINK_INFO.write(
+            {}, [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", VETH.write({}, [("VETH_INFO_PEER", far)]))]
+        )
         attributes = [*_link_attributes(name, namespace, address), ("IFLA_LINKINFO", info)]
         self._create(LINK_MESSAGE, RTM_NEWLINK, {"index": index}, attributes, f"create link {name}")
 
     def create_bridge(self, name: str, *, index: int = 0) -> None:
         """Make a bridge that forwards at once: no spanning tree, no multicast snooping."""
         options = [("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0)]
-        info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": options})]}
+        info = LINK_INFO.write({}, [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", BRIDGE.write({}, options))])
         attributes = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", info)]
         self._create(LINK_MESSAGE, RTM_NEWLINK, {"index": index}, attributes, f"create bridge {name}")
 
@@ -225,7 +230,7 @@ class Netlink:
         if source is not None:
             attributes.append(("RTA_PREFSRC", source))
         if mtu is not None:
-            attributes.append(("RTA_METRICS", {"attrs": [("RTAX_MTU", mtu)]}))
+            attributes.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
         what = f"route to {destination}" + (f" by {via}" if via else "")
         fields = self._route_fields(destination, table)
         self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
@@ -291,7 +296,7 @@ class Netlink:
             TRAFFIC_MESSAGE, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there
         )
         options = [("TCA_BPF_FD", program), ("TCA_BPF_NAME", CLASSIFIER_NAME), ("TCA_BPF_FLAGS", DIRECT_ACTION)]
-        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", {"attrs": options})]
+        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", CLASSIFIER.write({}, options))]
         fields = _classifier_fields(interface, direction)
         self._request(TRAFFIC_MESSAGE, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
 

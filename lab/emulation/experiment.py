@@ -90,7 +90,7 @@ def run(
 
 def versions() -> dict[str, str]:
     """Name what a result depends on."""
-    found = {name: version(name) for name in ("mip6lab", "mininet", "scapy")}
+    found = {name: version(name) for name in ("mip6lab", "mininet", "scapy", "pyroute2")}
     found |= {"python": platform.python_version(), "kernel": platform.release()}
     for tool, option in (("radvd", "--version"), ("dumpcap", "--version")):
         try:

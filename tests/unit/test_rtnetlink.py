@@ -1,4 +1,4 @@
-"""Messages to the kernel, by the word of pyroute2, which shares no table with us."""
+"""Messages to the kernel as pyroute2, which declares them, writes and reads them itself."""
 
 from collections.abc import Mapping
 from ipaddress import IPv6Address
@@ -17,11 +17,16 @@ from pyroute2.netlink.rtnl.tcmsg import tcmsg
 
 from lab.rtnetlink import (
     ADDRESS_MESSAGE,
+    BRIDGE,
+    CLASSIFIER,
+    LINK_INFO,
     LINK_MESSAGE,
+    METRICS,
     NEIGHBOR_MESSAGE,
     ROUTE_MESSAGE,
     RULE_MESSAGE,
     TRAFFIC_MESSAGE,
+    VETH,
     Layout,
 )
 
@@ -98,13 +103,15 @@ def test_what_is_written_is_read_by_pyroute2_and_by_us(
 
 
 def test_a_metric_of_a_route_is_nested() -> None:
-    octets = ROUTE_MESSAGE.write(FAMILY, [("RTA_METRICS", {"attrs": [("RTAX_MTU", 1420)]})])
+    octets = ROUTE_MESSAGE.write(FAMILY, [("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", 1420)]))])
     assert decoded(rtmsg, octets).get_attr("RTA_METRICS").get_attr("RTAX_MTU") == 1420
 
 
 def test_the_other_end_of_a_pair_is_nested() -> None:
-    peer = {"index": 9, "attrs": [("IFLA_IFNAME", "far"), ("IFLA_NET_NS_FD", 5)]}
-    info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]})]}
+    peer = LINK_MESSAGE.write({"index": 9}, [("IFLA_IFNAME", "far"), ("IFLA_NET_NS_FD", 5)])
+    info = LINK_INFO.write(
+        {}, [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", VETH.write({}, [("VETH_INFO_PEER", peer)]))]
+    )
     read = decoded(ifinfmsg, LINK_MESSAGE.write({}, [("IFLA_LINKINFO", info)])).get_nested(
         "IFLA_LINKINFO", "IFLA_INFO_DATA", "VETH_INFO_PEER"
     )
@@ -113,16 +120,17 @@ def test_the_other_end_of_a_pair_is_nested() -> None:
 
 def test_options_of_a_bridge_are_nested() -> None:
     options = {"IFLA_BR_STP_STATE": 1, "IFLA_BR_FORWARD_DELAY": 2, "IFLA_BR_MCAST_SNOOPING": 3}
-    info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": options.items()})]}
-    data = decoded(ifinfmsg, LINK_MESSAGE.write({}, [("IFLA_LINKINFO", info)])).get_nested(
+    data = BRIDGE.write({}, options.items())
+    info = LINK_INFO.write({}, [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", data)])
+    read = decoded(ifinfmsg, LINK_MESSAGE.write({}, [("IFLA_LINKINFO", info)])).get_nested(
         "IFLA_LINKINFO", "IFLA_INFO_DATA"
     )
-    assert {name: data.get_attr(name) for name in options} == options
+    assert {name: read.get_attr(name) for name in options} == options
 
 
 def test_options_of_a_classifier_are_nested() -> None:
     options = {"TCA_BPF_FD": 9, "TCA_BPF_NAME": "mip6lab", "TCA_BPF_FLAGS": 1}
-    octets = TRAFFIC_MESSAGE.write({}, [("TCA_KIND", "bpf"), ("TCA_OPTIONS", {"attrs": options.items()})])
+    octets = TRAFFIC_MESSAGE.write({}, [("TCA_KIND", "bpf"), ("TCA_OPTIONS", CLASSIFIER.write({}, options.items()))])
     read = decoded(tcmsg, octets).get_attr("TCA_OPTIONS")
     assert {name: read.get_attr(name) for name in options} == options
 

@@ -64,8 +64,7 @@ def _play(moves: int) -> dict[str, list[Handover]]:
         ) as network,
     ):
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         stream = Stream(network.node("cn"), network.node("mn"), every=EVERY, name="cn-mn")
         links = itertools.cycle(LINKS)
         here = next(links)

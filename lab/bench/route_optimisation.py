@@ -59,8 +59,7 @@ def _play(moves: int) -> tuple[list[Handover], list[Handover], list[float]]:
         Network(one_path_each(), settings=Settings(outage=OUTAGE), directory=Path(folder), captures=False) as network,
     ):
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         receiver = network.node("mn")
         both = [
             Stream(network.node(name), receiver, every=EVERY, name=f"{name}-mn", port=PORT + number)

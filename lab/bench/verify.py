@@ -58,8 +58,7 @@ def _capture(folder: Path, stay: float) -> Sequence[Path]:
         find_topology("two_visited_links"), settings=Settings(outage=OUTAGE, ro=False), directory=folder
     ) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         stream = Stream(network.node("cn"), network.node("mn"), every=EVERY, name="cn-mn")
         for link in LINKS:
             began = time.time()

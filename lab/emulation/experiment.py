@@ -48,8 +48,7 @@ def run(
         stage = Stage(network)
         began = time.monotonic()
         try:
-            for node in network.hosts:
-                node.wait_settled()
+            network.wait_settled()
             scenario.body(stage)
         except Mip6LabError as failure:
             error = str(failure)

@@ -103,6 +103,11 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         for node in self.hosts:
             node.wait_ready()
 
+    def wait_settled(self) -> None:
+        """Wait until every mobile node is at home or registered; see `LabNode.wait_settled`."""
+        for node in self.hosts:
+            node.wait_settled()
+
     def _start_captures(self) -> None:
         folder = self.context.directory / "captures"
         folder.mkdir(parents=True, exist_ok=True)

@@ -46,8 +46,7 @@ class RouterThatCorresponds(Neighbourhood):
 def here() -> Iterator[Here]:
     with Network(RouterThatCorresponds, settings=Settings(), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         yield Here(network)
 
 

@@ -35,8 +35,7 @@ outlet.sendto(b"local news", ("{GROUP}", 6275))
 def here() -> Iterator[Here]:
     with Network(Neighbourhood, settings=Settings(), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         found = Here(network)
         found.visit("visited1")
         yield found

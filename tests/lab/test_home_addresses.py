@@ -29,8 +29,7 @@ class WithTwo(Neighbourhood):
 def bring_up(topology: type[Topology]) -> Iterator[Here]:
     with Network(topology, settings=Settings(), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         yield Here(network)
 
 

@@ -37,8 +37,7 @@ outlet.sendto(build(inner), ("{endpoint}", 0))
 def here() -> Iterator[Here]:
     with Network(Neighbourhood, settings=Settings(ro=False), captures=False) as network:  # all goes by the tunnel
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         yield Here(network)
 
 
@@ -49,8 +48,7 @@ def virtual() -> Iterator[Here]:
         network.build()
         network.move("mn", "visited1", hint=False, outage=0.0)
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         yield Here(network)
 
 

@@ -37,8 +37,7 @@ def test_the_scenario(tmp_path: Path) -> None:
 def here() -> Iterator[Here]:
     with Network(Neighbourhood, settings=Settings(ro=False), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         yield Here(network)
 
 

@@ -105,8 +105,7 @@ def test_the_anycast_address_is_received_after_each_loss_of_the_interface_and_le
 def test_a_mobile_node_that_was_told_no_home_agent_takes_the_preferred_one_of_its_home_link() -> None:
     with Network(NoneConfigured, settings=Settings(ro=False), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         collector = network.context.collector
         first = network.node("ha1").spec.address
 

@@ -93,8 +93,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     folder = tmp_path_factory.mktemp("sealed")
     with Network(TwoPeers, directory=folder, seed=7) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         here = Here(network)
         visits = []
         for link, peer in (("visited1", "cn"), ("visited2", "cn2"), ("home", ""), ("visited1", "cn")):
@@ -165,8 +164,7 @@ def test_nothing_was_refused(story: Story) -> None:
 def here() -> Iterator[Here]:
     with Network(Neighbourhood, settings=Settings(ro=False, ipsec_payload=True), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         yield Here(network)
 
 

@@ -41,8 +41,7 @@ def with_standard_dad() -> Iterator[Here]:
 def bring_up(settings: Settings) -> Iterator[Here]:
     with Network(Neighbourhood, settings=settings, captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         yield Here(network)
 
 

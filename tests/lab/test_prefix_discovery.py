@@ -31,8 +31,7 @@ def here() -> Iterator[Here]:
     """Give a network whose mobile node is away."""
     with Network(Renumbering, settings=Settings(ro=False), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         running = Here(network)
         running.visit("visited1")
         yield running

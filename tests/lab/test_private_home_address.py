@@ -37,8 +37,7 @@ def test_what_is_said_from_a_private_home_address_stays_private(tmp_path: Path) 
     settings = Settings(ro=False, ipsec_payload=True)
     with Network(Intranet, settings=settings, directory=tmp_path) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         here = Here(network)
         began = here.mark()
         network.move("mn", "visited1")

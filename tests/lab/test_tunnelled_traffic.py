@@ -31,8 +31,7 @@ table ip6 aged {
 def here() -> Iterator[Here]:
     with Network(Neighbourhood, settings=Settings(ro=False)) as network:  # all goes by the tunnel
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         yield Here(network)
 
 

@@ -56,9 +56,8 @@ class Layout:
 
     def __init__(self, message: Any, attributes: str) -> None:
         """Take a declaration of pyroute2's, and of its attributes those with these names."""
-        fields = [(name, form) for name, form in getattr(message, "fields", ()) if name != "value"]
-        self._fixed = struct.Struct("=" + "".join(form for _, form in fields))
-        self._names = [name for name, form in fields if not form.endswith("x")]
+        self._fixed = struct.Struct("=" + "".join(form for _, form in message.fields))
+        self._names = [name for name, form in message.fields if not form.endswith("x")]
         numbered = [entry if len(entry) == 3 else (at, *entry) for at, entry in enumerate(message.nla_map)]
         wanted = attributes.split()
         self._attributes = {

@@ -11,7 +11,7 @@ Its result is plain data, fit for JSON:
                "ratio": 75.0}]}
 
 Times are those of a single call. `ratio` is how many times better ours is: the median over the rounds. Where ours is a
-sum, `parts` has the medians of its parts by row and part, in the unit of the row.
+sum, `parts` has the medians of its parts, in microseconds, by row and part.
 """
 
 import os

@@ -28,14 +28,14 @@ ROUNDS, QUICK_ROUNDS = 7, 2
 
 def measure(quick: bool) -> Benchmark:
     """Time both on captures of a short and of a long run."""
+    for tool in ("tshark", "mergecap"):
+        if shutil.which(tool) is None:
+            raise MissingError(f"{tool} is missing: install the package tshark")
     rounds = QUICK_ROUNDS if quick else ROUNDS
     return Benchmark(name="verify", rows=[_compare(stay, rounds) for stay in (SHORT, QUICK_LONG if quick else LONG)])
 
 
 def _compare(stay: float, rounds: int) -> Row:
-    for tool in ("tshark", "mergecap"):
-        if shutil.which(tool) is None:
-            raise MissingError(f"{tool} is missing: install the package tshark")
     with tempfile.TemporaryDirectory(prefix="mip6lab-bench-") as name:
         folder = Path(name)
         captures = _capture(folder, stay)

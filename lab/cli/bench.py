@@ -75,10 +75,9 @@ def parts(results: Sequence[Benchmark]) -> str:
     """Make a Markdown list of what each sum is made of."""
     lines = []
     for result in results:
-        units = {row["what"]: row["unit"] for row in result["rows"]}
         for what, shares in result.get("parts", {}).items():
-            unit = units.get(what, Unit.MICROSECONDS)
-            shown = " + ".join(f"{part.replace('_', ' ')} {quantity(share, unit)}" for part, share in shares.items())
+            times = {part: quantity(share, Unit.MICROSECONDS) for part, share in shares.items()}
+            shown = " + ".join(f"{part.replace('_', ' ')} {time}" for part, time in times.items())
             lines.append(f"- {result['name']}, {what}: {shown} (medians)\n")
     return "\n" + "".join(lines) if lines else ""
 

@@ -48,9 +48,15 @@ def cookie(value: bytes) -> str:
     return f"0x{value.hex()}"
 
 
-def decoded(code: int) -> int:
-    """Give the seconds of a Querier's Query Interval Code, which tshark prints (RFC 3810 §5.1.9)."""
-    return code if code < 128 else (code & 0xF | 0x10) << ((code >> 4 & 7) + 3)
+def decoded(code: int, mantissa_bits: int) -> int:
+    """Give what a code of a query stands for, which tshark prints: above half its range, a floating-point value.
+
+    So it is with the Maximum Response Code (RFC 3810 §5.1.3) and the Querier's Query Interval Code (§5.1.9).
+    """
+    leading_one = 1 << mantissa_bits
+    if code < leading_one << 3:
+        return code
+    return (code & leading_one - 1 | leading_one) << ((code >> mantissa_bits & 7) + 3)
 
 
 def fields_of(packet: Packet) -> Fields:
@@ -146,11 +152,11 @@ def icmpv6_fields(payload: object) -> Fields:
             own = {"icmpv6.echo.identifier": f"0x{identifier:04x}", "icmpv6.echo.sequence_number": str(sequence)}
         case ml.MulticastListenerQuery(group=group):
             own = {
-                "icmpv6.mld.maximum_response_code": str(payload.max_response_code),
+                "icmpv6.mld.maximum_response_code": str(decoded(payload.max_response_code, 12)),
                 "icmpv6.mld.multicast_address": str(group),
                 "icmpv6.mld.flag.s": bit(payload.robustness > 7),
                 "icmpv6.mld.flag.qrv": str(payload.robustness & 7),
-                "icmpv6.mld.qqi": str(decoded(payload.interval_code)),
+                "icmpv6.mld.qqi": str(decoded(payload.interval_code, 4)),
                 "icmpv6.mld.nb_sources": str(len(payload.sources)),
             }
         case ml.MulticastListenerReportV1(group=group) | ml.MulticastListenerDone(group=group):
@@ -264,11 +270,20 @@ packets = st.builds(
 )
 
 
+def query_packet(max_response_code: int) -> Packet:
+    """Make a query at or beyond the point where tshark takes its codes for floating-point values."""
+    query = ml.MulticastListenerQuery(
+        max_response_code=max_response_code, group=IPv6Address("::"), robustness=2, interval_code=max_response_code >> 8
+    )
+    return Packet(source=IPv6Address("fe80::1"), destination=IPv6Address("ff02::1"), hop_limit=1, payload=query)
+
+
 @cache
 def sample() -> tuple[Packet, ...]:
     """Collect every vector that tshark can read, and packets that Hypothesis makes."""
     vectors = map(packet_of, VECTORS.values())
     collected = [packet for packet in vectors if in_tsharks_terms(packet.payload) and in_plain_headers(packet)]
+    collected += [query_packet(code) for code in (0x7FFF, 0x8000, 0xFFFF)]
 
     @given(packets)
     @settings(

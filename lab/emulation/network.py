@@ -10,7 +10,7 @@ from mininet.log import setLogLevel
 from mininet.net import Mininet
 
 from lab.emulation import administrator, capture, leftovers
-from lab.emulation.associations import ESP_SA, as_esp_sa, protections
+from lab.emulation.associations import ESP_SA, as_esp_sa
 from lab.emulation.capture import Capture
 from lab.emulation.context import Context
 from lab.emulation.mover import move
@@ -106,7 +106,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
     def _start_captures(self) -> None:
         folder = self.context.directory / "captures"
         folder.mkdir(parents=True, exist_ok=True)
-        if made := protections(self.topology, self.context.settings, self.context.seed):
+        if made := self.topology.protections:
             (folder / ESP_SA).write_text(as_esp_sa(made), encoding="ascii")
         for link in self.topology.link_specs:
             log = self.context.run / f"{link}.dumpcap.log"

@@ -3,11 +3,15 @@
 import heapq
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, ClassVar
 
 from mininet.topo import Topo
 
+from lab.auth.ipsec_policy import Protection
+from lab.emulation.associations import protections
+from lab.emulation.context import Context
 from lab.emulation.node import LabBridge, LabLink, LabNode
 from lab.emulation.spec import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import TopologyError
@@ -29,6 +33,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
     """A network; subclasses declare it in `declare`."""
 
     summary: ClassVar[str] = ""
+    context: Context
+    """Of the network that it is brought up as."""
 
     def build(self, *args: object, **kwargs: object) -> None:
         """Declare, check, and hand everything to Mininet, with the classes that it is to make of it."""
@@ -204,6 +210,11 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
                 agent = self.node_specs.get(node.home_agent)
                 if agent is None or agent.kind is not Kind.HOME_AGENT or agent.home != node.home:
                     raise TopologyError(f"{node.name}: {node.home_agent} is no home agent of its home link")
+
+    @cached_property  # each node asks for them
+    def protections(self) -> Sequence[Protection]:
+        """The security associations of its nodes, once it has a context."""
+        return protections(self, self.context.settings, self.context.seed)
 
     def has_router(self, link: LinkSpec) -> bool:
         """Tell whether a link has a router that is no home agent and says so."""

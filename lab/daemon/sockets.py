@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
@@ -224,10 +225,10 @@ class Icmpv6Receiver:
         if len(octets) < icmpv6.FIXED_OCTETS:
             raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
         packet = Packet(
-            source=IPv6Address(address[0].partition("%")[0]),
+            source=_source(address[0]),
             destination=destination,
             hop_limit=hop_limit,
-            payload=icmpv6.parse_message(octets),
+            payload=_message(octets),
             payload_octets=octets,
         )
         return packet, socket.if_indextoname(index)
@@ -235,6 +236,16 @@ class Icmpv6Receiver:
     def close(self) -> None:
         """Receive no more."""
         self._socket.close()
+
+
+# Routers say the same many times a second.
+_message = lru_cache(maxsize=16)(icmpv6.parse_message)
+
+
+@lru_cache(maxsize=16)
+def _source(text: str) -> IPv6Address:
+    """Read an address as the kernel writes it, with the interface behind a link-local one."""
+    return IPv6Address(text.partition("%")[0])
 
 
 def _socket(family: int, kind: int, protocol: int) -> socket.socket:

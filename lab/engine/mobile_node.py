@@ -113,6 +113,8 @@ class MobileNode:
 
     def handle(self, happened: Input, now: Instant) -> list[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
+        if isinstance(happened, Received) and self._movement.repeated(happened, now):
+            return []
         return self._follow(self._handle(happened, now), now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
@@ -300,7 +302,7 @@ class MobileNode:
             return []
         match message:
             case RouterAdvertisement():
-                return self._on_advertisement(packet, message, now)
+                return self._on_advertisement(received, message, now)
             case HomeAgentAddressDiscoveryReply(addresses=addresses):
                 taken = _first(home.choice.replied(packet, message, now) for home in self._homes.values())
                 dropped = drop(packet, "unexpected-discovery-reply", f"{len(addresses)} home agents")
@@ -315,9 +317,10 @@ class MobileNode:
 
     # Movement, §11.5.1 to §11.5.4
 
-    def _on_advertisement(self, packet: Packet, message: RouterAdvertisement, now: Instant) -> list[Effect]:
+    def _on_advertisement(self, received: Received, message: RouterAdvertisement, now: Instant) -> list[Effect]:
         if self._movement.link is None:  # read after the link was lost
             return []
+        packet = received.packet
         self._prefixes.heard(packet, now)
         effects: list[Effect] = []
         told = [o for o in message.options if isinstance(o, PrefixInformation)]
@@ -329,7 +332,7 @@ class MobileNode:
         if router is None:
             return effects
         self._refresh_lifetimes(router, now)
-        seen, new = self._movement.advertised(router, now)
+        seen, new = self._movement.advertised(router, received, now)
         return effects + seen + ([] if new is None else self._attach(new, now))
 
     def _home_prefix(self, networks: Iterable[IPv6Network]) -> IPv6Network | None:

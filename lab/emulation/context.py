@@ -6,11 +6,11 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
-from lab.daemon.planes import choose
-from lab.emulation.fork_server import ForkServer
+from lab.daemon.planes import Choice, choose
+from lab.emulation.fork_server import ForkServer, Starter
 from lab.emulation.leftovers import make_folder, remove_folder
 from lab.emulation.namespace import Namespace
 from lab.emulation.settings import Settings
@@ -118,7 +118,7 @@ class JournalReader:
                 *lines, self._rest[descriptor] = (self._rest[descriptor] + octets).split(b"\n")
                 for line in lines:
                     self._take(line)
-            if self._ended and not ready:
+            if self._ended and not (ready and self._rest):  # all have ended, or who has not is silent
                 return
 
     def _take(self, line: bytes) -> None:
@@ -138,19 +138,23 @@ class Context:
         self.directory = self.run if directory is None else directory
         self.collector = Collector()
         self.journals = JournalReader(self.collector)
-        self.forks = ForkServer(self.run / "fork-server.log") if daemons else None
-        """Starts daemons; it imports what they need while everything else is brought up."""
+        self.starter: Starter | None = ForkServer(self.run / "fork-server.log") if daemons else None
+        """Starts daemons, if there are to be any; it imports what they need while everything else is brought up."""
         self.links = Namespace()
         for scope in ("all", "default"):  # the links only carry; they say nothing themselves
             self.links.run(partial(sysctl.set_interface, scope, disable_ipv6=1))
-        self.plane = self.links.run(partial(choose, settings.plane))
         self.logs = self.directory / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
 
+    @cached_property  # trying what the kernel allows takes longer than making some nodes
+    def plane(self) -> Choice:
+        """The data plane of all daemons."""
+        return self.links.run(partial(choose, self.settings.plane))
+
     def close(self) -> None:
         """Let everything go, and remove the folder of sockets and configurations."""
-        if self.forks is not None:
-            self.forks.close()
+        if self.starter is not None:
+            self.starter.close()
         self.journals.close()
         self.links.close()
         remove_folder(self.run)

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from lab.emulation.leftovers import environment
+from lab.emulation.namespace import Namespace
 from lab.emulation.process import PATIENCE, Process, check_alive, end
 from lab.errors import ScenarioError
 
@@ -92,6 +93,16 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
+class Starter(Protocol):
+    """What starts the daemons of a network."""
+
+    def start(self, name: str, config: Path, *, namespace: Namespace, output: int, log: int) -> Process:
+        """Start a daemon in a namespace, with descriptors to write to; raises `ScenarioError`."""
+
+    def close(self) -> None:
+        """Start no more; may be called twice."""
+
+
 class ForkServer:
     """The parent of a network's daemons, as its network sees it: they end with it, and it ends with the network."""
 
@@ -114,11 +125,11 @@ class ForkServer:
         """The process of the parent."""
         return self._process.pid
 
-    def start(self, name: str, config: Path, *, namespace: int, output: int, log: int) -> Process:
+    def start(self, name: str, config: Path, *, namespace: Namespace, output: int, log: int) -> Process:
         """Start a daemon in a namespace, with descriptors to write to; raises `ScenarioError`."""
         ours, theirs = _channel()
         with theirs, contextlib.suppress(BrokenPipeError):  # told below
-            Order(name, str(config), namespace, output, log, theirs.fileno()).send(self._orders)
+            Order(name, str(config), namespace.descriptor, output, log, theirs.fileno()).send(self._orders)
         ours.settimeout(STARTED_WITHIN)
         try:
             told, handles, _, _ = socket.recv_fds(ours, LONGEST_MESSAGE, 1)

@@ -15,7 +15,7 @@ from lab.emulation.capture import Capture
 from lab.emulation.context import Context
 from lab.emulation.mover import move
 from lab.emulation.node import LabBridge, LabNode
-from lab.emulation.process import end
+from lab.emulation.process import allow_descriptors, end
 from lab.emulation.renumbering import renumber
 from lab.emulation.settings import Settings
 from lab.emulation.spec import PrefixSpec
@@ -44,6 +44,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         if os.geteuid() != 0:
             raise MissingError("a network is made of network namespaces: run this as root (sudo)")
         leftovers.clean()
+        allow_descriptors()
         setLogLevel("output")  # what the prompt is asked for, not how Mininet gets there
         self.topology = topology()
         self.context = Context(settings or Settings(), directory, seed=seed, daemons=daemons)

@@ -255,7 +255,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     @property
     def _has_daemon(self) -> bool:
-        return self.context.forks is not None and self.spec.kind not in (Kind.HOST, Kind.ROUTER)
+        return self.context.starter is not None and self.spec.kind not in (Kind.HOST, Kind.ROUTER)
 
     def start_daemon(self) -> None:
         """Start the daemon of the node's role; see `wait_ready`."""
@@ -275,10 +275,10 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             ipsec=self._associations(),
         )
         config.write_text(text, encoding="utf-8")
-        assert self.context.forks is not None
+        assert self.context.starter is not None
         with self.context.journals.pipe() as journal, self._log(self.name).open("ab") as log:
-            self.daemon = self.context.forks.start(
-                self.name, config, namespace=self.namespace.descriptor, output=journal, log=log.fileno()
+            self.daemon = self.context.starter.start(
+                self.name, config, namespace=self.namespace, output=journal, log=log.fileno()
             )
 
     def _daemon_options(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -38,6 +39,12 @@ class Process(Protocol):
 
     def kill(self) -> None:
         """End it at once."""
+
+
+def allow_descriptors() -> None:
+    """Let this process open as many files as it may: a network of hundreds of nodes has some for each."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def end_with_parent(parent: int) -> None:

@@ -222,13 +222,14 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
 
     def _compute_routes(self) -> None:
         """Route every node to every prefix by a shortest path (a mobile node routes itself)."""
+        routers = [node for node in self.node_specs.values() if node.kind.forwards]
         for node in self.node_specs.values():
             if node.kind is Kind.MOBILE_NODE:
                 continue
-            for link, hop in self._next_hops(node).items():
+            for link, hop in self._next_hops(node, routers).items():
                 node.routes[self.link_specs[link].prefix] = hop
 
-    def _next_hops(self, start: NodeSpec) -> dict[str, IPv6Address]:
+    def _next_hops(self, start: NodeSpec, routers: Sequence[NodeSpec]) -> dict[str, IPv6Address]:
         """Give, for each link that the node is not on, the address of the router to go by."""
         hops: dict[str, IPv6Address] = {}
         seen = {plug.link.name for plug in start.plugs}
@@ -236,9 +237,9 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         visited: set[str] = {start.name}
         while queue:
             distance, link, first = heapq.heappop(queue)
-            for node in self.node_specs.values():
+            for node in routers:
                 here = node.plug_on(self.link_specs[link])
-                if here is None or not node.kind.forwards or node.name in visited:
+                if here is None or node.name in visited:
                     continue
                 visited.add(node.name)
                 hop = first if first is not None else here.address

@@ -39,7 +39,7 @@ class Nursery:
         config.write_text(text.format(name=name, folder=self.folder), encoding="utf-8")
         with self.log(name).open("ab") as log, (self.folder / f"{name}.jsonl").open("ab") as journal:
             descriptors = {"output": journal.fileno(), "log": log.fileno()}
-            process = self.server.start(name, config, namespace=self.namespaces[name].descriptor, **descriptors)
+            process = self.server.start(name, config, namespace=self.namespaces[name], **descriptors)
         assert isinstance(process, Forked)
         return process
 

@@ -214,23 +214,7 @@ class Icmpv6Receiver:
             octets, ancillary, _, address = self._socket.recvmsg(1 << 16, 256)
         except BlockingIOError:
             return None
-        destination, hop_limit, index = IPv6Address("::"), 0, address[3]
-        for level, kind, data in ancillary:
-            if level != socket.IPPROTO_IPV6:
-                continue
-            if kind == socket.IPV6_PKTINFO:
-                destination, index = IPv6Address(data[:16]), struct.unpack_from("=I", data, 16)[0]
-            elif kind == socket.IPV6_HOPLIMIT:
-                hop_limit = struct.unpack("=i", data)[0]
-        if len(octets) < icmpv6.FIXED_OCTETS:
-            raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
-        packet = Packet(
-            source=_source(address[0]),
-            destination=destination,
-            hop_limit=hop_limit,
-            payload=_message(octets),
-            payload_octets=octets,
-        )
+        packet, index = _read(octets, address[0], tuple(ancillary))
         return packet, socket.if_indextoname(index)
 
     def close(self) -> None:
@@ -238,14 +222,27 @@ class Icmpv6Receiver:
         self._socket.close()
 
 
-# Routers say the same many times a second.
-_message = lru_cache(maxsize=16)(icmpv6.parse_message)
-
-
-@lru_cache(maxsize=16)
-def _source(text: str) -> IPv6Address:
-    """Read an address as the kernel writes it, with the interface behind a link-local one."""
-    return IPv6Address(text.partition("%")[0])
+@lru_cache(maxsize=16)  # routers say the same many times a second
+def _read(octets: bytes, source: str, ancillary: tuple[tuple[int, int, bytes], ...]) -> tuple[Packet, int]:
+    """Read an ICMPv6 message as the kernel gives it, and the index of its interface; raises `WireError`."""
+    destination, hop_limit, index = IPv6Address("::"), 0, 0
+    for level, kind, data in ancillary:
+        if level != socket.IPPROTO_IPV6:
+            continue
+        if kind == socket.IPV6_PKTINFO:
+            destination, index = IPv6Address(data[:16]), struct.unpack_from("=I", data, 16)[0]
+        elif kind == socket.IPV6_HOPLIMIT:
+            hop_limit = struct.unpack("=i", data)[0]
+    if len(octets) < icmpv6.FIXED_OCTETS:
+        raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
+    packet = Packet(
+        source=IPv6Address(source.partition("%")[0]),  # the kernel names the interface behind a link-local one
+        destination=destination,
+        hop_limit=hop_limit,
+        payload=icmpv6.parse_message(octets),
+        payload_octets=octets,
+    )
+    return packet, index
 
 
 def _socket(family: int, kind: int, protocol: int) -> socket.socket:

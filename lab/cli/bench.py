@@ -18,10 +18,11 @@ EXAMPLES = """examples:
   mip6lab bench codec --quick
   mip6lab bench bringup handover --json bench.json
   mip6lab bench route_optimisation
+  mip6lab bench nodes --quick            10 mobile nodes; without it 50 and 200 as well
   mip6lab bench planes                   a ratio of 1 is the speed of plain routing
 """
-NEED_ROOT = {"bringup", "handover", "planes", "route_optimisation", "verify"}
-NOT_BENCHMARKS = {"measure"}
+NEED_ROOT = {"bringup", "handover", "nodes", "planes", "route_optimisation", "verify"}
+NOT_BENCHMARKS = {"measure", "raw_netlink"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

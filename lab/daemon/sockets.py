@@ -9,8 +9,8 @@ import socket
 import struct
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import Any
 
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
 from lab.netlink import ETH_P_IPV6, Netlink
@@ -215,16 +215,7 @@ class Icmpv6Receiver:
             octets, ancillary, _, address = self._socket.recvmsg(1 << 16, 256)
         except BlockingIOError:
             return None
-        destination, hop_limit, index = _arrival(ancillary)
-        if len(octets) < icmpv6.FIXED_OCTETS:
-            raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
-        packet = Packet(
-            source=_source(address),
-            destination=destination,
-            hop_limit=hop_limit,
-            payload=icmpv6.parse_message(octets),
-            payload_octets=octets,
-        )
+        packet, index = _read(octets, address[0], tuple(ancillary))
         return packet, socket.if_indextoname(index)
 
     def close(self) -> None:
@@ -257,7 +248,7 @@ class Dhcpv6Receiver:
         except OSError:  # there is none, or the interface went away between it and its name
             return None
         payload = Datagram(source_port=address[1], destination_port=SERVER_PORT, data=data)
-        packet = Packet(source=_source(address), destination=destination, hop_limit=hop_limit, payload=payload)
+        packet = Packet(source=_source(address[0]), destination=destination, hop_limit=hop_limit, payload=payload)
         return packet, interface
 
     def close(self) -> None:
@@ -271,6 +262,22 @@ def _tell_arrivals(receiver: socket.socket) -> None:
     receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
 
 
+@lru_cache(maxsize=16)  # routers say the same many times a second
+def _read(octets: bytes, source: str, ancillary: tuple[tuple[int, int, bytes], ...]) -> tuple[Packet, int]:
+    """Read an ICMPv6 message as the kernel gives it, and the index of its interface; raises `WireError`."""
+    destination, hop_limit, index = _arrival(ancillary)
+    if len(octets) < icmpv6.FIXED_OCTETS:
+        raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
+    packet = Packet(
+        source=_source(source),
+        destination=destination,
+        hop_limit=hop_limit,
+        payload=icmpv6.parse_message(octets),
+        payload_octets=octets,
+    )
+    return packet, index
+
+
 def _arrival(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[IPv6Address, int, int]:
     """Give destination, hop limit and index of the interface of what was received."""
     told = {kind: data for level, kind, data in ancillary if level == socket.IPPROTO_IPV6}
@@ -278,8 +285,9 @@ def _arrival(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[IPv6Address, 
     return IPv6Address(destination), struct.unpack("=i", told[socket.IPV6_HOPLIMIT])[0], index
 
 
-def _source(address: Sequence[Any]) -> IPv6Address:
-    return IPv6Address(address[0].partition("%")[0])
+def _source(address: str) -> IPv6Address:
+    """Read an address, behind which the kernel names the interface of a link-local one."""
+    return IPv6Address(address.partition("%")[0])
 
 
 def _socket(family: int, kind: int, protocol: int) -> socket.socket:

@@ -3,7 +3,6 @@
 import atexit
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ from mininet.node import Node, Switch
 
 from lab.daemon.config import Role
 from lab.daemon.control import CommandError, ask
-from lab.emulation.associations import as_tables, protections
+from lab.emulation.associations import as_tables
 from lab.emulation.context import Context
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
-from lab.emulation.process import end, hasten, wait_until
+from lab.emulation.process import Process, end, hasten, wait_until
 from lab.emulation.settings import Settings
 from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
@@ -154,7 +153,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         self._radvd: subprocess.Popen[bytes] | None = None
         self._prefixes: dict[str, Sequence[PrefixSpec]] = {}
         """What it advertises on a link in place of the link's one prefix."""
-        self.daemon: subprocess.Popen[bytes] | None = None
+        self.daemon: Process | None = None
         self.namespace = Namespace()
         super().__init__(name, inNamespace=True, **params)
 
@@ -197,7 +196,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             self._start_radvd()
         if self.spec.serves_dhcpv6 is not None:
             self._start_dnsmasq(self.spec.serves_dhcpv6)
-        if self.context.daemons and self.spec.kind not in (Kind.HOST, Kind.ROUTER):
+        if self._has_daemon:
             self.start_daemon()
         if self.spec.kind is Kind.MOBILE_NODE:
             with self.namespace.netlink.batch():
@@ -276,6 +275,10 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         """Tell whether it is a home agent beside the router of its link, and no default router (RFC 4861 §6.2.1)."""
         return self.spec.home == link and bool(self.topology.has_router(link))
 
+    @property
+    def _has_daemon(self) -> bool:
+        return self.context.starter is not None and self.spec.kind not in (Kind.HOST, Kind.ROUTER)
+
     def start_daemon(self) -> None:
         """Start the daemon of the node's role; see `wait_ready`."""
         role = Role(self.spec.kind.value)
@@ -294,9 +297,11 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             ipsec=self._associations(),
         )
         config.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "lab.cli.main", "node", "--config", str(config)]
-        self.daemon = self._spawn(command, self.name, stdout=subprocess.PIPE)
-        self.context.journals.follow(self.daemon)
+        assert self.context.starter is not None
+        with self.context.journals.pipe() as journal, self._log(self.name).open("ab") as log:
+            self.daemon = self.context.starter.start(
+                self.name, config, namespace=self.namespace, output=journal, log=log.fileno()
+            )
 
     def _daemon_options(self) -> dict[str, Any]:
         spec, settings = self.spec, self.context.settings
@@ -328,9 +333,12 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 return {}
 
     def _associations(self) -> list[dict[str, dict[str, Any]]]:
-        made = protections(self.topology, self.context.settings, self.context.seed)
         own = {self.spec.address, *self.spec.home_addresses, *self.spec.expected_home_addresses}
-        return [as_tables(pair) for pair in made if not own.isdisjoint((pair.home_address, pair.home_agent))]
+        return [
+            as_tables(pair)
+            for pair in self.topology.protections
+            if not own.isdisjoint((pair.home_address, pair.home_agent))
+        ]
 
     @property
     def control_path(self) -> Path:
@@ -384,7 +392,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def restart(self) -> None:
         """Start the daemon anew, after it was killed or in place of one that runs, and wait until it serves."""
-        if not self.context.daemons or self.spec.kind in (Kind.HOST, Kind.ROUTER):
+        if not self._has_daemon:
             raise ScenarioError(f"{self.name} is a {self.spec.kind.value}: it has no daemon")
         self.stop_daemon()
         self.start_daemon()
@@ -406,7 +414,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         self._services.append(process)
         return process
 
-    def running(self) -> list["subprocess.Popen[bytes]"]:
+    def running(self) -> list[Process]:
         """Give the processes of the node."""
         return [*self._services, *([] if self.daemon is None else [self.daemon])]
 

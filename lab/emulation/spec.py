@@ -1,10 +1,12 @@
 """What a topology declares, as plain data: links with their prefixes, nodes with their interfaces and roles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Protocol
 
+from lab.auth.ipsec_policy import Protection
 from lab.emulation.context import Context
 from lab.errors import TopologyError
 
@@ -112,6 +114,11 @@ class Declaration(Protocol):
     context: Context
     link_specs: dict[str, LinkSpec]
     node_specs: dict[str, NodeSpec]
+
+    @property
+    def protections(self) -> Sequence[Protection]:
+        """The security associations of its nodes."""
+        ...
 
     def has_router(self, link: LinkSpec) -> bool:
         """Tell whether a link has a router that is no home agent and says so."""

@@ -3,11 +3,15 @@
 import heapq
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, ClassVar
 
 from mininet.topo import Topo
 
+from lab.auth.ipsec_policy import Protection
+from lab.emulation.associations import protections
+from lab.emulation.context import Context
 from lab.emulation.node import LabBridge, LabLink, LabNode
 from lab.emulation.spec import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import TopologyError
@@ -29,6 +33,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
     """A network; subclasses declare it in `declare`."""
 
     summary: ClassVar[str] = ""
+    context: Context
+    """Of the network that it is brought up as."""
 
     def build(self, *args: object, **kwargs: object) -> None:
         """Declare, check, and hand everything to Mininet, with the classes that it is to make of it."""
@@ -211,6 +217,11 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
                 if agent is None or agent.kind is not Kind.HOME_AGENT or agent.home != node.home:
                     raise TopologyError(f"{node.name}: {node.home_agent} is no home agent of its home link")
 
+    @cached_property  # each node asks for them
+    def protections(self) -> Sequence[Protection]:
+        """The security associations of its nodes, once it has a context."""
+        return protections(self, self.context.settings, self.context.seed)
+
     def has_router(self, link: LinkSpec) -> bool:
         """Tell whether a link has a router that is no home agent and says so."""
         return any(node.kind is Kind.ROUTER and link in node.advertises for node in self.node_specs.values())
@@ -221,13 +232,14 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
 
     def _compute_routes(self) -> None:
         """Route every node to every prefix by a shortest path (a mobile node routes itself)."""
+        routers = [node for node in self.node_specs.values() if node.kind.forwards]
         for node in self.node_specs.values():
             if node.kind is Kind.MOBILE_NODE:
                 continue
-            for link, hop in self._next_hops(node).items():
+            for link, hop in self._next_hops(node, routers).items():
                 node.routes[self.link_specs[link].prefix] = hop
 
-    def _next_hops(self, start: NodeSpec) -> dict[str, IPv6Address]:
+    def _next_hops(self, start: NodeSpec, routers: Sequence[NodeSpec]) -> dict[str, IPv6Address]:
         """Give, for each link that the node is not on, the address of the router to go by."""
         hops: dict[str, IPv6Address] = {}
         seen = {plug.link.name for plug in start.plugs}
@@ -235,9 +247,9 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         visited: set[str] = {start.name}
         while queue:
             distance, link, first = heapq.heappop(queue)
-            for node in self.node_specs.values():
+            for node in routers:
                 here = node.plug_on(self.link_specs[link])
-                if here is None or not node.kind.forwards or node.name in visited:
+                if here is None or node.name in visited:
                     continue
                 visited.add(node.name)
                 hop = first if first is not None else here.address

@@ -90,6 +90,8 @@ class MobileNode:
         self._asks_as = config.home_address
         self._used_prefixes: set[IPv6Network] = set()
         """Those of home from which a home address was made: one that is given up is not made again."""
+        self._due_beside: Instant | None = None
+        """When anything but movement detection is due, infinite if nothing is; None if that must be found out."""
         self._correspondent = Correspondent(config.correspondent, secrets, home_addresses=self._homes)
         """What it is to other mobile nodes, at its home addresses (§8.2)."""
         self._make_home(config.home_address, config.home_prefix)
@@ -113,6 +115,8 @@ class MobileNode:
 
     def handle(self, happened: Input, now: Instant) -> list[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
+        if isinstance(happened, Received) and self._movement.repeated(happened, now):
+            return []
         return self._follow(self._handle(happened, now), now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
@@ -158,6 +162,7 @@ class MobileNode:
 
     def _follow(self, effects: list[Effect], now: Instant) -> list[Effect]:
         """Go on after whatever happened: with home agents and correspondents, and without what is over."""
+        self._due_beside = None
         effects = effects + self._follow_prefixes(now)
         if all(home.is_answered for home in self._homes.values()):
             left, self._left_behind = self._left_behind, []
@@ -172,16 +177,21 @@ class MobileNode:
 
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
-        due = [self._movement.deadline(), self._correspondent.deadline(), self._prefixes.deadline()]
-        due += [home.deadline() for home in self._homes.values()]
-        if (end := self._prefixes.next_end()) < float("inf"):
-            due.append(end)
+        if self._due_beside is None:
+            self._due_beside = self._find_due_beside()
+        movement = self._movement.deadline()
+        due = self._due_beside if movement is None else min(movement, self._due_beside)
+        return due if due < float("inf") else None
+
+    def _find_due_beside(self) -> Instant:
+        due = [self._correspondent.deadline(), *(home.deadline() for home in self._homes.values())]
+        due += [self._prefixes.deadline(), self._prefixes.next_end()]
         match self._attachment:
-            case Away(care_of=care_of) if care_of.valid_until != float("inf"):
+            case Away(care_of=care_of):
                 due.append(care_of.valid_until)
             case _:
                 pass
-        return min((instant for instant in due if instant is not None), default=None)
+        return min(instant for instant in due if instant is not None)
 
     def snapshot(self, now: Instant) -> list[dict[str, Any]]:
         """List the Binding Update List, for each home address the home agent's entry first, and the binding cache.
@@ -300,7 +310,7 @@ class MobileNode:
             return []
         match message:
             case RouterAdvertisement():
-                return self._on_advertisement(packet, message, now)
+                return self._on_advertisement(received, message, now)
             case HomeAgentAddressDiscoveryReply(addresses=addresses):
                 taken = _first(home.choice.replied(packet, message, now) for home in self._homes.values())
                 dropped = drop(packet, "unexpected-discovery-reply", f"{len(addresses)} home agents")
@@ -315,9 +325,10 @@ class MobileNode:
 
     # Movement, §11.5.1 to §11.5.4
 
-    def _on_advertisement(self, packet: Packet, message: RouterAdvertisement, now: Instant) -> list[Effect]:
+    def _on_advertisement(self, received: Received, message: RouterAdvertisement, now: Instant) -> list[Effect]:
         if self._movement.link is None:  # read after the link was lost
             return []
+        packet = received.packet
         self._prefixes.heard(packet, now)
         effects: list[Effect] = []
         told = [o for o in message.options if isinstance(o, PrefixInformation)]
@@ -329,7 +340,7 @@ class MobileNode:
         if router is None:
             return effects
         self._refresh_lifetimes(router, now)
-        seen, new = self._movement.advertised(router, now)
+        seen, new = self._movement.advertised(router, received, now)
         return effects + seen + ([] if new is None else self._attach(new, now))
 
     def _home_prefix(self, networks: Iterable[IPv6Network]) -> IPv6Network | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import RETRANS_TIMER
-from lab.engine.io import Effect, Instant, LinkUp, Report, Send
+from lab.engine.io import Effect, Instant, LinkUp, Received, Report, Send
 from lab.engine.neighbor_discovery import HOP_LIMIT, probe, router_solicitation, valid_advertisement
 from lab.events import LinkHinted, LinkWentDown, LinkWentUp, RouterFound, RouterLost
 from lab.wire.icmpv6 import NeighborAdvertisement
@@ -18,6 +18,11 @@ They begin below RTR_SOLICITATION_INTERVAL so that one lost solicitation does no
 """
 MISSED_ADVERTISEMENTS = 3
 """So many Advertisement Intervals of silence make a router suspect; one late advertisement never does (§11.5.1)."""
+REPETITION = 0.5
+"""Seconds in which an advertisement that says the same again shows only that its router is there.
+
+Lifetimes, whole seconds, are counted anew by the next one. A laboratory of many mobile nodes hears thousands a second.
+"""
 PROBES = 3
 """Neighbor Solicitations that a router may leave unanswered (RFC 4861 §10, MAX_UNICAST_SOLICIT)."""
 SLAAC_PREFIX_LENGTH = 64
@@ -89,6 +94,9 @@ class Movement:
         self._current: Router | None = None
         self._candidate: Router | None = None
         self._heard: Instant = 0.0
+        self._last: Received | None = None
+        """The advertisement of the current router that was last looked into, and when."""
+        self._looked: Instant = 0.0
         self._doubtful = True
         self._soliciting: _Attempts | None = None
         self._probing: _Attempts | None = None
@@ -118,10 +126,20 @@ class Movement:
         """Look for a router: the link layer says that this may be another link (§11.5.1)."""
         return [Report(event=LinkHinted(interface=self._interface)), *self._look_around(now)]
 
-    def advertised(self, router: Router, now: Instant) -> tuple[list[Effect], Router | None]:
+    def repeated(self, received: Received, now: Instant) -> bool:
+        """Take what the current router has just said before; tells whether it was that, and nothing more is to do."""
+        if received != self._last or now >= self._looked + REPETITION or not self.settled:
+            return False
+        if self._probing is not None or self._candidate is not None:
+            return False
+        self._heard = now
+        return True
+
+    def advertised(self, router: Router, received: Received, now: Instant) -> tuple[list[Effect], Router | None]:
         """Take a Router Advertisement; a new current router means that the node moved."""
         if self._current is not None and self._current.is_same(router):
             self._confirm(router, now)
+            self._last, self._looked = received, now
             return [], None
         found = RouterFound(interface=self._interface, router=router.address, prefix=router.networks[0])
         if self._current is None or self._doubtful:
@@ -169,7 +187,7 @@ class Movement:
 
     def _confirm(self, router: Router, now: Instant) -> None:
         self._current, self._heard, self._doubtful = router, now, False
-        self._soliciting = self._probing = self._candidate = None
+        self._soliciting = self._probing = self._candidate = self._last = None
 
     def _look_around(self, now: Instant) -> list[Effect]:
         self._doubtful = True

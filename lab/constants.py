@@ -45,6 +45,9 @@ LAST_LISTENER_QUERY_TIME = 2.0
 TUNNEL_QUERY_RESPONSE_INTERVAL = 0.1
 """Query Response Interval; 10 seconds by default, so that many listeners of a link do not answer all at once."""
 
+MINIMUM_MTU = 1280
+"""Octets that every link carries, RFC 8200 §5."""
+
 LIFETIME_UNIT = 4
 """Seconds in one unit of a lifetime field, §6.1.7 and §6.1.8."""
 MAX_LIFETIME = 0xFFFF * LIFETIME_UNIT

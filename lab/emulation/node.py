@@ -19,7 +19,7 @@ from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
 from lab.emulation.process import end, hasten, wait_until
 from lab.emulation.settings import Settings
-from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
+from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
 from lab.events import NodeKilled
 from lab.plane import sysctl
@@ -127,7 +127,7 @@ class LabLink(Link):  # type: ignore[misc] # Mininet has no types
                 namespace=node.namespace.descriptor,
                 address=plug.link_layer_address,
             )
-            netlink.set_link(plug.peer_index, up=True, master=bridge.index)
+            netlink.set_link(plug.peer_index, up=True, master=bridge.index, mtu=plug.link.mtu)
         params |= {"intf": LabInterface, "intfName1": plug.interface, "intfName2": plug.interface}
         super().__init__(node, bridge, **params)
 
@@ -174,8 +174,8 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         with netlink.batch():
             netlink.set_link(LOOPBACK, up=True)
             for plug in self.spec.plugs:
-                if self.spec.kind is not Kind.MOBILE_NODE:
-                    netlink.set_link(plug.index, up=True)
+                if self.spec.kind is not Kind.MOBILE_NODE:  # which is told, wherever it is
+                    netlink.set_link(plug.index, up=True, mtu=plug.link.mtu)
                 if plug.address is not None:
                     netlink.add_address(plug.index, plug.address, plug.link.prefix.prefixlen)
             for destination, hop in self.spec.routes.items():
@@ -215,6 +215,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 "prefixes": [self._prefix_on(plug, prefix) for prefix in self._prefixes_of(plug.link)],
                 "min_interval": settings.min_ra_interval,
                 "max_interval": settings.max_ra_interval,
+                "mtu": None if plug.link.mtu == ETHERNET_MTU else plug.link.mtu,
                 "lifetime": 0 if self._leaves_routing_to_others(plug.link) else ROUTER_LIFETIME,
                 "preference": self.spec.preference,
                 "home_agent_lifetime": self.spec.home_agent_lifetime,

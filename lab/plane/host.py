@@ -13,7 +13,15 @@ from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.engine.io import AddAddress, DefendAddress, ForgetRouter, RemoveAddress, StopDefending, UseRouter
+from lab.engine.io import (
+    AddAddress,
+    DefendAddress,
+    ForgetRouter,
+    RemoveAddress,
+    SetLinkMtu,
+    StopDefending,
+    UseRouter,
+)
 from lab.errors import PlaneError
 from lab.netlink import MAIN_TABLE, Netlink
 from lab.plane import sysctl
@@ -106,6 +114,12 @@ class Host:
         for route in [route for route in source.routes if route.metric == ROUTER_METRIC]:
             self._remove_route(source, route)
         self._release(effect.source, source)
+
+    def set_link_mtu(self, effect: SetLinkMtu) -> None:
+        """Let IPv6 send no more octets on an interface than its link carries, nor than it can itself."""
+        largest = self._netlink.link(effect.interface).mtu
+        mtu = largest if effect.mtu is None else min(effect.mtu, largest)  # RFC 4861 §6.3.4
+        self._sysctls = sysctl.set_interface(effect.interface, mtu=mtu) | self._sysctls
 
     def route_source(self, address: IPv6Address, index: int) -> None:
         """Route what leaves from a source into a tunnel device."""

@@ -21,6 +21,7 @@ from lab.engine.io import (
     RemoveReverseTunnel,
     RemoveRouteOptimisation,
     RemoveTunnel,
+    SetLinkMtu,
     StopDefending,
     UseRouter,
 )
@@ -37,6 +38,7 @@ class MemoryPlane:
         self.applied: list[PlaneEffect] = []
         self.addresses: set[object] = set()
         self.routers: dict[object, UseRouter] = {}
+        self.mtus: dict[object, int | None] = {}
         self.defended: set[object] = set()
         self.tunnels: dict[object, InstallTunnel] = {}
         self.home_addresses: set[object] = set()
@@ -62,6 +64,8 @@ class MemoryPlane:
                 self.routers[source] = effect
             case ForgetRouter(source=source):
                 self.routers.pop(source, None)
+            case SetLinkMtu(interface=interface, mtu=mtu):
+                self.mtus[interface] = mtu
             case DefendAddress(address=address):
                 self.defended.add(address)
             case StopDefending(address=address):

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network
 
-from lab.constants import ENCAPSULATION_LIMIT
+from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
@@ -30,6 +30,7 @@ from lab.engine.io import (
     RemoveReverseTunnel,
     RemoveRouteOptimisation,
     RemoveTunnel,
+    SetLinkMtu,
     StopDefending,
     UseRouter,
 )
@@ -43,7 +44,7 @@ from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Hos
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
-from lab.plane.tunnel import IPV6_MTU, MINIMUM_MTU, Tunnel, exchange, opened, raw_socket
+from lab.plane.tunnel import IPV6_MTU, Tunnel, exchange, opened, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
@@ -103,7 +104,7 @@ class UserPlane:
         self._encapsulation_limit = encapsulation_limit
         self._deliver = deliver
         self._heard = heard
-        self._paths = Paths()
+        self._paths = Paths(self._on_narrow)
         self._tun = Tun(DEVICE)
         self._netlink = Netlink(PROTOCOL)
         self._host = Host(self._netlink)  # removes what a crash left: whoever has the device is the only node here
@@ -133,6 +134,8 @@ class UserPlane:
                 self._host.use_router(effect)
             case ForgetRouter():
                 self._host.forget_router(effect)
+            case SetLinkMtu():
+                self._host.set_link_mtu(effect)
             case DefendAddress():
                 self._host.defend(effect)
             case StopDefending():
@@ -349,13 +352,16 @@ class UserPlane:
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
         remote = IPv6Address(straight[_DESTINATION])
         try:
-            self._outlet.sendmsg([straight], ancillary, 0, (str(remote), 0))
+            for piece in self._paths.pieces(packet, straight):
+                self._outlet.sendmsg([piece], ancillary, 0, (str(remote), 0))
             self._counters["direct-out"] += 1
         except OSError as error:
             self._count_failure(error)
             if error.errno == errno.EMSGSIZE:
-                mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote) - (len(straight) - len(packet))
-                self._report_too_big(packet, remote, mtu)
+                path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote)
+                mtu = self._paths.room(packet, len(straight) - len(packet), path_mtu)
+                if len(packet) > mtu:
+                    self._report_too_big(packet, remote, mtu)
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: Tunnel) -> None:
         options = b""
@@ -366,7 +372,7 @@ class UserPlane:
                 return
             options = encapsulation_limit(self._encapsulation_limit if nested.limit is None else nested.limit - 1)
         try:
-            tunnel.send(inner, options)
+            tunnel.send(inner, options, in_pieces=len(packet) <= MINIMUM_MTU)
             self._counters["tunnelled"] += 1
         except OSError as error:
             self._count_failure(error)
@@ -374,6 +380,9 @@ class UserPlane:
                 mtu = tunnel.mtu(options) - (len(inner) - len(packet))
                 self._report_too_big(packet, self._reporter(tunnel, packet), mtu)
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
+
+    def _on_narrow(self, home_address: bytes, peer: bytes, mtu: int) -> None:
+        """Take note of a path that needs fragments: `Paths` makes them."""
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
         kind = packet[_NEXT_HEADER]

@@ -446,12 +446,33 @@ def test_an_error_is_told_as_one_about_home_addresses(paths: Paths, octets: byte
     )
     told = explained(paths, icmpv6.PacketTooBig(mtu=1400, invoking=sent), sent)
     assert told == icmpv6.PacketTooBig(mtu=1400 - added, invoking=octets)
-    assert explained(paths, icmpv6.PacketTooBig(mtu=20, invoking=sent), sent) == icmpv6.PacketTooBig(
-        mtu=0, invoking=octets
+    error = paths.error(
+        Packet(source=ROUTER, destination=CARE_OF, payload=icmpv6.PacketTooBig(mtu=1400, invoking=sent))
     )
-    error = paths.error(Packet(source=ROUTER, destination=CARE_OF, payload=icmpv6.PacketTooBig(mtu=9, invoking=sent)))
     assert error is not None
     assert error.destination == IPv6Address(octets[8:24])
+
+
+@pytest.mark.rfc6275("9.3.2-a", "9.3.4-a")
+@pytest.mark.parametrize("mtu", [20, 1280, 1303])
+def test_a_path_that_added_headers_make_too_narrow_gets_fragments_until_the_binding_is_renewed(mtu: int) -> None:
+    """No sender can be told of less than 1280 octets (RFC 8200 §5): the headers are this node's own concern."""
+    told: list[tuple[bytes, bytes, int]] = []
+    paths = Paths(lambda *path: told.append(path))
+    paths.bind(HOME, CARE_OF)
+    fits, large = (packet(CN, HOME, data=bytes(size - 40)) for size in (1280, 1281))
+    straight = [straight_of(paths, octets) for octets in (fits, large)]
+    assert [*paths.pieces(fits, straight[0])] == [straight[0]]
+    assert explained(paths, icmpv6.PacketTooBig(mtu=mtu, invoking=straight[0]), straight[0]) is None
+    assert told == [(CN.packed, HOME.packed, max(mtu, 1280))]
+    pieces = [*paths.pieces(fits, straight[0])]
+    assert [len(piece) <= max(mtu, 1280) for piece in pieces] == [True, True]
+    assert [IPv6Address(piece[24:40]) for piece in pieces] == [CARE_OF, CARE_OF]
+    assert [*paths.pieces(large, straight[1])] == [straight[1]]  # so that its sender is told
+    error = icmpv6.PacketTooBig(mtu=mtu, invoking=straight[1])
+    assert explained(paths, error, straight[1]) == icmpv6.PacketTooBig(mtu=1280, invoking=large)
+    paths.bind(HOME, CARE_OF)
+    assert [*paths.pieces(fits, straight[0])] == [straight[0]]
 
 
 @pytest.mark.rfc6275("9.3.4-a", "11.3.5-a")

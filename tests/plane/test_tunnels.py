@@ -10,9 +10,8 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab.constants import ENCAPSULATION_LIMIT
+from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
-from lab.plane.tunnel import MINIMUM_MTU
 from lab.plane.user import INVOKING_OCTETS, UserPlane
 from lab.wire.chain import encapsulation_limit
 from lab.wire.icmpv6 import PacketTooBig, ParameterProblem

@@ -38,7 +38,7 @@ enum {
 };
 
 struct tunnel { struct in6_addr local, remote; };
-struct path { struct in6_addr care_of; __u32 used; };
+struct path { struct in6_addr care_of; __u32 used, mtu; };
 struct ends { struct in6_addr source, destination; };
 /* A type 2 routing header, or a Destination Options header with nothing but a Home Address option (§6.3, §6.4). */
 struct header { __u8 next, octets[7]; struct in6_addr home; };
@@ -166,6 +166,8 @@ INLINE int optimise(struct __sk_buff *skb, struct ipv6hdr *ip, struct path *rout
 	struct bpf_fib_lookup way = {};
 	__u32 octets = largest(skb, ip->nexthdr), added = 0;
 
+	if (!octets)
+		return TC_ACT_UNSPEC;
 	if (route) {
 		ends.source = route->care_of;
 		ip->nexthdr = routing.next = DESTINATION_OPTIONS;
@@ -176,7 +178,8 @@ INLINE int optimise(struct __sk_buff *skb, struct ipv6hdr *ip, struct path *rout
 		ip->nexthdr = ROUTING;
 		added += ADDED;
 	}
-	if (!octets || !find_way(skb, &ends, octets + added, &way))
+	octets += added;
+	if ((route && octets > route->mtu) || (binding && octets > binding->mtu) || !find_way(skb, &ends, octets, &way))
 		return TC_ACT_UNSPEC;
 	if (adjust_room(skb, added, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return TC_ACT_UNSPEC;

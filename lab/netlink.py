@@ -268,6 +268,14 @@ class Netlink:
         """Undo `add_unmarked_rule`."""
         self._unmarked_rule(RTM_DELRULE, 0, mark, table, priority)
 
+    def add_lookup(self, *, table: int, priority: int, defaults: bool = True) -> None:
+        """Look up what this machine itself sends in a table; without `defaults`, only where that has a special route."""
+        self._lookup(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table, priority, defaults=defaults)
+
+    def remove_lookup(self, *, table: int, priority: int) -> None:
+        """Undo `add_lookup`."""
+        self._lookup(RTM_DELRULE, 0, table, priority)
+
     def add_proxy(self, interface: int, address: IPv6Address) -> None:
         """Answer Neighbor Solicitations for an address of somebody else (RFC 4861 §7.2.8)."""
         self._neighbor(RTM_NEWNEIGH, interface, address, {"flags": NTF_PROXY}, [])
@@ -319,9 +327,10 @@ class Netlink:
                 table, priority = rule.get_attr("FRA_TABLE"), rule.get_attr("FRA_PRIORITY")
                 if mark := rule.get_attr("FRA_FWMASK"):
                     self.remove_unmarked_rule(mark, table=table, priority=priority)
+                elif source := rule.get_attr("FRA_SRC"):
+                    self.remove_rule(IPv6Network(f"{source}/{rule['src_len']}"), table=table, priority=priority)
                 else:
-                    source = IPv6Network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}")
-                    self.remove_rule(source, table=table, priority=priority)
+                    self.remove_lookup(table=table, priority=priority)
         for entry in self._dump(ifaddrmsg, RTM_GETADDR, family):
             if entry.get_attr("IFA_PROTO") == self._protocol:
                 self.remove_address(entry["index"], IPv6Address(entry.get_attr("IFA_ADDRESS")), entry["prefixlen"])
@@ -345,6 +354,12 @@ class Netlink:
     def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
         selector = [("FRA_FWMARK", 0), ("FRA_FWMASK", mark), ("FRA_IIFNAME", "lo")]
         self._any_rule(kind, flags, {}, selector, table, priority, f"rule without mark {mark}")
+
+    def _lookup(self, kind: int, flags: int, table: int, priority: int, *, defaults: bool = True) -> None:
+        selector: list[tuple[str, Any]] = [("FRA_IIFNAME", "lo")]
+        if not defaults:
+            selector.append(("FRA_SUPPRESS_PREFIXLEN", 0))
+        self._any_rule(kind, flags, {}, selector, table, priority, "rule for what is sent here")
 
     def _any_rule(
         self,

@@ -13,6 +13,7 @@ from mininet.node import Node, Switch
 
 from lab.daemon.config import Role
 from lab.daemon.control import CommandError, ask
+from lab.emulation import offloads
 from lab.emulation.associations import as_tables, protections
 from lab.emulation.context import Context
 from lab.emulation.leftovers import environment
@@ -170,6 +171,8 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         """Set links, addresses and routes, all in one request."""
         if self.spec.kind is not Kind.HOST:
             self.namespace.run(self._set_sysctls)
+        if not self.context.settings.offloads:
+            self.namespace.run(self._switch_offloads_off)
         netlink = self.namespace.netlink
         with netlink.batch():
             netlink.set_link(LOOPBACK, up=True)
@@ -187,6 +190,10 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         for plug in self.spec.plugs:
             # Link-local addresses are unique by declaration; routers that test them answer seconds later.
             sysctl.set_interface(plug.interface, accept_ra=0, autoconf=0, router_solicitations=0, accept_dad=0)
+
+    def _switch_offloads_off(self) -> None:
+        for plug in self.spec.plugs:
+            offloads.switch_off(plug.interface)
 
     def start_services(self) -> None:
         """Start what runs on the node: radvd, the daemon of its role."""

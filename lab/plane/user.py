@@ -40,7 +40,7 @@ from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
 from lab.plane import sessions, sysctl
 from lab.plane.base import Watch
 from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, is_multicast, onward
-from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
+from lab.plane.host import MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
@@ -294,7 +294,7 @@ class UserPlane:
 
     def _prefer_tunnel(self, home_address: IPv6Address) -> None:
         """Have what chooses no source itself leave from a home address, by its tunnel."""
-        self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+        self._host.prefer_source(home_address)
         self._netlink.add_route(
             EVERY_GROUP,
             interface=self._index,
@@ -305,7 +305,7 @@ class UserPlane:
 
     def _prefer_none(self) -> None:
         """Undo `_prefer_tunnel`."""
-        self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
+        self._host.prefer_none()
         self._netlink.remove_route(EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=TUNNEL_METRIC)
 
     def _remove_reverse(self, home_address: IPv6Address) -> None:

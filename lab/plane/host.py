@@ -279,9 +279,7 @@ class Host:
     ) -> None:
         destination, index, table, metric = route
         router = None if effect is None else effect.router
-        self._netlink.add_route(
-            destination, via=router, interface=index, table=table, metric=metric, source=preferred
-        )
+        self._netlink.add_route(destination, via=router, interface=index, table=table, metric=metric, source=preferred)
         source.routes[route] = effect
 
     def _remove_route(self, source: _Source, route: _Route) -> None:

@@ -18,6 +18,8 @@ HEADERS = 48
 ATTEMPTS, PATIENCE = 10, 0.3
 ECHO_REQUEST, ECHO_REPLY = 128, 129
 PORT = 7
+ANY = "::"
+"""An address to send from: the kernel chooses one for each packet."""
 
 
 def outlet(source: str, to: str, what: str, way: str) -> socket.socket:
@@ -27,8 +29,9 @@ def outlet(source: str, to: str, what: str, way: str) -> socket.socket:
     else:
         made = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
     made.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, PMTUDISC_DO if way == "whole" else PMTUDISC_WANT)
-    made.bind((source, 0))
-    made.connect((to, PORT))
+    if source != ANY:
+        made.bind((source, 0))
+        made.connect((to, PORT))
     made.settimeout(PATIENCE)
     return made
 
@@ -54,12 +57,12 @@ def comes_back(made: socket.socket, what: str, sent: bytes) -> bool:
             return True
 
 
-def outcome(made: socket.socket, what: str, way: str, size: int) -> str:
+def outcome(made: socket.socket, to: str, what: str, way: str, size: int) -> str:
     """Tell what becomes of packets of a size: `answered`, `told` that they are too big, `lost`."""
     for attempt in range(ATTEMPTS):
         sent = payload(what, size, attempt)
         try:
-            made.send(sent)
+            made.sendto(sent, (to, PORT if what == "udp" else 0))
             if comes_back(made, what, sent):
                 return "answered"
         except OSError as error:
@@ -74,7 +77,7 @@ def main(source: str, to: str, what: str, way: str, first: str, last: str) -> No
     made = outlet(source, to, what, way)
     found: dict[str, list[int]] = {}
     for size in range(int(last), int(first) - 1, -1):  # so that what is too big is found out at once
-        found.setdefault(outcome(made, what, way, size), []).append(size)
+        found.setdefault(outcome(made, to, what, way, size), []).append(size)
     print(json.dumps({"mtu": made.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU), **found}))
 
 

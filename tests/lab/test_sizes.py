@@ -122,11 +122,12 @@ def talk(here: Here, one: str, other: str) -> None:
 
 
 def tried(
-    here: Here, source: str, to: str, what: str, way: str, first: int = SMALLEST, last: int = LARGEST
+    here: Here, source: str, to: str, what: str, way: str, *between: int, named: bool = True
 ) -> dict[str, object]:
-    """Tell what becomes of packets of all sizes from one node to another."""
-    ends = [str(here[name].spec.address) for name in (source, to)]
-    said = here.run(source, sys.executable, "-I", "-S", sizes.__file__, *ends, what, way, str(first), str(last))
+    """Tell what becomes of packets of all sizes, or those between two, from one node to another."""
+    ends = [str(here[source].spec.address) if named else sizes.ANY, str(here[to].spec.address)]
+    program = [sys.executable, "-I", "-S", sizes.__file__]
+    said = here.run(source, *program, *ends, what, way, *map(str, between or (SMALLEST, LARGEST)))
     assert said, f"{source} to {to}: the program of {what} failed"
     found: dict[str, object] = json.loads(said)
     return found
@@ -156,6 +157,14 @@ def test_packets_of_every_size_arrive_or_their_sender_is_told(here: Here, source
     }
     assert tried(here, source, to, what, "whole") == expected
     assert tried(here, source, to, what, "pieces")["answered"] == [*largest_first]
+
+
+@pytest.mark.rfc6275("10.4.2-c", "9.3.2-a", "11.3.1-a")
+@pytest.mark.parametrize("what", ["udp", "icmpv6"])
+@pytest.mark.parametrize(("source", "to"), PATHS)
+def test_who_leaves_the_source_to_the_kernel_is_served_as_well(here: Here, source: str, to: str, what: str) -> None:
+    found = tried(here, source, to, what, "pieces", LARGEST - 50, LARGEST, named=False)
+    assert found["answered"] == [*range(LARGEST, LARGEST - 51, -1)]
 
 
 @pytest.mark.rfc6275("10.4.2-c", "9.3.2-a", "11.3.1-a")

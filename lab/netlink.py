@@ -275,7 +275,7 @@ class Netlink:
         self._unmarked_rule(RTM_DELRULE, 0, mark, table, priority)
 
     def add_lookup(self, *, table: int, priority: int, defaults: bool = True) -> None:
-        """Look up what this machine itself sends in a table; without `defaults`, only where that has a special route."""
+        """Look up what this machine itself sends in a table; without `defaults`, that has no default route for it."""
         self._lookup(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table, priority, defaults=defaults)
 
     def remove_lookup(self, *, table: int, priority: int) -> None:

@@ -1,9 +1,9 @@
 """Packets of every size from one node to another, as a program of its own: which came back, and which were refused.
 
-It is called with the address to send from, the one to send to, what to send (`udp` or `icmpv6`), whether packets may
-be fragmented (`whole` or `pieces`), and the first and last size in octets, headers of IPv6 included; it prints JSON:
-sizes by what became of them. A packet that is neither answered nor refused is sent again, since the first one of those
-that are too big ends on the way, which its sender is told of (RFC 8201 §4).
+It is called with the address to send from, or `::`, the one to send to, what to send (`udp` or `icmpv6`), whether
+packets may be fragmented (`whole` or `pieces`), and the first and last size in octets, headers of IPv6 included. It
+prints JSON: sizes by what became of them, and the path MTU. A packet that is neither answered nor refused is sent
+again, since the first one of those that are too big ends on the way, which its sender is told of (RFC 8201 §4).
 """
 
 import errno
@@ -78,7 +78,9 @@ def main(source: str, to: str, what: str, way: str, first: str, last: str) -> No
     found: dict[str, list[int]] = {}
     for size in range(int(last), int(first) - 1, -1):  # so that what is too big is found out at once
         found.setdefault(outcome(made, to, what, way, size), []).append(size)
-    print(json.dumps({"mtu": made.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU), **found}))
+    if source != ANY:
+        found["mtu"] = [made.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)]
+    print(json.dumps(found))
 
 
 def answer() -> None:

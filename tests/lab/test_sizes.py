@@ -123,13 +123,13 @@ def talk(here: Here, one: str, other: str) -> None:
 
 def tried(
     here: Here, source: str, to: str, what: str, way: str, *between: int, named: bool = True
-) -> dict[str, object]:
+) -> dict[str, list[int]]:
     """Tell what becomes of packets of all sizes, or those between two, from one node to another."""
     ends = [str(here[source].spec.address) if named else sizes.ANY, str(here[to].spec.address)]
     program = [sys.executable, "-I", "-S", sizes.__file__]
     said = here.run(source, *program, *ends, what, way, *map(str, between or (SMALLEST, LARGEST)))
     assert said, f"{source} to {to}: the program of {what} failed"
-    found: dict[str, object] = json.loads(said)
+    found: dict[str, list[int]] = json.loads(said)
     return found
 
 
@@ -151,7 +151,7 @@ PATHS = [("host", "mn"), ("mn", "host"), ("cn", "mn"), ("mn", "cn"), ("mn", "mn2
 def test_packets_of_every_size_arrive_or_their_sender_is_told(here: Here, source: str, to: str, what: str) -> None:
     mtu, largest_first = carried(here, source, to), range(LARGEST, SMALLEST - 1, -1)
     expected = {
-        "mtu": mtu,
+        "mtu": [mtu],
         "told": [size for size in largest_first if size > mtu],
         "answered": [size for size in largest_first if size <= mtu],
     }

@@ -3,6 +3,7 @@
 The far end of the wire stands for the whole Internet. `tests/lab` looks at the same from the nodes' side.
 """
 
+import errno
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -249,6 +250,7 @@ def test_a_mobile_node_s_own_programs_learn_what_fits(machine: Machine, mtu: int
     if mtu < 1500:
         program.send(bytes(1460 - 48))  # as large as the device takes: the tunnel's answer is told afterwards
         machine.pump(machine.counts("too-big"))
+        assert program.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EMSGSIZE
     with pytest.raises(OSError, match="Message too long"):
         program.send(bytes(fits - 48 + 1))
     program.send(bytes(fits - 48))

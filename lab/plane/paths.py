@@ -10,6 +10,7 @@ from ipaddress import IPv6Address
 from typing import TypeAlias
 
 from lab.constants import MINIMUM_MTU
+from lab.errors import PlaneReason
 from lab.wire.addresses import is_unicast_routable
 from lab.wire.chain import (
     AH,
@@ -52,7 +53,7 @@ class Unclaimed:
 class Dropped:
     """A packet that goes no further; the reason is counted."""
 
-    reason: str
+    reason: PlaneReason
 
 
 Arrival: TypeAlias = Restored | Unclaimed | Dropped
@@ -198,14 +199,15 @@ class Paths:
         """Judge and restore a packet that arrived with headers of RFC 6275."""
         chain = walk(packet)
         if chain is None:
-            return Dropped(reason="malformed")
+            return Dropped(reason=PlaneReason.MALFORMED)
         home, routed = chain.home_address, chain.routed_home_address
         if routed is not None and routed not in self._homes:
-            return Dropped(reason="foreign-routing-header")  # §6.4: never sent on, whatever is in it
+            return Dropped(reason=PlaneReason.FOREIGN_ROUTING_HEADER)  # §6.4: never sent on, whatever is in it
         if chain.next_header == MOBILITY_HEADER or (home is None and routed is None):
             return Unclaimed()
         if chain.next_header == HOP_BY_HOP:
-            return Dropped(reason="malformed")  # out of its place (RFC 8200 §4.1), from which restoring would move it
+            # Out of its place (RFC 8200 §4.1), from which restoring would move it.
+            return Dropped(reason=PlaneReason.MALFORMED)
         if home is not None and not self._is_good(home, source(packet), chain.next_header):
             return Unclaimed()  # §9.3.1
         restored = restore(packet, chain)

@@ -35,7 +35,8 @@ from lab.engine.io import (
     UseRouter,
 )
 from lab.engine.mobility_header import ERRONEOUS_HEADER_FIELD
-from lab.errors import PlaneError
+from lab.errors import PlaneError, PlaneReason
+from lab.events import PacketDropped
 from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
 from lab.plane import sessions, sysctl
 from lab.plane.base import Watch
@@ -80,11 +81,16 @@ _INFORMATION = bytes((128,))
 """ICMPv6 types from here on are no errors."""
 
 
+def tell_nobody(_: PacketDropped) -> None:
+    """Leave drops to the counters."""
+
+
 class UserPlane:
     """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source); direct paths.
 
     `deliver` takes what is for the engine, and whether it came out of a tunnel; else it is what the node's own kernel
-    says on the tunnel device. `heard` takes a home address and a peer that use the tunnel.
+    says on the tunnel device. `heard` takes a home address and a peer that use the tunnel, `dropped` what goes no
+    further.
     Packets that a tunnel carries already may go through `encapsulation_limit` more (RFC 2473 §4.1.1); all others say
     nothing of a limit, so that they lose no room to it.
     """
@@ -98,7 +104,10 @@ class UserPlane:
         heard: Callable[[IPv6Address, IPv6Address], None],
         ipsec: Ipsec,
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
+        *,
+        dropped: Callable[[PacketDropped], None] = tell_nobody,
     ) -> None:
+        self._dropped = dropped
         self._ipsec = ipsec
         self._mtu = ipsec.room(TUNNEL_MTU)
         self._encapsulation_limit = encapsulation_limit
@@ -193,7 +202,7 @@ class UserPlane:
                 self._count_delivery("direct-in", restored)
                 return True
             case Dropped(reason=reason):
-                self._counters[reason] += 1
+                self._drop(reason, packet)
                 return True
             case Unclaimed():
                 return False
@@ -336,7 +345,7 @@ class UserPlane:
             elif tunnel is not None:  # also to a home address whose care-of address is known (§11.3.1)
                 self._send_tunnelled(packet, straight or packet, tunnel)
             else:
-                self._counters["no-tunnel"] += 1
+                self._drop(PlaneReason.NO_TUNNEL, packet)
 
     def _carry_out_of_link(self, packet: bytes) -> None:
         """Take what the kernel says on the tunnel device as on a link: what is listened to there, and nothing else."""
@@ -356,7 +365,7 @@ class UserPlane:
                 self._outlet.sendmsg([piece], ancillary, 0, (str(remote), 0))
             self._counters["direct-out"] += 1
         except OSError as error:
-            self._count_failure(error)
+            self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
                 path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote)
                 mtu = self._paths.room(packet, len(straight) - len(packet), path_mtu)
@@ -375,7 +384,7 @@ class UserPlane:
             tunnel.send(inner, options, in_pieces=len(packet) <= MINIMUM_MTU)
             self._counters["tunnelled"] += 1
         except OSError as error:
-            self._count_failure(error)
+            self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
                 mtu = tunnel.mtu(options) - (len(inner) - len(packet))
                 self._report_too_big(packet, self._reporter(tunnel, packet), mtu)
@@ -393,11 +402,27 @@ class UserPlane:
         if self._paths.hear(home_address, peer):
             self._heard(IPv6Address(home_address), IPv6Address(peer))
 
-    def _count_failure(self, error: OSError) -> None:
-        self._counters[f"not-sent-{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
+    def _drop(self, reason: PlaneReason, packet: bytes, detail: str = "") -> None:
+        """Count a packet that goes no further, and tell of it."""
+        self._counters[reason] += 1
+        self._tell_drop(reason, packet, detail)
+
+    def _tell_drop(self, reason: PlaneReason, packet: bytes, detail: str) -> None:
+        ends = [IPv6Address(packet[_SOURCE]), IPv6Address(packet[_DESTINATION])] if len(packet) >= HEADER_OCTETS else []
+        source, destination = ends or (None, None)
+        self._dropped(PacketDropped(reason=reason, source=source, destination=destination, detail=detail))
+
+    def _count_failure(self, error: OSError, packet: bytes) -> None:
+        name = errno.errorcode.get(error.errno or 0, "unknown")
+        self._counters[f"not-sent-{name}"] += 1
+        if error.errno != errno.EMSGSIZE:  # of that the sender is told
+            self._tell_drop(PlaneReason.NOT_SENT, packet, name)
 
     def _count_delivery(self, name: str, packet: bytes) -> None:
-        self._counters[name if self._tun.write(packet) else "not-delivered"] += 1
+        if self._tun.write(packet):
+            self._counters[name] += 1
+        else:
+            self._drop(PlaneReason.NOT_DELIVERED, packet)
 
     def _take_in(self) -> None:
         """Take packets out of tunnels, those alone that need no IPsec."""
@@ -415,7 +440,7 @@ class UserPlane:
     def _take_out(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
         """Deliver a packet if it comes from where it must."""
         if len(packet) < HEADER_OCTETS:
-            self._counters["truncated"] += 1
+            self._drop(PlaneReason.TRUNCATED, packet)
             return
         if is_multicast(packet):
             self._take_out_multicast(packet, outer_source, is_plain=is_plain)
@@ -423,9 +448,9 @@ class UserPlane:
         # §10.4.5: the registered care-of address; §5.5: the home agent
         tunnel = self._towards.get(packet[_SOURCE]) or self._from.get(packet[_DESTINATION])
         if tunnel is None:
-            self._counters["unknown-inner-source"] += 1
+            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
         elif outer_source != tunnel.remote:
-            self._counters["wrong-outer-source"] += 1
+            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1
         elif packet[_DESTINATION] not in self._from:
@@ -447,13 +472,13 @@ class UserPlane:
             forward = next((tunnel for tunnel in self._towards.values() if tunnel.remote == outer_source), None)
         tunnel = forward or backward
         if tunnel is None:
-            self._counters["unknown-inner-source"] += 1
+            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
         elif tunnel.remote != outer_source:
-            self._counters["wrong-outer-source"] += 1  # §10.4.5
+            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")  # §10.4.5
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1
         elif not about_listening and not is_wider_than_link(packet[_DESTINATION]):
-            self._counters["link-scope"] += 1
+            self._drop(PlaneReason.LINK_SCOPE, packet)
         elif tunnel is backward:
             self._count_delivery("detunnelled", packet)
         elif about_listening:
@@ -468,19 +493,19 @@ class UserPlane:
         """Forward a mobile node's multicast as if it had sent it at home (§11.3.4), and to all who listen from afar."""
         index, forwarded = self._host.link_of(IPv6Address(packet[_SOURCE])), onward(packet)
         if index is None or forwarded is None:
-            self._counters["link-scope"] += 1
+            self._drop(PlaneReason.LINK_SCOPE, packet)
             return
         try:
             self._outlet.sendto(forwarded, (str(IPv6Address(packet[_DESTINATION])), 0, 0, index))
         except OSError as error:
-            self._count_failure(error)
+            self._count_failure(error, packet)
         self._spread(packet)
 
     def _spread(self, packet: bytes) -> None:
         """Tunnel a multicast packet of the home link to all who listen to it (§10.4.2)."""
         forwarded = onward(packet)
         if forwarded is None:
-            self._counters["link-scope"] += 1
+            self._drop(PlaneReason.LINK_SCOPE, packet)
             return
         for home_address in self._groups.listeners(packet):
             tunnel = self._towards.get(home_address)

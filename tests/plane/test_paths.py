@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lab.errors import PlaneReason
 from lab.plane.paths import MAX_HEARD, Arrival, Dropped, Paths, Restored, Unclaimed
 from lab.wire import icmpv6, mobility
 from lab.wire.packet import (
@@ -247,7 +248,7 @@ def test_a_routing_header_that_names_somebody_else_is_dropped(kind: str) -> None
         case _:
             octets = packet(CN, PEER_CARE_OF, foreign)
     for paths in (other, correspondent(), Paths()):
-        assert paths.inwards(octets) == Dropped(reason="foreign-routing-header")
+        assert paths.inwards(octets) == Dropped(reason=PlaneReason.FOREIGN_ROUTING_HEADER)
 
 
 @pytest.mark.rfc6275("6.4-a")
@@ -313,7 +314,7 @@ def test_what_must_be_once_is_not_taken_twice(twice: str) -> None:
     }
     paths = correspondent()
     paths.own(HOME)
-    assert paths.inwards(packet(CARE_OF, CN, *headers[twice])) == Dropped(reason="malformed")
+    assert paths.inwards(packet(CARE_OF, CN, *headers[twice])) == Dropped(reason=PlaneReason.MALFORMED)
 
 
 @pytest.mark.parametrize("where", ["before", "behind"])
@@ -335,7 +336,7 @@ def test_an_option_after_padding_of_any_kind_is_alone_in_its_header() -> None:
 @pytest.mark.parametrize("octets", [b"", b"\x60", bytes(40), packet(CN, HOME)[:39], b"\x45" + packet(CN, HOME)[1:]])
 def test_what_is_no_packet_is_dropped(octets: bytes) -> None:
     paths = correspondent()
-    assert paths.inwards(octets) == Dropped(reason="malformed")
+    assert paths.inwards(octets) == Dropped(reason=PlaneReason.MALFORMED)
     assert paths.outwards(octets) is None
 
 

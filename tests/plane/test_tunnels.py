@@ -129,6 +129,8 @@ def test_mobile_nodes_cannot_speak_for_each_other(machine: Machine) -> None:
     serve(machine, OTHER_HOME, FAR_TOO)
     tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR)
     machine.pump(machine.counts("wrong-outer-source"))
+    (told,) = (drop for drop in machine.dropped if drop.reason == "wrong-outer-source")
+    assert (told.source, told.destination, told.detail) == (OTHER_HOME, CN, f"from {FAR}")
     tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR_TOO)
     machine.pump(machine.counts("detunnelled"))
 

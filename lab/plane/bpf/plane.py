@@ -26,6 +26,7 @@ from lab.engine.io import (
     RemoveTunnel,
 )
 from lab.errors import PlaneError
+from lab.events import PacketDropped
 from lab.netlink import HEADER, RTM_NEWLINK, Link, link_of, messages
 from lab.plane import sysctl
 from lab.plane.base import Watch
@@ -33,7 +34,7 @@ from lab.plane.bpf.programs import Program, Programs
 from lab.plane.bpf.syscalls import Map
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import MAX_HEARD
-from lab.plane.user import UserPlane
+from lab.plane.user import UserPlane, tell_nobody
 
 _LINKS_GROUP = 1
 _INDEX = struct.Struct("=i")
@@ -60,6 +61,8 @@ class BpfPlane(UserPlane):
         heard: Callable[[IPv6Address, IPv6Address], None],
         ipsec: Ipsec,
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
+        *,
+        dropped: Callable[[PacketDropped], None] = tell_nobody,
     ) -> None:
         self._tell_heard = heard
         self._pairs: dict[bytes, None] = {}
@@ -77,7 +80,7 @@ class BpfPlane(UserPlane):
             # the routers that it knows by their advertisements.
             before = sysctl.set_interface("default", forwarding=1)
             try:
-                super().__init__(watch, deliver, self._on_heard, ipsec, encapsulation_limit)
+                super().__init__(watch, deliver, self._on_heard, ipsec, encapsulation_limit, dropped=dropped)
             finally:
                 sysctl.restore(before)
             failing.callback(super().close)

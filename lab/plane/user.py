@@ -8,6 +8,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
@@ -79,6 +80,10 @@ _BEFORE_MOBILITY = _WITH_MOBILITY | {HOP_BY_HOP}
 """First headers behind which something of RFC 6275 may be."""
 _INFORMATION = bytes((128,))
 """ICMPv6 types from here on are no errors."""
+
+
+_address = lru_cache(maxsize=1024)(IPv6Address)
+"""Read an address; those of tunnels come with every packet."""
 
 
 def tell_nobody(_: PacketDropped) -> None:
@@ -359,18 +364,18 @@ class UserPlane:
     def _send_straight(self, packet: bytes, straight: bytes) -> None:
         told = straight[_SOURCE] + bytes(4)  # for the rules by source, which choose the route (§11.3.1)
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
-        remote = IPv6Address(straight[_DESTINATION])
+        remote = socket.inet_ntop(socket.AF_INET6, straight[_DESTINATION])  # an IPv6Address takes its time for that
         try:
             for piece in self._paths.pieces(packet, straight):
-                self._outlet.sendmsg([piece], ancillary, 0, (str(remote), 0))
+                self._outlet.sendmsg([piece], ancillary, 0, (remote, 0))
             self._counters["direct-out"] += 1
         except OSError as error:
             self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
-                path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote)
+                path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), IPv6Address(remote))
                 mtu = self._paths.room(packet, len(straight) - len(packet), path_mtu)
                 if len(packet) > mtu:
-                    self._report_too_big(packet, remote, mtu)
+                    self._report_too_big(packet, IPv6Address(remote), mtu)
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: Tunnel) -> None:
         options = b""
@@ -431,7 +436,7 @@ class UserPlane:
                 packet, address = self._inlet.recvfrom(1 << 16)
             except BlockingIOError:
                 return
-            self._take_out(packet, IPv6Address(address[0].partition("%")[0]), is_plain=True)
+            self._take_out(packet, _address(address[0].partition("%")[0]), is_plain=True)
 
     def take_opened(self, packet: bytes, outer_source: IPv6Address) -> None:
         """Take a packet out of a tunnel that IPsec has opened."""

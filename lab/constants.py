@@ -48,6 +48,9 @@ TUNNEL_QUERY_RESPONSE_INTERVAL = 0.1
 HOP_COUNT_LIMIT = 8
 """Relay agents through which a message may go."""
 
+MINIMUM_MTU = 1280
+"""Octets that every link carries, RFC 8200 §5."""
+
 LIFETIME_UNIT = 4
 """Seconds in one unit of a lifetime field, §6.1.7 and §6.1.8."""
 MAX_LIFETIME = 0xFFFF * LIFETIME_UNIT

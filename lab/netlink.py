@@ -274,6 +274,14 @@ class Netlink:
         """Undo `add_unmarked_rule`."""
         self._unmarked_rule(RTM_DELRULE, 0, mark, table, priority)
 
+    def add_lookup(self, *, table: int, priority: int, defaults: bool = True) -> None:
+        """Look up what this machine itself sends in a table; without `defaults`, that has no default route for it."""
+        self._lookup(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table, priority, defaults=defaults)
+
+    def remove_lookup(self, *, table: int, priority: int) -> None:
+        """Undo `add_lookup`."""
+        self._lookup(RTM_DELRULE, 0, table, priority)
+
     def add_proxy(self, interface: int, address: IPv6Address) -> None:
         """Answer Neighbor Solicitations for an address of somebody else (RFC 4861 §7.2.8)."""
         self._neighbor(RTM_NEWNEIGH, interface, address, {"flags": NTF_PROXY}, [])
@@ -327,9 +335,10 @@ class Netlink:
                 table, priority = rule["FRA_TABLE"], rule["FRA_PRIORITY"]
                 if mark := rule.get("FRA_FWMASK"):
                     self.remove_unmarked_rule(mark, table=table, priority=priority)
+                elif source := rule.get("FRA_SRC"):
+                    self.remove_rule(IPv6Network((source, rule["src_len"])), table=table, priority=priority)
                 else:
-                    source = IPv6Network((rule["FRA_SRC"], rule["src_len"]))
-                    self.remove_rule(source, table=table, priority=priority)
+                    self.remove_lookup(table=table, priority=priority)
         for entry in self._dump(ADDRESS_MESSAGE, RTM_GETADDR, family):
             if entry.get("IFA_PROTO") == self._protocol:
                 self.remove_address(entry["index"], entry["IFA_ADDRESS"], entry["prefixlen"])
@@ -353,6 +362,12 @@ class Netlink:
     def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
         selector = [("FRA_FWMARK", 0), ("FRA_FWMASK", mark), ("FRA_IIFNAME", "lo")]
         self._any_rule(kind, flags, {}, selector, table, priority, f"rule without mark {mark}")
+
+    def _lookup(self, kind: int, flags: int, table: int, priority: int, *, defaults: bool = True) -> None:
+        selector: list[tuple[str, Any]] = [("FRA_IIFNAME", "lo")]
+        if not defaults:
+            selector.append(("FRA_SUPPRESS_PREFIXLEN", 0))
+        self._any_rule(kind, flags, {}, selector, table, priority, "rule for what is sent here")
 
     def _any_rule(
         self,

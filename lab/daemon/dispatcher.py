@@ -47,6 +47,10 @@ FAULT_PAUSE = 1.0
 """Seconds after a fault of ours in which no timer ends: a fault at a deadline would otherwise repeat at once."""
 
 
+DROPS_TOLD = 10
+"""So many dropped packets for a reason are written down in a second; `count` of the next one tells of the others."""
+
+
 class Outlet(Protocol):
     """What a node sends by."""
 
@@ -108,6 +112,8 @@ class Dispatcher:
         self._busy = False
         self._quiet_until: Instant = float("-inf")
         self.drops: Counter[str] = Counter()
+        self._drops_told: dict[str, tuple[Instant, int]] = {}
+        """By reason: since when they are counted, and how many there were."""
 
     def feed(self, *inputs: Input) -> None:
         """Take inputs that are there at the same time; whatever they hold, the node goes on.
@@ -251,8 +257,19 @@ class Dispatcher:
             _log.debug("membership of %s on %s: %s", group, interface, error)
 
     def report(self, event: Event) -> None:
-        """Write an event into the journal; drops are counted by their reasons."""
+        """Write an event into the journal; drops are counted by their reasons, and a flood of them is not all told."""
         if isinstance(event, PacketDropped):
             self.drops[event.reason] += 1
+            if not self._tells_drop(event.reason):
+                return
             event = dataclasses.replace(event, count=self.drops[event.reason])
         self._journal(event)
+
+    def _tells_drop(self, reason: str) -> bool:
+        """Tell whether the journal takes one more drop for a reason: DROPS_TOLD in each second."""
+        now = self._clock()
+        since, told = self._drops_told.get(reason, (now, 0))
+        if now - since >= 1.0:
+            since, told = now, 0
+        self._drops_told[reason] = (since, told + 1)
+        return told < DROPS_TOLD

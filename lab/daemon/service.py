@@ -89,7 +89,7 @@ class Service:
         policy = Policy(config.ipsec, at_home_agent=config.role is Role.HOME_AGENT)
         if not policy and config.role is not Role.CORRESPONDENT:
             _log.warning("no key ipsec: home registrations are not protected (RFC 6275 §5.1)")
-        self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_refused)
+        self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_dropped)
         netlink = self._closing.enter_context(Netlink())
         choice = choose(config.plane)
         _log.info("%s", choice)
@@ -100,6 +100,7 @@ class Service:
             self._ipsec,
             config.encapsulation_limit,
             dhcpv6=config.tunnels_dhcpv6,
+            dropped=self._on_dropped,
         )
         self._closing.callback(self._plane.close)
         sender = Sender(self._ipsec.write)
@@ -207,7 +208,7 @@ class Service:
                     pass
         self._dispatcher.feed(*messages)  # at once: what they have kept is written to the disk in one go
 
-    def _on_refused(self, dropped: PacketDropped) -> None:
+    def _on_dropped(self, dropped: PacketDropped) -> None:
         self._dispatcher.report(dropped)
 
     def _on_delivered(self, octets: bytes, tunnelled: bool) -> None:

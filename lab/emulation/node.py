@@ -12,13 +12,14 @@ from mininet.node import Node, Switch
 
 from lab.daemon.config import Role
 from lab.daemon.control import CommandError, ask
+from lab.emulation import offloads
 from lab.emulation.associations import as_tables
 from lab.emulation.context import Context
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
 from lab.emulation.process import Process, end, hasten, wait_until
 from lab.emulation.settings import Settings
-from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
+from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
 from lab.events import NodeKilled
 from lab.plane import sysctl
@@ -128,7 +129,7 @@ class LabLink(Link):  # type: ignore[misc] # Mininet has no types
                 namespace=node.namespace.descriptor,
                 address=plug.link_layer_address,
             )
-            netlink.set_link(plug.peer_index, up=True, master=bridge.index)
+            netlink.set_link(plug.peer_index, up=True, master=bridge.index, mtu=plug.link.mtu)
         params |= {"intf": LabInterface, "intfName1": plug.interface, "intfName2": plug.interface}
         super().__init__(node, bridge, **params)
 
@@ -171,12 +172,14 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         """Set links, addresses and routes, all in one request."""
         if self.spec.kind is not Kind.HOST:
             self.namespace.run(self._set_sysctls)
+        if not self.context.settings.offloads:
+            self.namespace.run(self._switch_offloads_off)
         netlink = self.namespace.netlink
         with netlink.batch():
             netlink.set_link(LOOPBACK, up=True)
             for plug in self.spec.plugs:
-                if self.spec.kind is not Kind.MOBILE_NODE:
-                    netlink.set_link(plug.index, up=True)
+                if self.spec.kind is not Kind.MOBILE_NODE:  # which is told, wherever it is
+                    netlink.set_link(plug.index, up=True, mtu=plug.link.mtu)
                 if plug.address is not None:
                     netlink.add_address(plug.index, plug.address, plug.link.prefix.prefixlen)
             for destination, hop in self.spec.routes.items():
@@ -188,6 +191,10 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         for plug in self.spec.plugs:
             # Link-local addresses are unique by declaration; routers that test them answer seconds later.
             sysctl.set_interface(plug.interface, accept_ra=0, autoconf=0, router_solicitations=0, accept_dad=0)
+
+    def _switch_offloads_off(self) -> None:
+        for plug in self.spec.plugs:
+            offloads.switch_off(plug.interface)
 
     def start_services(self) -> None:
         """Start what runs on the node: radvd, a DHCPv6 server, the daemon of its role."""
@@ -218,6 +225,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 "prefixes": [self._prefix_on(plug, prefix) for prefix in self._prefixes_of(plug.link)],
                 "min_interval": settings.min_ra_interval,
                 "max_interval": settings.max_ra_interval,
+                "mtu": None if plug.link.mtu == ETHERNET_MTU else plug.link.mtu,
                 "lifetime": 0 if self._leaves_routing_to_others(plug.link) else ROUTER_LIFETIME,
                 "preference": self.spec.preference,
                 "home_agent_lifetime": self.spec.home_agent_lifetime,

@@ -48,6 +48,8 @@ class Settings:
     """Mobile nodes and home agents have security associations, keyed by hand (RFC 6275 §5.1)."""
     ipsec_payload: bool = False
     """The associations protect all packets in tunnels (RFC 6275 §5.5)."""
+    offloads: bool = True
+    """Interfaces hand large segments, and packets without their checksums, to each other; off: as on a real wire."""
     plane: PlaneName = PlaneName.AUTO
     """The data plane of the nodes; `auto` is the fastest that this machine allows."""
 

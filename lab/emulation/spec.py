@@ -12,6 +12,8 @@ from lab.errors import TopologyError
 
 ROUTER_LIFETIME = 1800
 """Seconds for which routers advertise themselves."""
+ETHERNET_MTU = 1500
+"""Octets of the largest packet that interfaces here send (RFC 2464 §2)."""
 
 
 class Kind(StrEnum):
@@ -45,6 +47,8 @@ class LinkSpec:
     name: str
     prefix: IPv6Network
     number: int
+    mtu: int = ETHERNET_MTU
+    """Octets of the largest packet that it carries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 from mininet.topo import Topo
 
 from lab.auth.ipsec_policy import Protection
+from lab.constants import MINIMUM_MTU
 from lab.emulation.associations import protections
 from lab.emulation.context import Context
 from lab.emulation.node import LabBridge, LabLink, LabNode
-from lab.emulation.spec import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
+from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import TopologyError
 from lab.wire.addresses import is_unicast_routable
 
@@ -54,8 +55,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         """Make links first, then nodes on them."""
         raise TopologyError(f"{type(self).__name__} declares nothing: give it a method declare()")
 
-    def link(self, name: str, prefix: str) -> LinkSpec:
-        """Declare a link with its /64 prefix."""
+    def link(self, name: str, prefix: str, *, mtu: int = ETHERNET_MTU) -> LinkSpec:
+        """Declare a link with its /64 prefix, and the octets of the largest packet that it carries."""
         self._check_name(name)
         try:
             network = IPv6Network(prefix)
@@ -68,7 +69,9 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         for other in self.link_specs.values():
             if network.overlaps(other.prefix):
                 raise TopologyError(f"link {name}: its prefix {prefix} overlaps that of link {other.name}")
-        spec = LinkSpec(name=name, prefix=network, number=len(self.link_specs) + 1)
+        if not MINIMUM_MTU <= mtu <= ETHERNET_MTU:
+            raise TopologyError(f"link {name}: its MTU is from {MINIMUM_MTU} to {ETHERNET_MTU} octets, not {mtu}")
+        spec = LinkSpec(name=name, prefix=network, number=len(self.link_specs) + 1, mtu=mtu)
         self.link_specs[name] = spec
         return spec
 

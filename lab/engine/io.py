@@ -304,6 +304,17 @@ class ForgetRouter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetLinkMtu:
+    """Send no packet of more octets on an interface (RFC 4861 §6.3.4); None: as many as it can.
+
+    The kernel forgets this when the interface loses its carrier.
+    """
+
+    interface: str
+    mtu: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DefendAddress:
     """Answer Neighbor Solicitations for an address of a mobile node on the home link (§10.4.1)."""
 
@@ -447,6 +458,7 @@ PlaneEffect: TypeAlias = (
     | RemoveAddress
     | UseRouter
     | ForgetRouter
+    | SetLinkMtu
     | DefendAddress
     | StopDefending
     | InstallTunnel

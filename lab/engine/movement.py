@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Network
 
-from lab.constants import RETRANS_TIMER
-from lab.engine.io import Effect, Instant, LinkUp, Received, Report, Send
+from lab.constants import MINIMUM_MTU, RETRANS_TIMER
+from lab.engine.io import Effect, Instant, LinkUp, Received, Report, Send, SetLinkMtu
 from lab.engine.neighbor_discovery import HOP_LIMIT, probe, router_solicitation, valid_advertisement
 from lab.events import LinkHinted, LinkWentDown, LinkWentUp, RouterFound, RouterLost
 from lab.wire.icmpv6 import NeighborAdvertisement
-from lab.wire.neighbor import AdvertisementInterval, PrefixInformation, SourceLinkLayerAddress
+from lab.wire.neighbor import AdvertisementInterval, LinkMtu, PrefixInformation, SourceLinkLayerAddress
 from lab.wire.packet import Packet
 
 SOLICITATION_INTERVALS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -40,6 +40,8 @@ class Router:
     """Its own, by the R bit (§7.2)."""
     advertisement_interval: float | None
     """Seconds (§7.3)."""
+    mtu: int | None
+    """The largest packet of the link; None: what is usual for links of its kind."""
 
     @property
     def networks(self) -> tuple[IPv6Network, ...]:
@@ -76,12 +78,14 @@ def router_of(packet: Packet) -> Router | None:
     options = message.options
     intervals = [o.interval / 1000 for o in options if isinstance(o, AdvertisementInterval)]
     addresses = [o.address for o in options if isinstance(o, SourceLinkLayerAddress)]
+    mtus = [o.mtu for o in options if isinstance(o, LinkMtu) and o.mtu >= MINIMUM_MTU]  # RFC 4861 §6.3.4
     return Router(
         address=packet.source,
         link_layer_address=addresses[0] if addresses else None,
         prefixes=usable,
         global_addresses=frozenset(p.prefix for p in prefixes if p.router_address),
         advertisement_interval=intervals[0] if intervals and intervals[0] > 0 else None,
+        mtu=mtus[0] if mtus else None,
     )
 
 
@@ -91,6 +95,7 @@ class Movement:
     def __init__(self, interface: str) -> None:
         self._interface = interface
         self._link: LinkUp | None = None
+        self._mtu: int | None = None
         self._current: Router | None = None
         self._candidate: Router | None = None
         self._heard: Instant = 0.0
@@ -113,7 +118,7 @@ class Movement:
 
     def link_up(self, link: LinkUp, now: Instant) -> list[Effect]:
         """Look for a router: this may be another link than before."""
-        self._link = link
+        self._link, self._mtu = link, None
         return [Report(event=LinkWentUp(interface=self._interface)), *self._look_around(now)]
 
     def link_down(self) -> list[Effect]:
@@ -138,13 +143,12 @@ class Movement:
     def advertised(self, router: Router, received: Received, now: Instant) -> tuple[list[Effect], Router | None]:
         """Take a Router Advertisement; a new current router means that the node moved."""
         if self._current is not None and self._current.is_same(router):
-            self._confirm(router, now)
+            effects = self._confirm(router, now)
             self._last, self._looked = received, now
-            return [], None
+            return effects, None
         found = RouterFound(interface=self._interface, router=router.address, prefix=router.networks[0])
         if self._current is None or self._doubtful:
-            self._confirm(router, now)
-            return [Report(event=found)], router
+            return [Report(event=found), *self._confirm(router, now)], router
         if self._candidate is not None and self._candidate.is_same(router):
             return [], None
         # Without a sign from the link layer the current router is asked first: two routers may share a link.
@@ -185,9 +189,13 @@ class Movement:
             effects += self._start_probing(now)
         return effects, None
 
-    def _confirm(self, router: Router, now: Instant) -> None:
+    def _confirm(self, router: Router, now: Instant) -> list[Effect]:
         self._current, self._heard, self._doubtful = router, now, False
         self._soliciting = self._probing = self._candidate = self._last = None
+        if router.mtu == self._mtu:
+            return []
+        self._mtu = router.mtu
+        return [SetLinkMtu(interface=self._interface, mtu=router.mtu)]
 
     def _look_around(self, now: Instant) -> list[Effect]:
         self._doubtful = True
@@ -225,8 +233,7 @@ class Movement:
         lost: list[Effect] = [Report(event=RouterLost(router=self._current.address, reason=reason))]
         candidate = self._candidate
         if candidate is not None:
-            self._confirm(candidate, now)
-            return lost, candidate
+            return lost + self._confirm(candidate, now), candidate
         return lost + self.forget(now), None
 
     def _patience(self, now: Instant) -> Instant:

@@ -13,7 +13,15 @@ from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.engine.io import AddAddress, DefendAddress, ForgetRouter, RemoveAddress, StopDefending, UseRouter
+from lab.engine.io import (
+    AddAddress,
+    DefendAddress,
+    ForgetRouter,
+    RemoveAddress,
+    SetLinkMtu,
+    StopDefending,
+    UseRouter,
+)
 from lab.errors import PlaneError
 from lab.netlink import MAIN_TABLE, Netlink
 from lab.plane import sysctl
@@ -22,7 +30,7 @@ ANYWHERE = IPv6Network("::/0")
 PROTOCOL = 62
 """Marks what is ours in the kernel's tables, as `ip route show proto 62` tells; see /etc/iproute2/rt_protos."""
 TUNNEL_METRIC, ROUTER_METRIC, NOWHERE_METRIC = 100, 200, 300
-RULE_PRIORITY = 1000
+RULE_PRIORITY, SPECIAL_PRIORITY, PREFERRED_PRIORITY = 1000, 1001, 1002
 FIRST_TABLE = 6275
 """Tables from here on are ours."""
 DIRECT_TABLE, DIRECT_PRIORITY = 6274, 900
@@ -62,6 +70,8 @@ class Host:
         self._sysctls: dict[Path, str] = {}
         """How they were."""
         self._tables = itertools.count(FIRST_TABLE)
+        self._preferred: int | None = None
+        """The table of the source that is preferred."""
         self._diverted: dict[IPv6Address, int] = {}
         self._held = {*netlink.sweep()}  # what a crash left
 
@@ -107,10 +117,16 @@ class Host:
             self._remove_route(source, route)
         self._release(effect.source, source)
 
+    def set_link_mtu(self, effect: SetLinkMtu) -> None:
+        """Let IPv6 send no more octets on an interface than its link carries, nor than it can itself."""
+        largest = self._netlink.link(effect.interface).mtu
+        mtu = largest if effect.mtu is None else min(effect.mtu, largest)  # RFC 4861 §6.3.4
+        self._sysctls = sysctl.set_interface(effect.interface, mtu=mtu) | self._sysctls
+
     def route_source(self, address: IPv6Address, index: int) -> None:
         """Route what leaves from a source into a tunnel device."""
         with self._source(address) as source:
-            self._add_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC), None)
+            self._add_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC), None, address)
 
     def unroute_source(self, address: IPv6Address, index: int) -> None:
         """Undo `route_source`."""
@@ -118,6 +134,26 @@ class Host:
         if source is not None:
             self._remove_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC))
             self._release(address, source)
+
+    def prefer_source(self, address: IPv6Address) -> None:
+        """Have what chooses no source itself leave from one that `route_source` was told of, unless it stays near.
+
+        By the very route that packets with this source take: what the kernel learns of path MTUs, it keeps with that.
+        """
+        before, table = self._preferred, self._sources[address].table
+        if before is None:
+            self._netlink.add_lookup(table=MAIN_TABLE, priority=SPECIAL_PRIORITY, defaults=False)
+        self._netlink.add_lookup(table=table, priority=PREFERRED_PRIORITY)
+        self._preferred = table
+        if before is not None:
+            self._netlink.remove_lookup(table=before, priority=PREFERRED_PRIORITY)
+
+    def prefer_none(self) -> None:
+        """Undo `prefer_source`; may be called twice."""
+        if self._preferred is not None:
+            self._netlink.remove_lookup(table=self._preferred, priority=PREFERRED_PRIORITY)
+            self._netlink.remove_lookup(table=MAIN_TABLE, priority=SPECIAL_PRIORITY)
+            self._preferred = None
 
     def divert(self, address: IPv6Address, index: int, mtu: int) -> None:
         """Lead what this node sends to an address into a tunnel device, but for packets with the mark."""
@@ -195,6 +231,8 @@ class Host:
 
     def close(self) -> None:
         """Undo everything that is left, as far as it can still be undone."""
+        with contextlib.suppress(PlaneError):
+            self.prefer_none()
         for address, source in [*self._sources.items()]:
             for route in [*source.routes]:
                 with contextlib.suppress(PlaneError):
@@ -236,10 +274,12 @@ class Host:
             del self._sources[address]
             self._netlink.remove_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
 
-    def _add_route(self, source: _Source, route: _Route, effect: UseRouter | None) -> None:
+    def _add_route(
+        self, source: _Source, route: _Route, effect: UseRouter | None, preferred: IPv6Address | None = None
+    ) -> None:
         destination, index, table, metric = route
         router = None if effect is None else effect.router
-        self._netlink.add_route(destination, via=router, interface=index, table=table, metric=metric)
+        self._netlink.add_route(destination, via=router, interface=index, table=table, metric=metric, source=preferred)
         source.routes[route] = effect
 
     def _remove_route(self, source: _Source, route: _Route) -> None:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from lab.auth.ipsec_policy import TunnelPolicy
+from lab.constants import MINIMUM_MTU
 from lab.errors import PlaneError
 from lab.plane import packet_filter
 from lab.plane.ipsec import Ipsec
 from lab.wire.chain import ESP
 from lab.wire.packet import HEADER_OCTETS, IPV6
 
-MINIMUM_MTU = 1280
 IPV6_MTU = 24
-_IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO = 23, 2
+_IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_WANT, _IPV6_PMTUDISC_DO = 23, 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +29,19 @@ class Tunnel:
     outlet: socket.socket
     sealed_outlet: socket.socket
 
-    def send(self, packet: bytes, options: bytes = b"") -> None:
-        """Send a packet through, behind options if there are any, sealed if the policy wants it; raises OSError."""
+    def send(self, packet: bytes, options: bytes = b"", *, in_pieces: bool = False) -> None:
+        """Send a packet through, behind options if there are any, sealed if the policy wants it; raises OSError.
+
+        With `in_pieces` it is the tunnel packet that is fragmented, if it is too big for its path (RFC 2473 §7.1 b).
+        """
         sealed = self.ipsec.seal_tunnelled(self.policy, packet)
         outlet, octets = (self.outlet, packet) if sealed is None else (self.sealed_outlet, sealed)
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, options)] if options else []
         try:
             outlet.sendmsg([octets], ancillary)
         except OSError:  # perhaps an ICMP error about an earlier packet, which is told once
-            outlet.sendmsg([octets], ancillary)
+            with _fragmenting(outlet) if in_pieces else contextlib.nullcontext():
+                outlet.sendmsg([octets], ancillary)
 
     def mtu(self, options: bytes = b"") -> int:
         """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1)."""
@@ -81,6 +85,16 @@ def _outlet(local: IPv6Address, remote: IPv6Address, protocol: int) -> socket.so
         outlet.close()
         raise PlaneError(f"open tunnel from {local} to {remote}: {error.strerror}") from error
     return outlet
+
+
+@contextlib.contextmanager
+def _fragmenting(outlet: socket.socket) -> Iterator[None]:
+    """Have a socket fragment what is too big, for the block."""
+    outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_WANT)
+    try:
+        yield
+    finally:
+        outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
 
 
 def raw_socket(protocol: int) -> socket.socket:

@@ -8,9 +8,10 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
-from lab.constants import ENCAPSULATION_LIMIT
+from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
@@ -31,20 +32,22 @@ from lab.engine.io import (
     RemoveRouteOptimisation,
     RemoveTunnel,
     SendIntoTunnel,
+    SetLinkMtu,
     StopDefending,
     UseRouter,
 )
 from lab.engine.mobility_header import ERRONEOUS_HEADER_FIELD
-from lab.errors import PlaneError
+from lab.errors import PlaneError, PlaneReason
+from lab.events import PacketDropped
 from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
 from lab.plane import sessions, sysctl
 from lab.plane.base import Watch
 from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, is_multicast, onward
-from lab.plane.host import ANYWHERE, MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
+from lab.plane.host import MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
-from lab.plane.tunnel import IPV6_MTU, MINIMUM_MTU, Tunnel, exchange, opened, raw_socket
+from lab.plane.tunnel import IPV6_MTU, Tunnel, exchange, opened, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
@@ -83,11 +86,20 @@ _INFORMATION = bytes((128,))
 """ICMPv6 types from here on are no errors."""
 
 
+_address = lru_cache(maxsize=1024)(IPv6Address)
+"""Read an address; those of tunnels come with every packet."""
+
+
+def tell_nobody(_: PacketDropped) -> None:
+    """Leave drops to the counters."""
+
+
 class UserPlane:
     """Tunnels of a home agent (by home address of the destination) and of a mobile node (of the source); direct paths.
 
     `deliver` takes what is for the engine, and whether it came out of a tunnel; else it is what the node's own kernel
-    says on the tunnel device. `heard` takes a home address and a peer that use the tunnel.
+    says on the tunnel device. `heard` takes a home address and a peer that use the tunnel, `dropped` what goes no
+    further.
     Packets that a tunnel carries already may go through `encapsulation_limit` more (RFC 2473 §4.1.1); all others say
     nothing of a limit, so that they lose no room to it. `dhcpv6`: tunnels carry DHCPv6 too, between clients on a mobile
     node and the engine of its home agent (§10.4.4).
@@ -104,14 +116,16 @@ class UserPlane:
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
         *,
         dhcpv6: bool = False,
+        dropped: Callable[[PacketDropped], None] = tell_nobody,
     ) -> None:
+        self._dropped = dropped
         self._ipsec = ipsec
         self._mtu = ipsec.room(TUNNEL_MTU)
         self._encapsulation_limit = encapsulation_limit
         self._carries_dhcpv6 = dhcpv6
         self._deliver = deliver
         self._heard = heard
-        self._paths = Paths()
+        self._paths = Paths(self._on_narrow)
         self._tun = Tun(DEVICE)
         self._netlink = Netlink(PROTOCOL)
         self._host = Host(self._netlink)  # removes what a crash left: whoever has the device is the only node here
@@ -141,6 +155,8 @@ class UserPlane:
                 self._host.use_router(effect)
             case ForgetRouter():
                 self._host.forget_router(effect)
+            case SetLinkMtu():
+                self._host.set_link_mtu(effect)
             case DefendAddress():
                 self._host.defend(effect)
             case StopDefending():
@@ -200,7 +216,7 @@ class UserPlane:
                 self._count_delivery("direct-in", restored)
                 return True
             case Dropped(reason=reason):
-                self._counters[reason] += 1
+                self._drop(reason, packet)
                 return True
             case Unclaimed():
                 return False
@@ -301,7 +317,7 @@ class UserPlane:
 
     def _prefer_tunnel(self, home_address: IPv6Address) -> None:
         """Have what chooses no source itself leave from a home address, by its tunnel."""
-        self._netlink.add_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC, source=home_address)
+        self._host.prefer_source(home_address)
         self._netlink.add_route(
             EVERY_GROUP,
             interface=self._index,
@@ -312,7 +328,7 @@ class UserPlane:
 
     def _prefer_none(self) -> None:
         """Undo `_prefer_tunnel`."""
-        self._netlink.remove_route(ANYWHERE, interface=self._index, metric=TUNNEL_METRIC)
+        self._host.prefer_none()
         self._netlink.remove_route(EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=TUNNEL_METRIC)
 
     def _remove_reverse(self, home_address: IPv6Address) -> None:
@@ -346,7 +362,7 @@ class UserPlane:
             elif tunnel is not None:  # also to a home address whose care-of address is known (§11.3.1)
                 self._send_tunnelled(packet, straight or packet, tunnel)
             else:
-                self._counters["no-tunnel"] += 1
+                self._drop(PlaneReason.NO_TUNNEL, packet)
 
     def _carry_out_of_link(self, packet: bytes) -> None:
         """Take what the kernel says on the tunnel device as on a link: what is listened to there, and nothing else."""
@@ -361,7 +377,7 @@ class UserPlane:
         """Take what a client says on the tunnel device to the home agent of the home address that it goes by."""
         tunnel = _alike(self._from, packet[_SOURCE])
         if tunnel is None:  # at home the link itself has servers or relay agents
-            self._counters["no-tunnel"] += 1
+            self._drop(PlaneReason.NO_TUNNEL, packet)
         else:
             self._send_tunnelled(packet, packet, tunnel)  # §10.4.4
 
@@ -377,15 +393,18 @@ class UserPlane:
     def _send_straight(self, packet: bytes, straight: bytes) -> None:
         told = straight[_SOURCE] + bytes(4)  # for the rules by source, which choose the route (§11.3.1)
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
-        remote = IPv6Address(straight[_DESTINATION])
+        remote = socket.inet_ntop(socket.AF_INET6, straight[_DESTINATION])  # an IPv6Address takes its time for that
         try:
-            self._outlet.sendmsg([straight], ancillary, 0, (str(remote), 0))
+            for piece in self._paths.pieces(packet, straight):
+                self._outlet.sendmsg([piece], ancillary, 0, (remote, 0))
             self._counters["direct-out"] += 1
         except OSError as error:
-            self._count_failure(error)
+            self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
-                mtu = _path_mtu(IPv6Address(straight[_SOURCE]), remote) - (len(straight) - len(packet))
-                self._report_too_big(packet, remote, mtu)
+                path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), IPv6Address(remote))
+                mtu = self._paths.room(packet, len(straight) - len(packet), path_mtu)
+                if len(packet) > mtu:
+                    self._report_too_big(packet, IPv6Address(remote), mtu)
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: Tunnel) -> None:
         options = b""
@@ -396,14 +415,17 @@ class UserPlane:
                 return
             options = encapsulation_limit(self._encapsulation_limit if nested.limit is None else nested.limit - 1)
         try:
-            tunnel.send(inner, options)
+            tunnel.send(inner, options, in_pieces=len(packet) <= MINIMUM_MTU)
             self._counters["tunnelled"] += 1
         except OSError as error:
-            self._count_failure(error)
+            self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
                 mtu = tunnel.mtu(options) - (len(inner) - len(packet))
                 self._report_too_big(packet, self._reporter(tunnel, packet), mtu)
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
+
+    def _on_narrow(self, home_address: bytes, peer: bytes, mtu: int) -> None:
+        """Take note of a path that needs fragments: `Paths` makes them."""
 
     def _hear(self, packet: bytes, home_address: bytes, peer: bytes) -> None:
         kind = packet[_NEXT_HEADER]
@@ -414,11 +436,27 @@ class UserPlane:
         if self._paths.hear(home_address, peer):
             self._heard(IPv6Address(home_address), IPv6Address(peer))
 
-    def _count_failure(self, error: OSError) -> None:
-        self._counters[f"not-sent-{errno.errorcode.get(error.errno or 0, 'unknown')}"] += 1
+    def _drop(self, reason: PlaneReason, packet: bytes, detail: str = "") -> None:
+        """Count a packet that goes no further, and tell of it."""
+        self._counters[reason] += 1
+        self._tell_drop(reason, packet, detail)
+
+    def _tell_drop(self, reason: PlaneReason, packet: bytes, detail: str) -> None:
+        ends = [IPv6Address(packet[_SOURCE]), IPv6Address(packet[_DESTINATION])] if len(packet) >= HEADER_OCTETS else []
+        source, destination = ends or (None, None)
+        self._dropped(PacketDropped(reason=reason, source=source, destination=destination, detail=detail))
+
+    def _count_failure(self, error: OSError, packet: bytes) -> None:
+        name = errno.errorcode.get(error.errno or 0, "unknown")
+        self._counters[f"not-sent-{name}"] += 1
+        if error.errno != errno.EMSGSIZE:  # of that the sender is told
+            self._tell_drop(PlaneReason.NOT_SENT, packet, name)
 
     def _count_delivery(self, name: str, packet: bytes) -> None:
-        self._counters[name if self._tun.write(packet) else "not-delivered"] += 1
+        if self._tun.write(packet):
+            self._counters[name] += 1
+        else:
+            self._drop(PlaneReason.NOT_DELIVERED, packet)
 
     def _take_in(self) -> None:
         """Take packets out of tunnels, those alone that need no IPsec."""
@@ -427,7 +465,7 @@ class UserPlane:
                 packet, address = self._inlet.recvfrom(1 << 16)
             except BlockingIOError:
                 return
-            self._take_out(packet, IPv6Address(address[0].partition("%")[0]), is_plain=True)
+            self._take_out(packet, _address(address[0].partition("%")[0]), is_plain=True)
 
     def take_opened(self, packet: bytes, outer_source: IPv6Address) -> None:
         """Take a packet out of a tunnel that IPsec has opened."""
@@ -436,7 +474,7 @@ class UserPlane:
     def _take_out(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
         """Deliver a packet if it comes from where it must."""
         if len(packet) < HEADER_OCTETS:
-            self._counters["truncated"] += 1
+            self._drop(PlaneReason.TRUNCATED, packet)
             return
         if self._is_dhcpv6(packet) or (is_multicast(packet) and is_listener_discovery(packet)):
             self._take_out_of_link(packet, outer_source, is_plain=is_plain)
@@ -447,9 +485,9 @@ class UserPlane:
         # §10.4.5: the registered care-of address; §5.5: the home agent
         tunnel = self._towards.get(packet[_SOURCE]) or self._from.get(packet[_DESTINATION])
         if tunnel is None:
-            self._counters["unknown-inner-source"] += 1
+            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
         elif outer_source != tunnel.remote:
-            self._counters["wrong-outer-source"] += 1
+            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1
         elif packet[_DESTINATION] not in self._from:
@@ -470,7 +508,7 @@ class UserPlane:
         backward = _alike(_to(self._from, outer_source), packet[_DESTINATION])
         tunnel = backward or _alike(_to(self._towards, outer_source), packet[_SOURCE])
         if tunnel is None:
-            self._counters["unknown-inner-source"] += 1
+            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1
         elif tunnel is backward:
@@ -485,13 +523,13 @@ class UserPlane:
         backward = next((tunnel for tunnel in self._from.values() if tunnel.remote == outer_source), None)
         tunnel = self._towards.get(packet[_SOURCE]) or backward
         if tunnel is None:
-            self._counters["unknown-inner-source"] += 1
+            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
         elif tunnel.remote != outer_source:
-            self._counters["wrong-outer-source"] += 1  # §10.4.5
+            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")  # §10.4.5
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1
         elif not is_wider_than_link(packet[_DESTINATION]):
-            self._counters["link-scope"] += 1
+            self._drop(PlaneReason.LINK_SCOPE, packet)
         elif tunnel is backward:
             self._count_delivery("detunnelled", packet)
         else:
@@ -502,19 +540,19 @@ class UserPlane:
         """Forward a mobile node's multicast as if it had sent it at home (§11.3.4), and to all who listen from afar."""
         index, forwarded = self._host.link_of(IPv6Address(packet[_SOURCE])), onward(packet)
         if index is None or forwarded is None:
-            self._counters["link-scope"] += 1
+            self._drop(PlaneReason.LINK_SCOPE, packet)
             return
         try:
             self._outlet.sendto(forwarded, (str(IPv6Address(packet[_DESTINATION])), 0, 0, index))
         except OSError as error:
-            self._count_failure(error)
+            self._count_failure(error, packet)
         self._spread(packet)
 
     def _spread(self, packet: bytes) -> None:
         """Tunnel a multicast packet of the home link to all who listen to it (§10.4.2)."""
         forwarded = onward(packet)
         if forwarded is None:
-            self._counters["link-scope"] += 1
+            self._drop(PlaneReason.LINK_SCOPE, packet)
             return
         for home_address in self._groups.listeners(packet):
             tunnel = self._towards.get(home_address)

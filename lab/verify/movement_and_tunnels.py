@@ -2,8 +2,9 @@
 
 from ipaddress import IPv6Address
 
+from lab.constants import MINIMUM_MTU
 from lab.verify.binding import JUST
-from lab.verify.frame import Frame
+from lab.verify.frame import HEADER_OCTETS, ICMPV6, PACKET_TOO_BIG, TUNNEL, Frame
 from lab.verify.rules import Findings, rule
 from lab.verify.session import Session, prefixes
 
@@ -80,6 +81,45 @@ def tunnel_checked(session: Session, findings: Findings) -> None:
                 findings.judge(other, False, f"came from {frame.source}")
             if not onward:
                 findings.judge(frame, True, "")
+
+
+@rule(
+    "too-big-relayed",
+    "A home agent that hears that a tunnel packet is too big tells whoever sent what is in it",
+    "10.4.2-c",
+)
+def too_big_relayed(session: Session, findings: Findings) -> None:
+    """RFC 2473 §7.1: of what every link carries its sender cannot be told; the tunnel packet is fragmented instead."""
+    errors = [frame for frame in session.packets if frame.upper == ICMPV6 and frame.message_type == PACKET_TOO_BIG]
+    own = session.home_agents | session.home_addresses  # what they are told is not seen, or in a tunnel
+    for frame in errors:
+        inner = _in_tunnel_packet(frame)
+        if frame.destination not in session.home_agents or inner is None or IPv6Address(inner[8:24]) in own:
+            continue
+        if frame.time > session.last_time - JUST or HEADER_OCTETS + int.from_bytes(inner[4:6], "big") <= MINIMUM_MTU:
+            continue
+        fits = max(_mtu(frame) - HEADER_OCTETS, MINIMUM_MTU)
+        told = [
+            _mtu(other)
+            for other in errors
+            if other.destination.packed == inner[8:24]
+            and other.payload[_INVOKING][8:HEADER_OCTETS] == inner[8:HEADER_OCTETS]
+            and frame.time <= other.time <= frame.time + JUST
+        ]
+        findings.judge(frame, fits in told, f"its sender should be told of {fits} octets, not {told or 'nothing'}")
+
+
+_MTU, _INVOKING = slice(4, 8), slice(8, None)
+
+
+def _mtu(error: Frame) -> int:
+    return int.from_bytes(error.payload[_MTU], "big")
+
+
+def _in_tunnel_packet(error: Frame) -> bytes | None:
+    """Give what is in the tunnel packet that an error is about."""
+    invoking = error.payload[_INVOKING]
+    return invoking[HEADER_OCTETS:] if len(invoking) >= 2 * HEADER_OCTETS and invoking[6] == TUNNEL else None
 
 
 def _served(session: Session, home_address: IPv6Address, time: float) -> set[IPv6Address | None]:

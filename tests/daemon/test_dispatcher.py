@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lab.auth.secrets import Secrets
 from lab.constants import RETRANS_TIMER, Status
-from lab.daemon.dispatcher import FAULT_PAUSE, Dispatcher
+from lab.daemon.dispatcher import DROPS_TOLD, FAULT_PAUSE, Dispatcher
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_agent import HomeAgent
 from lab.engine.io import (
@@ -300,6 +300,22 @@ def test_drops_are_counted_by_reason(script: Script, world: World) -> None:
     told = [(e.reason, e.count) for e in world.events() if isinstance(e, PacketDropped)]
     assert told == [("a", 1), ("b", 1), ("a", 2), ("a", 3), ("b", 2), ("a", 4)]
     assert world.dispatcher.drops == {"a": 4, "b": 2}
+
+
+def test_a_flood_of_drops_is_counted_and_not_all_written_down(script: Script, world: World) -> None:
+    script.answers[Started] = [Report(event=PacketDropped(reason="a"))] * 100
+    script.answers[DeadlineReached] = [Report(event=PacketDropped(reason="b"))]
+
+    def told(after: float) -> list[tuple[str, int]]:
+        world.now += after
+        events = [*world.feed(Started()), *world.feed(DeadlineReached())]
+        return [(event.reason, event.count) for event in events]
+
+    first = [("a", count) for count in range(1, DROPS_TOLD + 1)]
+    assert told(0.0) == [*first, ("b", 1)]
+    assert told(0.9) == [("b", 2)]
+    assert told(0.2) == [*(("a", count) for count in range(201, 201 + DROPS_TOLD)), ("b", 3)]
+    assert world.dispatcher.drops == {"a": 300, "b": 3}
 
 
 # Faults of an engine

@@ -15,6 +15,7 @@ from lab.wire.icmpv6 import NeighborAdvertisement, RouterAdvertisement
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate
 from lab.wire.neighbor import (
     AdvertisementInterval,
+    LinkMtu,
     NeighborOption,
     PrefixInformation,
     SourceLinkLayerAddress,
@@ -41,6 +42,7 @@ class Access:
     link_layer: bool = True
     router_address: bool = True
     valid: int = DAY
+    mtu: int | None = None
 
     @property
     def address(self) -> IPv6Address:
@@ -70,6 +72,8 @@ class Access:
         )
         if self.interval is not None:
             options.append(AdvertisementInterval(interval=self.interval))
+        if self.mtu is not None:
+            options.append(LinkMtu(mtu=self.mtu))
         message = RouterAdvertisement(router_lifetime=1800, options=tuple(options))
         packet = Packet(
             source=fields.get("source", self.address),

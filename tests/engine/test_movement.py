@@ -5,7 +5,7 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab.engine.io import Effect, Input, LinkDown, LinkHint, LinkUp, Received
+from lab.engine.io import Effect, Input, LinkDown, LinkHint, LinkUp, Received, SetLinkMtu
 from lab.engine.movement import MISSED_ADVERTISEMENTS, PROBES, REPETITION, SOLICITATION_INTERVALS
 from lab.events import CareOfAddressLost, MovementDetected, RouterFound, RouterLost
 from lab.wire.icmpv6 import NeighborSolicitation, RouterSolicitation
@@ -52,6 +52,41 @@ def test_carrier_makes_the_node_look_for_routers_until_one_answers() -> None:
     assert SOLICITATION_INTERVALS[-1] == 4.0
     bench.take(VISITED1.advertisement())
     assert not [p for p in sent(bench.pass_time(1.4)) if isinstance(p.payload, RouterSolicitation)]
+
+
+def mtus(effects: list[Effect]) -> list[int | None]:
+    return [effect.mtu for effect in effects if isinstance(effect, SetLinkMtu)]
+
+
+def test_the_mtu_of_the_link_is_what_its_router_says() -> None:
+    """RFC 4861 §6.3.4; a value below what every link carries counts for nothing."""
+    bench = MobileBench()
+    assert mtus(bench.arrive(replace(VISITED1, mtu=1400))) == [1400]
+    assert mtus(bench.take(replace(VISITED1, mtu=1400).advertisement())) == []
+    assert mtus(bench.take(replace(VISITED1, mtu=1300).advertisement())) == [1300]
+    assert mtus(bench.take(replace(VISITED1, mtu=1279).advertisement())) == [None]
+    assert mtus(bench.take(replace(VISITED1, mtu=1280).advertisement())) == [1280]
+    bench.take(LinkHint(interface=INTERFACE))  # without a loss of carrier, the kernel keeps it
+    assert mtus(bench.take(VISITED2.advertisement())) == [None]
+    assert mtus(bench.take(VISITED2.advertisement())) == []
+
+
+def test_with_the_carrier_goes_the_mtu() -> None:
+    """The kernel has forgotten it when the carrier is back."""
+    bench, narrow = MobileBench(), replace(VISITED1, mtu=1400)
+    bench.arrive(narrow)
+    bench.take(LinkDown(interface=INTERFACE))
+    bench.take(carrier())
+    assert mtus(bench.take(narrow.advertisement())) == [1400]
+    bench.take(LinkDown(interface=INTERFACE))
+    bench.take(carrier())
+    assert mtus(bench.take(VISITED2.advertisement())) == []
+
+
+def test_the_mtu_of_another_router_counts_once_it_is_believed() -> None:
+    bench = on(VISITED1)
+    assert mtus(bench.take(replace(VISITED2, mtu=1400).advertisement())) == []
+    assert [mtu for _, effects in bench.timeline(10) for mtu in mtus(effects)] == [1400]
 
 
 @pytest.mark.rfc6275("11.5.1-a")

@@ -49,6 +49,7 @@ class Machine:
         self.watched: dict[int, Callable[[], None]] = {}
         self.delivered: list[bytes] = []
         self.refused: list[PacketDropped] = []
+        self.dropped: list[PacketDropped] = []
         self.heard: list[tuple[IPv6Address, IPv6Address]] = []
         self.planes: list[UserPlane] = []
         self._sockets: list[socket.socket] = []
@@ -74,6 +75,7 @@ class Machine:
                 lambda home, peer: self.heard.append((home, peer)),
                 self.ipsec,
                 dhcpv6=dhcpv6,
+                dropped=self.dropped.append,
             )
         )
         self.planes.append(plane)

@@ -6,7 +6,7 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -23,7 +23,7 @@ from lab.errors import PlaneError
 from lab.netlink import Netlink
 from lab.plane.bpf import syscalls
 from lab.plane.bpf.elf import MapLayout
-from lab.plane.bpf.plane import BpfPlane
+from lab.plane.bpf.plane import _ANY_SIZE, _PATH, BpfPlane
 from lab.plane.bpf.programs import Program, Programs
 from lab.plane.bpf.syscalls import Map
 from lab.plane.ipsec import Ipsec
@@ -44,6 +44,7 @@ pytestmark = [
 
 _PROG_QUERY, _PROG_QUERY_COUNT_AT = 16, 24
 _HASH = 1
+MOST_BINDINGS = 100_000
 
 
 @pytest.fixture
@@ -105,6 +106,30 @@ def test_a_correspondent_has_thousands_of_bindings(twin: Twin) -> None:
     twin.apply(*(RemoveBinding(home_address=home) for home in homes))
     twin.send(packet(OWN, homes[-1]))
     assert plane_of(twin)._programs.counts() == {"direct-out": 1}
+
+
+def test_maps_hold_a_hundred_thousand_bindings_each_and_leave_the_next_to_python(twin: Twin) -> None:
+    plane, homes = plane_of(twin), [HOME + number for number in range(MOST_BINDINGS + 1)]
+    values: dict[str, Callable[[int], bytes]] = {
+        "towards": lambda number: (OWN + number).packed + FAR.packed,
+        "backwards": lambda number: FAR.packed + (OWN + number).packed,
+        "bindings": lambda number: _PATH.pack((FAR + number).packed, 0, _ANY_SIZE),
+    }
+    for name, value in values.items():
+        entries, given = plane._maps[name], [value(number) for number in range(len(homes))]
+        for home, octets in zip(homes, given, strict=True):
+            entries[home.packed] = octets
+        assert all(entries[home.packed] == octets for home, octets in zip(homes[:-1], given[:-1], strict=True))
+        with pytest.raises(KeyError):
+            entries[homes[-1].packed]
+    for name in ("towards", "backwards"):  # only bindings are to be asked
+        for home in homes:
+            plane._maps[name].remove(home.packed)
+    for number, home in enumerate((homes[0], homes[-2], homes[-1])):
+        twin.apply(bind(home))
+        twin.send(packet(OWN, home))
+        assert plane.counters()["direct-out"] == number + 1
+    assert plane._programs.counts() == {"direct-out": 2}
 
 
 @pytest.mark.rfc6275("11.3.3-a")

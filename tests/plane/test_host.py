@@ -27,6 +27,7 @@ from lab.engine.io import (
     RemoveBinding,
     RemoveReverseTunnel,
     RemoveTunnel,
+    SetLinkMtu,
     StopDefending,
     UseRouter,
 )
@@ -112,6 +113,20 @@ def test_the_end_of_a_plane_undoes_all(machine: Machine, effects: list[PlaneEffe
     machine.apply(*effects)
     machine.close_plane()
     assert (machine.state(), sysctls(machine)) == before
+
+
+@pytest.mark.parametrize(("mtu", "kept"), [(1400, 1400), (1280, 1280), (9000, 1500), (None, 1500)])
+def test_an_interface_sends_what_its_link_carries_and_no_more_than_it_can(
+    machine: Machine, mtu: int | None, kept: int
+) -> None:
+    def sent() -> int:
+        return int(machine.run(lambda: Path(f"/proc/sys/net/ipv6/conf/{LINK}/mtu").read_text(encoding="ascii")))
+
+    machine.plane()
+    machine.apply(SetLinkMtu(interface=LINK, mtu=1300), SetLinkMtu(interface=LINK, mtu=mtu))
+    assert sent() == kept
+    machine.close_plane()
+    assert sent() == 1500
 
 
 @pytest.mark.parametrize("effects", [effects for effects, _ in PAIRS.values()], ids=PAIRS)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lab.errors import PlaneReason
 from lab.plane.paths import MAX_HEARD, Arrival, Dropped, Paths, Restored, Unclaimed
 from lab.wire import icmpv6, mobility
 from lab.wire.packet import (
@@ -248,7 +249,7 @@ def test_a_routing_header_that_names_somebody_else_is_dropped(kind: str) -> None
         case _:
             octets = packet(CN, PEER_CARE_OF, foreign)
     for paths in (other, correspondent(), Paths()):
-        assert paths.inwards(octets) == Dropped(reason="foreign-routing-header")
+        assert paths.inwards(octets) == Dropped(reason=PlaneReason.FOREIGN_ROUTING_HEADER)
 
 
 @pytest.mark.rfc6275("6.4-a")
@@ -314,7 +315,7 @@ def test_what_must_be_once_is_not_taken_twice(twice: str) -> None:
     }
     paths = correspondent()
     paths.own(HOME)
-    assert paths.inwards(packet(CARE_OF, CN, *headers[twice])) == Dropped(reason="malformed")
+    assert paths.inwards(packet(CARE_OF, CN, *headers[twice])) == Dropped(reason=PlaneReason.MALFORMED)
 
 
 @pytest.mark.parametrize("where", ["before", "behind"])
@@ -336,7 +337,7 @@ def test_an_option_after_padding_of_any_kind_is_alone_in_its_header() -> None:
 @pytest.mark.parametrize("octets", [b"", b"\x60", bytes(40), packet(CN, HOME)[:39], b"\x45" + packet(CN, HOME)[1:]])
 def test_what_is_no_packet_is_dropped(octets: bytes) -> None:
     paths = correspondent()
-    assert paths.inwards(octets) == Dropped(reason="malformed")
+    assert paths.inwards(octets) == Dropped(reason=PlaneReason.MALFORMED)
     assert paths.outwards(octets) is None
 
 
@@ -447,12 +448,33 @@ def test_an_error_is_told_as_one_about_home_addresses(paths: Paths, octets: byte
     )
     told = explained(paths, icmpv6.PacketTooBig(mtu=1400, invoking=sent), sent)
     assert told == icmpv6.PacketTooBig(mtu=1400 - added, invoking=octets)
-    assert explained(paths, icmpv6.PacketTooBig(mtu=20, invoking=sent), sent) == icmpv6.PacketTooBig(
-        mtu=0, invoking=octets
+    error = paths.error(
+        Packet(source=ROUTER, destination=CARE_OF, payload=icmpv6.PacketTooBig(mtu=1400, invoking=sent))
     )
-    error = paths.error(Packet(source=ROUTER, destination=CARE_OF, payload=icmpv6.PacketTooBig(mtu=9, invoking=sent)))
     assert error is not None
     assert error.destination == IPv6Address(octets[8:24])
+
+
+@pytest.mark.rfc6275("9.3.2-a", "9.3.4-a")
+@pytest.mark.parametrize("mtu", [20, 1280, 1303])
+def test_a_path_that_added_headers_make_too_narrow_gets_fragments_until_the_binding_is_renewed(mtu: int) -> None:
+    """No sender can be told of less than 1280 octets (RFC 8200 §5): the headers are this node's own concern."""
+    told: list[tuple[bytes, bytes, int]] = []
+    paths = Paths(lambda *path: told.append(path))
+    paths.bind(HOME, CARE_OF)
+    fits, large = (packet(CN, HOME, data=bytes(size - 40)) for size in (1280, 1281))
+    straight = [straight_of(paths, octets) for octets in (fits, large)]
+    assert [*paths.pieces(fits, straight[0])] == [straight[0]]
+    assert explained(paths, icmpv6.PacketTooBig(mtu=mtu, invoking=straight[0]), straight[0]) is None
+    assert told == [(CN.packed, HOME.packed, max(mtu, 1280))]
+    pieces = [*paths.pieces(fits, straight[0])]
+    assert [len(piece) <= max(mtu, 1280) for piece in pieces] == [True, True]
+    assert [IPv6Address(piece[24:40]) for piece in pieces] == [CARE_OF, CARE_OF]
+    assert [*paths.pieces(large, straight[1])] == [straight[1]]  # so that its sender is told
+    error = icmpv6.PacketTooBig(mtu=mtu, invoking=straight[1])
+    assert explained(paths, error, straight[1]) == icmpv6.PacketTooBig(mtu=1280, invoking=large)
+    paths.bind(HOME, CARE_OF)
+    assert [*paths.pieces(fits, straight[0])] == [straight[0]]
 
 
 @pytest.mark.rfc6275("9.3.4-a", "11.3.5-a")

@@ -3,6 +3,7 @@
 The far end of the wire stands for the whole Internet. `tests/lab` looks at the same from the nodes' side.
 """
 
+import errno
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,9 +11,8 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab.constants import ENCAPSULATION_LIMIT
+from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
-from lab.plane.tunnel import MINIMUM_MTU
 from lab.plane.user import INVOKING_OCTETS, UserPlane
 from lab.wire.chain import encapsulation_limit
 from lab.wire.icmpv6 import PacketTooBig, ParameterProblem
@@ -129,6 +129,8 @@ def test_mobile_nodes_cannot_speak_for_each_other(machine: Machine) -> None:
     serve(machine, OTHER_HOME, FAR_TOO)
     tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR)
     machine.pump(machine.counts("wrong-outer-source"))
+    (told,) = (drop for drop in machine.dropped if drop.reason == "wrong-outer-source")
+    assert (told.source, told.destination, told.detail) == (OTHER_HOME, CN, f"from {FAR}")
     tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR_TOO)
     machine.pump(machine.counts("detunnelled"))
 
@@ -250,6 +252,7 @@ def test_a_mobile_node_s_own_programs_learn_what_fits(machine: Machine, mtu: int
     if mtu < 1500:
         program.send(bytes(1460 - 48))  # as large as the device takes: the tunnel's answer is told afterwards
         machine.pump(machine.counts("too-big"))
+        assert program.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EMSGSIZE
     with pytest.raises(OSError, match="Message too long"):
         program.send(bytes(fits - 48 + 1))
     program.send(bytes(fits - 48))

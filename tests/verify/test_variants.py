@@ -158,6 +158,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
         *PREFIXES,
         *DHCPV6,
         "bu-sequence",
+        "too-big-relayed",
     )
 )
 def the_home_address_is_taken(story: Story) -> None:
@@ -403,6 +404,7 @@ def the_captures_begin_amid_a_binding(story: Story) -> None:
         "proxy-repeated",
         "refresh-requests",
         "token-repeats",
+        "too-big-relayed",
         "tunnel-checked",
     )
 )

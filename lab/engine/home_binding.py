@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any, TypeAlias
 
+from lab.engine.binding_cache import BindingCache
 from lab.engine.home_registration import Registration
+from lab.engine.index import Index
 from lab.engine.io import BindingRecord, Instant
 
 
@@ -37,6 +39,39 @@ class Deregistered:
 
 
 State: TypeAlias = Probing | Registered | Deregistered
+
+
+class HomeBindingCache(BindingCache[State]):
+    """The bindings of a home agent, which are also found by what they defend."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._homes: Index[IPv6Address, IPv6Address] = Index()
+        """Home addresses by the link-local address that belongs to them: more than one if they end alike."""
+
+    def put(self, address: IPv6Address, state: State) -> None:
+        """Replace the state of a home address."""
+        self._forget_link_local(address)
+        super().put(address, state)
+        link_local = state.registration.link_local
+        if link_local is not None:
+            self._homes.add(link_local, address)
+
+    def remove(self, address: IPv6Address) -> None:
+        """Forget a home address."""
+        self._forget_link_local(address)
+        super().remove(address)
+
+    def with_address(self, address: IPv6Address) -> list[tuple[IPv6Address, State]]:
+        """Find the bindings of an address: a home address, or a link-local address that belongs to some."""
+        homes = self._homes.find(address) or (address,)
+        return [(home, state) for home in homes if (state := self.get(home)) is not None]
+
+    def _forget_link_local(self, address: IPv6Address) -> None:
+        state = self.get(address)
+        link_local = None if state is None else state.registration.link_local
+        if link_local is not None:
+            self._homes.remove(link_local, address)
 
 
 def last_sequence(state: State) -> int:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from lab.errors import PlaneError
 from lab.rtnetlink import (
@@ -38,18 +38,18 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
-RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
+RTM_NEWNEIGH = 28
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
 RTM_NEWQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 44, 45
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_NODAD = 0x02
-NTF_PROXY, NUD_STALE = 0x08, 0x04
+NUD_STALE = 0x04
 RTPROT_KERNEL, RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE, FR_ACT_TO_TBL = 2, 4, 1, 6, 1
 CLSACT, CLSACT_HANDLE, DIRECT_ACTION = 0xFFFFFFF1, 0xFFFF0000, 1
 CLASSIFIER_NAME, CLASSIFIER_PRIORITY = "mip6lab", 6275
 """Classifiers with this priority are ours."""
 MAIN_TABLE, LOCAL_TABLE = 254, 255
-REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE, RTM_DELTFILTER})
+REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELRULE, RTM_DELTFILTER})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
 
@@ -67,11 +67,17 @@ class Direction(IntEnum):
     EGRESS = 0xFFFFFFF3
 
 
+Destination: TypeAlias = IPv6Network | IPv6Address
+"""Of a route; an address means that alone."""
+What: TypeAlias = str | tuple[object, ...]
+"""What is asked for, or the words that say so: they are put together only if it is refused."""
+
+
 class _Request(NamedTuple):
     """One message to the kernel."""
 
     octets: bytes
-    what: str
+    what: What
     tolerated: frozenset[int] = frozenset()
     """Refusals that mean that all is well."""
 
@@ -93,7 +99,7 @@ class Netlink:
 
     Every request raises `PlaneError` with the kernel's reason; inside `with netlink.batch():` requests are
     collected and sent together when the block ends, and the first refusal is raised then. Removing what is not
-    there is no error. Routes, rules, addresses and proxies bear the mark of a `protocol`, if one is given.
+    there is no error. Routes, rules, addresses and neighbours bear the mark of a `protocol`, if one is given.
     """
 
     def __init__(self, protocol: int | None = None) -> None:
@@ -214,7 +220,7 @@ class Netlink:
 
     def add_route(
         self,
-        destination: IPv6Network,
+        destination: Destination,
         *,
         via: IPv6Address | None = None,
         interface: int | None = None,
@@ -231,20 +237,20 @@ class Netlink:
             attributes.append(("RTA_PREFSRC", source))
         if mtu is not None:
             attributes.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
-        what = f"route to {destination}" + (f" by {via}" if via else "")
+        what = ("route to", destination, *(("by", via) if via else ()))
         fields = self._route_fields(destination, table)
         self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
-    def add_blackhole(self, destination: IPv6Network, *, metric: int) -> None:
+    def add_blackhole(self, destination: Destination, *, metric: int) -> None:
         """Swallow what is sent to a destination, unless a route with a better metric has it; see `remove_route`."""
         attributes = _route_attributes(destination, None, MAIN_TABLE, metric)
         fields = self._route_fields(destination, MAIN_TABLE) | {"type": RTN_BLACKHOLE}
-        what = f"blackhole for {destination}"
+        what = ("blackhole for", destination)
         self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
     def remove_route(
         self,
-        destination: IPv6Network,
+        destination: Destination,
         *,
         interface: int | None = None,
         table: int = MAIN_TABLE,
@@ -256,7 +262,7 @@ class Netlink:
         fields = self._route_fields(destination, table)
         if protocol is not None:
             fields["proto"] = protocol
-        self._request(ROUTE_MESSAGE, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
+        self._request(ROUTE_MESSAGE, RTM_DELROUTE, 0, fields, attributes, ("remove route to", destination))
 
     def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
         """Look up what comes from a source in a table of its own."""
@@ -282,18 +288,12 @@ class Netlink:
         """Undo `add_lookup`."""
         self._lookup(RTM_DELRULE, 0, table, priority)
 
-    def add_proxy(self, interface: int, address: IPv6Address) -> None:
-        """Answer Neighbor Solicitations for an address of somebody else (RFC 4861 §7.2.8)."""
-        self._neighbor(RTM_NEWNEIGH, interface, address, {"flags": NTF_PROXY}, [])
-
-    def remove_proxy(self, interface: int, address: IPv6Address) -> None:
-        """Undo `add_proxy`."""
-        self._neighbor(RTM_DELNEIGH, interface, address, {"flags": NTF_PROXY}, [])
-
     def set_neighbor(self, interface: int, address: IPv6Address, link_layer_address: bytes) -> None:
         """Tell the kernel a neighbour's link-layer address, for it to use and to verify (RFC 4861 §6.3.4)."""
-        told = [("NDA_LLADDR", link_layer_address)]
-        self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_STALE}, told)
+        fields = {"family": socket.AF_INET6, "ifindex": interface, "state": NUD_STALE}
+        attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), ("NDA_LLADDR", link_layer_address)]
+        flags, what = NLM_F_CREATE | NLM_F_REPLACE, f"neighbour {address} on link {interface}"
+        self._request(NEIGHBOR_MESSAGE, RTM_NEWNEIGH, flags, fields, attributes, what)
 
     def add_classifier(self, interface: int, direction: Direction, program: int) -> None:
         """Have a BPF program (by its descriptor) look at IPv6 packets; unlike a link of BPF it stays until removed."""
@@ -314,7 +314,7 @@ class Netlink:
         self._request(TRAFFIC_MESSAGE, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
 
     def sweep(self) -> frozenset[IPv6Address]:
-        """Remove the routes, rules, addresses, proxies and classifiers that bear the mark, whoever made them.
+        """Remove the routes, rules, addresses and classifiers that bear the mark, whoever made them.
 
         Blackholes stay, since what they hold back must not get out in the meantime; gives their destinations.
         """
@@ -342,9 +342,6 @@ class Netlink:
         for entry in self._dump(ADDRESS_MESSAGE, RTM_GETADDR, family):
             if entry.get("IFA_PROTO") == self._protocol:
                 self.remove_address(entry["index"], entry["IFA_ADDRESS"], entry["prefixlen"])
-        for neighbor in self._dump(NEIGHBOR_MESSAGE, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
-            if neighbor.get("NDA_PROTOCOL") == self._protocol:
-                self.remove_proxy(neighbor["ifindex"], neighbor["NDA_DST"])
         for link in self.links():
             self.remove_classifier(link.index, Direction.INGRESS)
         return frozenset(blackholes)
@@ -387,15 +384,6 @@ class Netlink:
         attributes = [*selector, ("FRA_TABLE", table), ("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
         self._request(RULE_MESSAGE, kind, flags, fields, attributes, f"{what} to table {table}")
 
-    def _neighbor(
-        self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
-    ) -> None:
-        fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
-        flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
-        attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), *attributes]
-        what = f"neighbour {address} on link {interface}"
-        self._request(NEIGHBOR_MESSAGE, kind, flags, fields, attributes, what)
-
     def _create(
         self, layout: Layout, kind: int, fields: dict[str, Any], attributes: list[tuple[str, Any]], what: str
     ) -> None:
@@ -408,7 +396,7 @@ class Netlink:
         flags: int,
         fields: dict[str, Any],
         attributes: list[tuple[str, Any]],
-        what: str,
+        what: What,
         tolerated: frozenset[int] = frozenset(),
     ) -> None:
         octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
@@ -418,10 +406,10 @@ class Netlink:
         else:
             self._batch.append(request)
 
-    def _route_fields(self, destination: IPv6Network, table: int) -> dict[str, Any]:
+    def _route_fields(self, destination: Destination, table: int) -> dict[str, Any]:
         return {
             "family": socket.AF_INET6,
-            "dst_len": destination.prefixlen,
+            "dst_len": destination.prefixlen if isinstance(destination, IPv6Network) else 128,
             "table": table if table < 256 else 0,
             "proto": RTPROT_STATIC if self._protocol is None else self._protocol,
             "type": RTN_UNICAST,
@@ -468,7 +456,8 @@ class Netlink:
                     request = waiting.pop(sequence)
                     code = -struct.unpack_from("=l", body, HEADER.size)[0]
                     if code and code not in request.tolerated and refusal is None:
-                        refusal = PlaneError(f"{request.what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
+                        what = request.what if isinstance(request.what, str) else " ".join(map(str, request.what))
+                        refusal = PlaneError(f"{what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
                 elif layout is not None:
                     answers.append(layout.read(body, HEADER.size))
         if refusal is not None:
@@ -533,9 +522,10 @@ def _link_attributes(name: str, namespace: int | None, address: bytes | None) ->
 
 
 def _route_attributes(
-    destination: IPv6Network, interface: int | None, table: int, metric: int | None
+    destination: Destination, interface: int | None, table: int, metric: int | None
 ) -> list[tuple[str, Any]]:
-    attributes: list[tuple[str, Any]] = [("RTA_DST", destination.network_address), ("RTA_TABLE", table)]
+    address = destination.network_address if isinstance(destination, IPv6Network) else destination
+    attributes: list[tuple[str, Any]] = [("RTA_DST", address), ("RTA_TABLE", table)]
     if interface is not None:
         attributes.append(("RTA_OIF", interface))
     if metric is not None:

@@ -116,6 +116,8 @@ class Policy:
         self._at_home_agent = at_home_agent
         self._protections = {(p.home_address, p.home_agent, p.protects): p for p in protections}
         self._by_spi = {self._inbound(p).spi: p for p in self._protections.values()}
+        self._protects_tunnels = any(p.protects.tunnels for p in self._by_spi.values())
+        self._unprotected = TunnelPolicy(home_address=IPv6Address(0), at_home_agent=at_home_agent)
         self._protects_registrations = any(p.protects is Protects.REGISTRATION for p in self._by_spi.values())
 
     def __bool__(self) -> bool:
@@ -137,6 +139,8 @@ class Policy:
 
     def tunnel(self, home_address: IPv6Address, home_agent: IPv6Address) -> TunnelPolicy:
         """Give what is protected in a tunnel."""
+        if not self._protects_tunnels:
+            return self._unprotected  # one for all of them
         ends = (home_address, home_agent)
         return TunnelPolicy(
             home_address=home_address,

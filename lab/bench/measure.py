@@ -11,7 +11,8 @@ Its result is plain data, fit for JSON:
                "ratio": 75.0}]}
 
 Times are those of a single call. `ratio` is how many times better ours is: the median over the rounds. Where ours is a
-sum, `parts` has the medians of its parts, in microseconds, by row and part.
+sum, `parts` has the medians of its parts by row and part, in the unit of the row. Where it grows with a size, `curves`
+has its points.
 """
 
 import os
@@ -61,12 +62,22 @@ class Row(TypedDict):
     ratio: float
 
 
+class Curves(TypedDict):
+    """How figures grow: points of size and figure, by what they are of."""
+
+    title: str
+    x: str
+    y: str
+    series: dict[str, list[tuple[float, float]]]
+
+
 class Benchmark(TypedDict):
     """What a benchmark returns."""
 
     name: str
     rows: list[Row]
     parts: NotRequired[dict[str, dict[str, float]]]
+    curves: NotRequired[list[Curves]]
 
 
 class Machine(TypedDict):

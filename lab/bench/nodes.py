@@ -94,8 +94,7 @@ def _cost(size: int, *, forked: bool) -> Cost:
     began = time.perf_counter()
     with _crowd(size, forked=forked) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         up = time.perf_counter() - began
         _check(network)
         pids = [node.daemon.pid for node in network.hosts if node.daemon is not None]

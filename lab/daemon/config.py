@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_type_hints
@@ -71,6 +72,8 @@ class NodeConfig:
     state: Path | None = None
     encapsulation_limit: int = ENCAPSULATION_LIMIT
     ipsec: tuple[Protection, ...] = ()
+    associations: Path | None = None
+    """A JSON file with more of what `ipsec` holds: a hundred thousand of them are read in seconds."""
     home_agent: HomeAgentConfig | None = None
     correspondent: CorrespondentConfig | None = None
     mobile_node: MobileNodeConfig | None = None
@@ -105,6 +108,8 @@ def parse(text: str, source: str) -> NodeConfig:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # an endless number or nesting is not TOML's fault, but is no use
         raise ConfigError(f"{source}: not TOML: {error}") from error
+    if isinstance(data.get("associations"), str) and isinstance(data.setdefault("ipsec", []), list):
+        data["ipsec"] += _read_associations(Path(data["associations"]), source)
     _refuse_unknown(data, NodeConfig, source)
     try:
         # As JSON, since there no number passes for an address nor a string for a number.
@@ -120,24 +125,49 @@ def parse(text: str, source: str) -> NodeConfig:
     return config
 
 
+def _read_associations(path: Path, source: str) -> list[Any]:
+    """Read the entries of a file of associations."""
+    try:
+        entries = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{source}: associations: {path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: associations: {path}: not JSON: {error}") from error
+    if not isinstance(entries, list):
+        raise ConfigError(f"{source}: associations: {path}: not an array, as of the tables [[ipsec]]")
+    return entries
+
+
 def _date(value: object) -> dict[str, str]:
     """Stand for a date of TOML, which is no value of any key."""
     return {"date": str(value)}
 
 
 def _refuse_unknown(data: Mapping[str, Any], kind: type, source: str, prefix: str = "") -> None:
-    known = get_type_hints(kind)
+    known = _keys(kind)
     for key in data:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {prefix}{close[0]}?" if close else f"; known here: {', '.join(known)}"
             raise ConfigError(f"{source}: {prefix}{key}: unknown key{hint}")
-    for key, value in data.items():
-        table = _table(known[key])
+    for key, table in _tables(kind).items():
+        value = data.get(key)
         for place, entry in enumerate(value if isinstance(value, list) else [value]):
-            if table is not None and isinstance(entry, Mapping):
+            if isinstance(entry, Mapping):
                 where = f"{key}.{place}" if isinstance(value, list) else key
                 _refuse_unknown(entry, table, source, f"{prefix}{where}.")
+
+
+@cache
+def _keys(kind: Any) -> dict[str, Any]:
+    """Give the keys of a table with their types."""
+    return get_type_hints(kind)
+
+
+@cache
+def _tables(kind: Any) -> dict[str, type]:
+    """Give the keys of a table that stand for tables, or lists of them, with their kinds."""
+    return {key: table for key, hint in _keys(kind).items() if (table := _table(hint)) is not None}
 
 
 def _table(hint: Any) -> type | None:
@@ -155,6 +185,8 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
         yield "role", f"{config.role} needs the table [{config.role.table}] and no other role's"
     if config.control is not None and not config.control.name:
         yield "control", f"{str(config.control)!r} is not the path of a socket"
+    if config.associations is not None and not config.associations.name:
+        yield "associations", f"{str(config.associations)!r} is not the path of a file"
     if config.state is not None and not config.state.name:
         yield "state", f"{str(config.state)!r} is not the path of a file"
     if config.state is not None and config.role is not Role.HOME_AGENT:
@@ -245,17 +277,19 @@ def _faults_of_correspondent(correspondent: CorrespondentConfig, table: str) -> 
 def _faults_of_ipsec(config: NodeConfig) -> Iterator[tuple[str, str]]:
     if config.ipsec and config.role is Role.CORRESPONDENT:
         yield "ipsec", "only home agents and mobile nodes have associations"
+    purposes, inbound_spis = set(), set()
     for place, protection in enumerate(config.ipsec):
-        key = f"ipsec.{place}"
+        key, purpose, spi = f"ipsec.{place}", _purpose(protection), _inbound_spi(protection, config.role)
         for end in ("home_address", "home_agent"):
             reason = _not_of_the_node(end, getattr(protection, end), config)
             if reason is not None:
                 yield f"{key}.{end}", reason
-        for earlier in config.ipsec[:place]:
-            if _purpose(earlier) == _purpose(protection):
-                yield f"{key}.protects", f"{protection.protects} of {protection.home_address} is protected twice"
-            if _inbound_spi(earlier, config.role) == _inbound_spi(protection, config.role):
-                yield key, f"SPI {_inbound_spi(protection, config.role):#x} of packets that come in is used twice"
+        if purpose in purposes:
+            yield f"{key}.protects", f"{protection.protects} of {protection.home_address} is protected twice"
+        if spi in inbound_spis:
+            yield key, f"SPI {spi:#x} of packets that come in is used twice"
+        purposes.add(purpose)
+        inbound_spis.add(spi)
         for direction in ("to_home_agent", "from_home_agent"):
             for name, reason in _faults_of_association(getattr(protection, direction)):
                 yield f"{key}.{direction}.{name}", reason

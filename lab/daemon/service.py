@@ -79,7 +79,7 @@ class Service:
         self._reason = ""
         self._timer: asyncio.TimerHandle | None = None
         self._closing = contextlib.ExitStack()
-        self._journal = Journal(config.name, config.journal)
+        self._journal = Journal(config.name, config.journal, self._loop.call_soon)
         _prepare(config)
         self._store = None if config.state is None else Store(config.state)
         if self._store is not None:
@@ -142,11 +142,12 @@ class Service:
             for change in self._links.present():
                 self._dispatcher.feed(change)
             if self._store is not None:
-                for home_address in self._store.cut_off:
-                    self._dispatcher.feed(CutOff(home_address=home_address))
-                for record in self._store.recalled:
-                    self._dispatcher.feed(Recalled(record=record))  # one by one: one that is refused ends no other
+                self._dispatcher.feed(*(CutOff(home_address=home_address) for home_address in self._store.cut_off))
+                self._dispatcher.feed(*(Recalled(record=record) for record in self._store.recalled))
+                self._store.recalled = ()
             self._plane.end_recall()
+            gc.freeze()  # what was recalled stays as well
+            gc.enable()
             if control is not None:
                 await control.start()
             await self._stopping.wait()
@@ -156,6 +157,7 @@ class Service:
             self._arm(None)
             self._closing.close()
             self._journal.write(NodeStopped(reason=self._reason or "error"))
+            self._journal.flush()
 
     def stop(self, reason: str) -> None:
         """End the service in order."""
@@ -305,4 +307,5 @@ async def serve(config: NodeConfig) -> None:
     service = Service(config)
     gc.collect()
     gc.freeze()  # what is loaded stays; no collection amid a handover needs to look at all of it
+    gc.disable()  # until what is recalled is there: none of it is garbage
     await service.run()

@@ -7,14 +7,14 @@ error. So nftables hides them from it, and a packet socket takes them; ESP as we
 import contextlib
 import socket
 import struct
-import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address
 
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
 from lab.netlink import ETH_P_IPV6, Netlink
-from lab.plane import packet_filter, sysctl
+from lab.plane import defence, nft, packet_filter, sysctl
 from lab.plane.host import MARK, SO_MARK
 from lab.plane.packet_filter import Instruction
 from lab.wire import icmpv6
@@ -32,11 +32,16 @@ from lab.wire.packet import (
     build,
 )
 
+ROOM_OCTETS = 1 << 24
+"""What may wait: all Binding Updates of ten thousand mobile nodes that wake at once, as the kernel counts them."""
+MEMBERSHIPS = 1024
+"""Of one socket: the kernel's room for them, net.core.optmem_max, is not for namespaces to change."""
 _PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4
+_SO_RCVBUFFORCE = 33
 _IPV6_FREEBIND = 78
 _ICMP6_FILTER = 1
 _IPV6_JOIN_ANYCAST, _IPV6_LEAVE_ANYCAST = 27, 28
-_ICMPV6_TYPES = (1, 2, 3, 4, 133, 134, 135, 136, 144, 145, 146, 147)
+_ICMPV6_TYPES = (1, 2, 3, 4, 130, 133, 134, 135, 136, 144, 145, 146, 147)
 _OPTION_AT, _ROUTING_TYPE_AT = 6, 2
 """Where, in a Destination Options header, the first Home Address option must begin (§6.3: 8n+6), and a routing type."""
 _HOP_BY_HOP_OCTETS = 8
@@ -110,6 +115,10 @@ class Sender:
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)  # a Home Test goes by the home agent (§9.4.3)
+        self._members: Counter[socket.socket] = Counter({self._socket: 0})
+        """Sockets with the number of their memberships: one has no room for thousands."""
+        self._groups: dict[tuple[str, IPv6Address], socket.socket] = {}
+        """Which of them is in which group."""
 
     def send(self, packet: Packet, interface: str | None) -> None:
         """Send a packet; raises OSError where the kernel does not, and `IpsecError`."""
@@ -117,15 +126,23 @@ class Sender:
         # The source is told beside the packet so that the rules for it choose the route (§11.3.1).
         told = struct.pack("=16sI", packet.source.packed, index)
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
-        self._socket.sendmsg([self._write(packet)], ancillary, 0, (str(packet.destination), 0, 0, index))
+        to = socket.inet_ntop(socket.AF_INET6, packet.destination.packed)
+        self._socket.sendmsg([self._write(packet)], ancillary, 0, (to, 0, 0, index))
 
     def join(self, interface: str, group: IPv6Address) -> None:
         """Receive what is sent to a group; raises OSError."""
-        self._membership(socket.IPV6_JOIN_GROUP, interface, group)
+        member = next((each for each, number in self._members.items() if number < MEMBERSHIPS), None)
+        if member is None:
+            member = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        _membership(member, socket.IPV6_JOIN_GROUP, interface, group)
+        self._groups[interface, group] = member
+        self._members[member] += 1
 
     def leave(self, interface: str, group: IPv6Address) -> None:
         """Undo `join`."""
-        self._membership(socket.IPV6_LEAVE_GROUP, interface, group)
+        member = self._groups.pop((interface, group), self._socket)
+        self._members[member] -= 1
+        _membership(member, socket.IPV6_LEAVE_GROUP, interface, group)
 
     def join_anycast(self, interface: str, address: IPv6Address) -> None:
         """Receive what is sent to an anycast address; raises OSError.
@@ -133,16 +150,13 @@ class Sender:
         A kernel that took the interface down keeps the membership but not its route: it begins anew.
         """
         with contextlib.suppress(OSError):
-            self._membership(_IPV6_LEAVE_ANYCAST, interface, address)
-        self._membership(_IPV6_JOIN_ANYCAST, interface, address)
+            _membership(self._socket, _IPV6_LEAVE_ANYCAST, interface, address)
+        _membership(self._socket, _IPV6_JOIN_ANYCAST, interface, address)
 
     def close(self) -> None:
         """End all memberships too."""
-        self._socket.close()
-
-    def _membership(self, option: int, interface: str, group: IPv6Address) -> None:
-        request = group.packed + struct.pack("=I", socket.if_nametoindex(interface))
-        self._socket.setsockopt(socket.IPPROTO_IPV6, option, request)
+        for member in self._members:
+            member.close()
 
 
 class MobilityReceiver:
@@ -154,9 +168,10 @@ class MobilityReceiver:
         self._own: frozenset[IPv6Address] = frozenset()
         self._forwards = sysctl.forwarding()
         self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IPV6))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, ROOM_OCTETS)
         whole = (MOBILITY_HEADER, ESP) if esp else (MOBILITY_HEADER,)
         packet_filter.attach(self._socket, _taking(whole))
-        _nft(f"add table ip6 {table}\ndelete table ip6 {table}\n" + _hiding(table, whole))
+        nft.run(nft.without(defence.TABLE) + nft.without(table) + _hiding(table, whole))  # what a crash left as well
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""
@@ -181,7 +196,7 @@ class MobilityReceiver:
     def close(self) -> None:
         """Let the kernel see everything again."""
         self._socket.close()
-        _nft(f"add table ip6 {self._table}\ndelete table ip6 {self._table}\n")
+        nft.run(nft.without(self._table))
 
     def _is_own(self, address: IPv6Address) -> bool:
         # A host is told of a new address by an answer to it sooner than by the kernel, which starts using it beside;
@@ -290,17 +305,13 @@ def _source(address: str) -> IPv6Address:
     return IPv6Address(address.partition("%")[0])
 
 
+def _membership(member: socket.socket, option: int, interface: str, group: IPv6Address) -> None:
+    request = group.packed + struct.pack("=I", socket.if_nametoindex(interface))
+    member.setsockopt(socket.IPPROTO_IPV6, option, request)
+
+
 def _socket(family: int, kind: int, protocol: int) -> socket.socket:
     try:
         return socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
     except PermissionError as error:
         raise MissingError("a node needs raw sockets: run it as root, or with CAP_NET_RAW and CAP_NET_ADMIN") from error
-
-
-def _nft(script: str) -> None:
-    try:
-        subprocess.run(["nft", "-f", "-"], input=script, text=True, capture_output=True, check=True)
-    except FileNotFoundError as error:
-        raise MissingError("nft is missing: install the package nftables") from error
-    except subprocess.CalledProcessError as error:
-        raise PlaneError(f"nft: {error.stderr.strip()}") from error

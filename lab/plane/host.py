@@ -1,4 +1,4 @@
-"""What all planes share: addresses, routes, rules and proxies of the host's own stack, by netlink.
+"""What all planes share: addresses, routes and rules of the host's own stack, by netlink.
 
 Two routes to the same place have different metrics, so that the tunnel wins over a router while it exists.
 Each source address that must leave by a router of its own has a rule and a table (RFC 6275 §11.3.1).
@@ -13,15 +13,7 @@ from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.engine.io import (
-    AddAddress,
-    DefendAddress,
-    ForgetRouter,
-    RemoveAddress,
-    SetLinkMtu,
-    StopDefending,
-    UseRouter,
-)
+from lab.engine.io import AddAddress, ForgetRouter, RemoveAddress, SetLinkMtu, UseRouter
 from lab.errors import PlaneError
 from lab.netlink import MAIN_TABLE, Netlink
 from lab.plane import sysctl
@@ -63,10 +55,6 @@ class Host:
         self._netlink = netlink
         self._sources: dict[IPv6Address, _Source] = {}
         self._addresses: dict[AddAddress, int] = {}
-        self._defended: dict[DefendAddress, int] = {}
-        """With the index that the interface had: what is undone is what was done."""
-        self._proxying: set[str] = set()
-        """Interfaces on which the kernel answers for others."""
         self._sysctls: dict[Path, str] = {}
         """How they were."""
         self._tables = itertools.count(FIRST_TABLE)
@@ -157,9 +145,7 @@ class Host:
 
     def divert(self, address: IPv6Address, index: int, mtu: int) -> None:
         """Lead what this node sends to an address into a tunnel device, but for packets with the mark."""
-        self._netlink.add_route(
-            IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC, mtu=mtu
-        )
+        self._netlink.add_route(address, interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC, mtu=mtu)
         if not self._diverted:
             self._netlink.add_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
         self._diverted[address] = index
@@ -169,52 +155,26 @@ class Host:
         index = self._diverted.pop(address, None)
         if index is None:
             return
-        self._netlink.remove_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
+        self._netlink.remove_route(address, interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
         if not self._diverted:
             self._netlink.remove_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
 
     def hold(self, address: IPv6Address) -> None:
         """Have what no tunnel takes go nowhere: when this process is killed, its tunnel device ends with it."""
-        self._netlink.add_blackhole(IPv6Network(address), metric=NOWHERE_METRIC)
-        self._held.add(address)
+        if address not in self._held:  # perhaps since before a crash
+            self._netlink.add_blackhole(address, metric=NOWHERE_METRIC)
+            self._held.add(address)
 
     def release(self, address: IPv6Address) -> None:
         """Undo `hold`."""
         if address in self._held:
             self._held.remove(address)
-            self._netlink.remove_route(IPv6Network(address), metric=NOWHERE_METRIC)
+            self._netlink.remove_route(address, metric=NOWHERE_METRIC)
 
     @property
     def held(self) -> frozenset[IPv6Address]:
         """Addresses that are held, also since a time before a crash."""
         return frozenset(self._held)
-
-    def defend(self, effect: DefendAddress) -> None:
-        """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
-        index = self.index(effect.interface)
-        if effect.interface not in self._proxying:
-            self._let_proxy(effect.interface)
-        self._netlink.add_proxy(index, effect.address)
-        self._defended[effect] = index
-
-    def _let_proxy(self, interface: str) -> None:
-        # For the interface alone, a Neighbor Solicitation that is sent to the address itself would be forwarded to it.
-        # With both the kernel also tells whoever sends to a link-local address that this is not forwarded (§10.4.2).
-        for each in ("all", interface):
-            self._sysctls = sysctl.set_interface(each, proxy_ndp=1) | self._sysctls
-        self._sysctls = sysctl.set_neighbor(interface, proxy_delay=0) | self._sysctls
-        self._proxying.add(interface)
-
-    def stop_defending(self, effect: StopDefending) -> None:
-        """Undo `defend`; an address that is not defended is no error."""
-        defended = DefendAddress(interface=effect.interface, address=effect.address)
-        index = self._defended.pop(defended, None)
-        if index is not None:
-            self._netlink.remove_proxy(index, effect.address)
-
-    def link_of(self, address: IPv6Address) -> int | None:
-        """Give the index of the interface on which an address is defended, its home link."""
-        return next((index for effect, index in self._defended.items() if effect.address == address), None)
 
     def restore(self, interface: str) -> None:
         """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""
@@ -225,9 +185,6 @@ class Host:
                 if effect is not None and effect.interface == interface:
                     del source.routes[route]  # the interface may have another index now
                     self.use_router(effect)
-        self._proxying.discard(interface)  # another interface of this name has other settings
-        for defended in [defended for defended in self._defended if defended.interface == interface]:
-            self.defend(defended)
 
     def close(self) -> None:
         """Undo everything that is left, as far as it can still be undone."""
@@ -245,16 +202,12 @@ class Host:
         for held in [*self._held]:
             with contextlib.suppress(PlaneError):
                 self.release(held)
-        for defended in [*self._defended]:
-            with contextlib.suppress(PlaneError):
-                self.stop_defending(StopDefending(interface=defended.interface, address=defended.address))
         for added in [*self._addresses]:
             removal = RemoveAddress(interface=added.interface, address=added.address, prefix_length=added.prefix_length)
             with contextlib.suppress(PlaneError):
                 self.remove_address(removal)
         sysctl.restore(self._sysctls)
         self._sysctls.clear()
-        self._proxying.clear()
 
     @contextlib.contextmanager
     def _source(self, address: IPv6Address) -> Iterator[_Source]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
+from lab.engine.index import Index
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
@@ -42,12 +43,13 @@ from lab.events import PacketDropped
 from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
 from lab.plane import sessions, sysctl
 from lab.plane.base import Watch
+from lab.plane.defence import Defence
 from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, is_multicast, onward
 from lab.plane.host import MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
-from lab.plane.tunnel import IPV6_MTU, Tunnel, exchange, opened, raw_socket
+from lab.plane.tunnel import IPV6_MTU, Outlets, Tunnel, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
@@ -133,7 +135,10 @@ class UserPlane:
         self._outlet = raw_socket(socket.IPPROTO_RAW)
         self._outlet.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         self._index = self._host.index(DEVICE)
+        self._outlets = Outlets()
         self._towards: dict[bytes, Tunnel] = {}
+        self._homes: Index[IPv6Address, bytes] = Index()
+        """Home addresses of `_towards` by care-of address."""
         self._from: dict[bytes, Tunnel] = {}
         self._home_addresses: set[IPv6Address] = set()
         self._counters: Counter[str] = Counter()
@@ -141,6 +146,7 @@ class UserPlane:
         self._netlink.set_link(self._index, up=True, mtu=self._mtu)
         self._leave_groups_to_links()
         self._groups = Groups(watch, self._spread)
+        self._defence = Defence(watch, self._netlink)
         watch(self._tun.fileno(), self._carry_out)
         watch(self._inlet.fileno(), self._take_in)
 
@@ -158,9 +164,9 @@ class UserPlane:
             case SetLinkMtu():
                 self._host.set_link_mtu(effect)
             case DefendAddress():
-                self._host.defend(effect)
+                self._defence.defend(effect)
             case StopDefending():
-                self._host.stop_defending(effect)
+                self._defence.stop(effect)
             case InstallTunnel():
                 self._install(effect)
             case RemoveTunnel(home_address=home_address):
@@ -196,6 +202,7 @@ class UserPlane:
     def restore(self, interface: str) -> None:
         """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""
         self._host.restore(interface)
+        self._defence.restore(interface)
 
     def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
         """Tell whether a direct path carried packets since this was last asked."""
@@ -243,10 +250,11 @@ class UserPlane:
     def close(self) -> None:
         """Take back every route, address and device."""
         for tunnel in (*self._towards.values(), *self._from.values()):
-            tunnel.close()
+            self._outlets.close(tunnel)
         self._towards.clear()
         self._from.clear()
         self._groups.close()
+        self._defence.close()
         self._host.close()
         self._inlet.close()
         self._outlet.close()
@@ -258,19 +266,37 @@ class UserPlane:
     def _install(self, effect: InstallTunnel) -> None:
         home_address = effect.home_address
         policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
-        with opened(effect.home_agent_address, effect.care_of_address, self._ipsec, policy) as tunnel:
+        with self._outlets.opened(effect.home_agent_address, effect.care_of_address, policy) as tunnel:
             if home_address.packed not in self._towards:
-                self._netlink.add_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
-                self._host.hold(home_address)
-        exchange(self._towards, home_address, tunnel)
+                self._lead_into_tunnel(home_address)
+        if (earlier := self._towards.get(home_address.packed)) is not None:
+            self._homes.remove(earlier.remote, home_address.packed)
+        self._homes.add(tunnel.remote, home_address.packed)
+        self._outlets.exchange(self._towards, home_address, tunnel)
         self._paths.serve(home_address, effect.care_of_address)
 
     def _remove(self, home_address: IPv6Address) -> None:
         self._paths.end_service(home_address)
         tunnel = self._towards.pop(home_address.packed, None)
         if tunnel is not None:
-            tunnel.close()
-            self._netlink.remove_route(IPv6Network(home_address), interface=self._index, metric=TUNNEL_METRIC)
+            self._homes.remove(tunnel.remote, home_address.packed)
+            self._outlets.close(tunnel)
+            self._lead_elsewhere(home_address)
+
+    def _lead_into_tunnel(self, home_address: IPv6Address) -> None:
+        """Route packets for a home address to the tunnel device, or nowhere; raises `PlaneError`, then neither."""
+        try:
+            with self._netlink.batch():
+                self._netlink.add_route(home_address, interface=self._index, metric=TUNNEL_METRIC)
+                self._host.hold(home_address)
+        except PlaneError:
+            self._lead_elsewhere(home_address)
+            raise
+
+    def _lead_elsewhere(self, home_address: IPv6Address) -> None:
+        """Undo `_lead_into_tunnel`."""
+        with self._netlink.batch():
+            self._netlink.remove_route(home_address, interface=self._index, metric=TUNNEL_METRIC)
             self._host.release(home_address)
 
     # A mobile node's reverse tunnel, §11.3.1
@@ -278,7 +304,7 @@ class UserPlane:
     def _install_reverse(self, effect: InstallReverseTunnel) -> None:
         home_address = effect.home_address
         policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
-        with opened(effect.care_of_address, effect.home_agent_address, self._ipsec, policy) as tunnel:
+        with self._outlets.opened(effect.care_of_address, effect.home_agent_address, policy) as tunnel:
             if home_address.packed not in self._from:
                 self.own_home_address(home_address)
                 self._host.route_source(home_address, self._index)
@@ -289,7 +315,7 @@ class UserPlane:
                     self._prefer_none()
                     self._host.unroute_source(home_address, self._index)
                     raise
-        exchange(self._from, home_address, tunnel)
+        self._outlets.exchange(self._from, home_address, tunnel)
 
     def own_home_address(self, home_address: IPv6Address) -> None:
         """Keep a home address on the tunnel device for good, so that sockets hold on to it wherever the node is."""
@@ -334,7 +360,7 @@ class UserPlane:
     def _remove_reverse(self, home_address: IPv6Address) -> None:
         tunnel = self._from.pop(home_address.packed, None)
         if tunnel is not None:
-            tunnel.close()
+            self._outlets.close(tunnel)
             self._host.unroute_source(home_address, self._index)
             if self._from:
                 self._prefer_tunnel(IPv6Address(next(iter(self._from))))
@@ -415,12 +441,12 @@ class UserPlane:
                 return
             options = encapsulation_limit(self._encapsulation_limit if nested.limit is None else nested.limit - 1)
         try:
-            tunnel.send(inner, options, in_pieces=len(packet) <= MINIMUM_MTU)
+            tunnel.send(inner, options, self._ipsec, in_pieces=len(packet) <= MINIMUM_MTU)
             self._counters["tunnelled"] += 1
         except OSError as error:
             self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
-                mtu = tunnel.mtu(options) - (len(inner) - len(packet))
+                mtu = tunnel.mtu(options, self._ipsec) - (len(inner) - len(packet))
                 self._report_too_big(packet, self._reporter(tunnel, packet), mtu)
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
@@ -505,8 +531,10 @@ class UserPlane:
 
         Its addresses mean something on that link alone: whose it is, the tunnel tells (§10.4.3, §10.4.4).
         """
-        backward = _alike(_to(self._from, outer_source), packet[_DESTINATION])
-        tunnel = backward or _alike(_to(self._towards, outer_source), packet[_SOURCE])
+        backwards = {home_address: each for home_address, each in self._from.items() if each.remote == outer_source}
+        towards = {home_address: self._towards[home_address] for home_address in self._homes.find(outer_source)}
+        backward = _alike(backwards, packet[_DESTINATION])
+        tunnel = backward or _alike(towards, packet[_SOURCE])
         if tunnel is None:
             self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
@@ -538,7 +566,7 @@ class UserPlane:
 
     def _send_to_home_link(self, packet: bytes) -> None:
         """Forward a mobile node's multicast as if it had sent it at home (§11.3.4), and to all who listen from afar."""
-        index, forwarded = self._host.link_of(IPv6Address(packet[_SOURCE])), onward(packet)
+        index, forwarded = self._defence.link_of(IPv6Address(packet[_SOURCE])), onward(packet)
         if index is None or forwarded is None:
             self._drop(PlaneReason.LINK_SCOPE, packet)
             return
@@ -581,11 +609,6 @@ class UserPlane:
 def _listening_address(home_address: IPv6Address) -> IPv6Address:
     """Give the address from which the kernel says what applications listen to on the device (RFC 3810 §5.2.13)."""
     return address_like(home_address, LINK_LOCAL_PREFIX)
-
-
-def _to(tunnels: dict[bytes, Tunnel], remote: IPv6Address) -> dict[bytes, Tunnel]:
-    """Give the tunnels with an other end: home addresses of one mobile node share it."""
-    return {home_address: tunnel for home_address, tunnel in tunnels.items() if tunnel.remote == remote}
 
 
 def _alike(tunnels: dict[bytes, Tunnel], link_local: bytes) -> Tunnel | None:

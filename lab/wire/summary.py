@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 from lab.constants import BindingErrorStatus, Status
+from lab.events import text
 from lab.wire.icmpv6 import (
     DestinationUnreachable,
     EchoReply,
@@ -89,7 +90,7 @@ def _details(payload: Payload) -> str:
             key = " K" if payload.key_management_mobility_capability else ""
             return f" #{sequence} {_status(status, Status)}{key} lifetime {lifetime} s{_options(options)}"
         case BindingError(status=status, home_address=home_address, options=options):
-            return f" {_status(status, BindingErrorStatus)} for {home_address}{_options(options)}"
+            return f" {_status(status, BindingErrorStatus)} for {text(home_address)}{_options(options)}"
         case HomeTest(nonce_index=index, options=options) | CareOfTest(nonce_index=index, options=options):
             return f" nonce index {index}{_options(options)}"
         case NeighborSolicitation(target=target):
@@ -127,6 +128,7 @@ def _details(payload: Payload) -> str:
             return ""
 
 
+@cache
 def _status(status: int, known: type[Status | BindingErrorStatus]) -> str:
     try:
         return f"status {status} ({known(status).name.lower().replace('_', ' ')})"
@@ -141,7 +143,7 @@ def _options(options: tuple[MobilityOption, ...]) -> str:
 def _option(option: MobilityOption) -> str:
     match option:
         case AlternateCareOfAddress(address=address):
-            return f"alternate care-of {address}"
+            return f"alternate care-of {text(address)}"
         case BindingRefreshAdvice(refresh_interval=interval):
             return f"refresh within {interval} s"
         case NonceIndices(home=home, care_of=care_of):

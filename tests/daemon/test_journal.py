@@ -2,12 +2,13 @@
 
 import json
 import os
+from collections.abc import Callable
 from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
 
-from lab.daemon.journal import Journal
+from lab.daemon.journal import AT_ONCE, Journal
 from lab.events import NodeStarted, NodeStopped, PacketDropped, Record
 
 STARTED = NodeStarted(role="home-agent", plane="user")
@@ -25,6 +26,25 @@ def test_every_event_is_in_the_file_at_once(tmp_path: Path) -> None:
     journal.write(NodeStopped(reason="SIGTERM"))
     assert [record.event for record in read(path)] == [STARTED, NodeStopped(reason="SIGTERM")]
     assert {record.node for record in read(path)} == {"ha"}
+
+
+def test_what_is_written_at_the_same_time_goes_out_together_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "ha.jsonl"
+    later: list[Callable[[], None]] = []
+    journal = Journal("ha", str(path), later.append)
+    for _ in range(AT_ONCE + 1):
+        journal.write(STARTED)
+    assert read(path) == []
+    later.pop(0)()
+    assert len(read(path)) == AT_ONCE
+    later.pop(0)()
+    assert len(read(path)) == AT_ONCE + 1
+    assert later == []
+    journal.write(STARTED)
+    journal.flush()
+    assert len(read(path)) == AT_ONCE + 2
+    later.pop(0)()
+    assert (len(read(path)), later) == (AT_ONCE + 2, [])
 
 
 def test_a_restart_appends(tmp_path: Path) -> None:

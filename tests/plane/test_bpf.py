@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ from lab.plane.bpf.syscalls import Map
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import MAX_HEARD
 from lab.plane.user import UserPlane
+from lab.wire.icmpv6 import EchoRequest, MobilePrefixSolicitation
+from lab.wire.packet import build, mobility_packet
 from tests.lab.networks import run_in, until
 from tests.plane.conftest import why_not_bpf
 from tests.plane.crossroads import CN, HOME, LINK, MN, PEER_HOME, TO_CN, TO_MN, Crossroads
@@ -314,3 +317,20 @@ def test_the_reason_of_the_verifier_is_told() -> None:
     leave_without_an_answer = bytes((0x95, 0, 0, 0, 0, 0, 0, 0))
     with pytest.raises(PlaneError, match=r"load the BPF program silent: .* \(R0 !read_ok\)"):
         syscalls.load("silent", leave_without_an_answer, b"MIT")
+
+
+@pytest.mark.rfc6275("10.6.3-a")
+def test_what_asks_for_prefixes_keeps_the_headers_that_tell_who_asks() -> None:
+    """Restored, it would reach the home agent as one that came without a Home Address option."""
+    machine = Machine(BpfPlane)
+    try:
+        plane = machine.plane()
+        machine.apply(InstallTunnel(home_agent_address=OWN, home_address=HOME, care_of_address=FAR))
+        outlet = machine.socket(machine.far, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        for message in (MobilePrefixSolicitation(identifier=1), EchoRequest(identifier=1, sequence=1)):
+            asked = build(mobility_packet(FAR, OWN, message, home_address=HOME))
+            outlet.sendto(asked, (str(OWN), 0))
+        machine.pump(lambda: plane.counters().get("direct-in", 0) > 0)
+        assert plane.counters()["direct-in"] == 1  # what came behind it
+    finally:
+        machine.close()

@@ -28,7 +28,6 @@ from lab.engine.io import (
     RemoveReverseTunnel,
     RemoveTunnel,
     SetLinkMtu,
-    StopDefending,
     UseRouter,
 )
 from lab.errors import PlaneError
@@ -52,10 +51,6 @@ PAIRS: dict[str, tuple[list[PlaneEffect], PlaneEffect]] = {
     "router to one destination": ([replace(ROUTE, destination=FAR)], FORGET),
     "router in all ways": ([ROUTE, replace(ROUTE, destination=FAR), replace(ROUTE, default=True)], FORGET),
     "router after another": ([replace(ROUTE, router=ROUTER + 1), ROUTE], FORGET),
-    "defence": (
-        [DefendAddress(interface=LINK, address=HOME)],
-        StopDefending(interface=LINK, address=HOME),
-    ),
     "tunnel": (
         [InstallTunnel(home_agent_address=OWN, home_address=HOME, care_of_address=FAR)],
         RemoveTunnel(home_address=HOME),
@@ -132,7 +127,6 @@ def test_an_interface_sends_what_its_link_carries_and_no_more_than_it_can(
 @pytest.mark.parametrize("effects", [effects for effects, _ in PAIRS.values()], ids=PAIRS)
 def test_what_a_crash_left_is_swept_away_by_the_next_plane(machine: Machine, effects: list[PlaneEffect]) -> None:
     machine.command("ip", "-6", "route", "add", "2001:db8:99::/64", "dev", LINK)
-    machine.command("ip", "-6", "neighbour", "add", "proxy", str(FAR_TOO), "dev", LINK)
     machine.plane()
     clean = machine.state()
     machine.apply(*effects)
@@ -243,14 +237,13 @@ def test_a_link_layer_address_that_was_told_is_used_and_verified(machine: Machin
 def test_undoing_what_is_gone_is_no_error(machine: Machine, how: str) -> None:
     """A refusal would keep a mobile node from carrying out what follows."""
     machine.plane()
-    effects = [effect for name in ("address", "router in all ways", "defence") for effect in PAIRS[name][0]]
-    undo = [PAIRS[name][1] for name in ("address", "router in all ways", "defence")]
+    effects = [effect for name in ("address", "router in all ways") for effect in PAIRS[name][0]]
+    undo = [PAIRS[name][1] for name in ("address", "router in all ways")]
     machine.apply(*effects)
     match how:
         case "taken away":
             machine.command("ip", "-6", "address", "del", f"{CARE_OF}/64", "dev", LINK)
             machine.command("ip", "-6", "route", "flush", "table", "all", "proto", "62")
-            machine.command("ip", "-6", "neighbour", "del", "proxy", str(HOME), "dev", LINK)
         case "interface down":
             machine.command("ip", "link", "set", LINK, "down")
         case "interface gone":
@@ -279,7 +272,7 @@ def test_what_the_kernel_dropped_with_an_interface_is_restored(machine: Machine,
 
 
 def restored(state: dict[str, Any]) -> list[str]:
-    """List what a restoration is to bring back: addresses of the interface, routes, rules, proxies of ours."""
+    """List what a restoration is to bring back: addresses of the interface, routes and rules of ours."""
     addresses = [
         f"{link['ifname']} {entry['local']}"
         for link in state["address"]
@@ -287,7 +280,7 @@ def restored(state: dict[str, Any]) -> list[str]:
         if entry["scope"] == "global"
     ]
     routes = [str(route) for route in state["route show table all"] if route["protocol"] == "62"]
-    return [*addresses, *routes, *map(str, state["rule"]), *map(str, state["neighbour show proxy"])]
+    return [*addresses, *routes, *map(str, state["rule"])]
 
 
 def test_an_interface_that_comes_back_is_another(machine: Machine) -> None:
@@ -311,7 +304,7 @@ def test_an_interface_that_comes_back_is_another(machine: Machine) -> None:
     ("effect", "said"),
     [
         (AddAddress(interface="eth9", address=CARE_OF, prefix_length=64), "find link eth9: no interface"),
-        (DefendAddress(interface="eth9", address=HOME), "find link eth9: no interface"),
+        (DefendAddress(interface="eth9", address=HOME), "find link eth9: No such device"),
         (UseRouter(interface="eth9", router=ROUTER, source=CARE_OF), "find link eth9: no interface"),
         (AddAddress(interface=LINK, address=IPv6Address("ff02::1"), prefix_length=64), "Cannot assign requested"),
         (UseRouter(interface=LINK, router=OWN, source=CARE_OF), f"route to ::/0 by {OWN}: "),
@@ -391,5 +384,5 @@ def without_indexes(machine: Machine) -> str:
 
 def sysctls(machine: Machine) -> dict[str, str]:
     """Read the settings that planes may change."""
-    names = ("conf/all/proxy_ndp", f"neigh/{LINK}/proxy_delay", f"conf/{LINK}/accept_ra")
+    names = ("conf/all/proxy_ndp", f"conf/{LINK}/accept_ra")
     return machine.run(lambda: {name: Path("/proc/sys/net/ipv6", name).read_text() for name in names})

@@ -4,6 +4,7 @@ The far end of the wire stands for the whole Internet. `tests/lab` looks at the 
 """
 
 import errno
+import os
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -385,3 +386,32 @@ def test_what_belongs_to_no_tunnel_is_counted(machine: Machine) -> None:
     before = count().get("no-tunnel", 0)
     send_to(machine, OTHER_HOME)
     machine.pump(lambda: count().get("no-tunnel", 0) > before)
+
+
+def test_tunnels_of_one_address_share_a_socket(machine: Machine) -> None:
+    serve(machine)
+    before = len(os.listdir("/proc/self/fd"))
+    others = [HOME + 0x1000 + number for number in range(200)]
+    for home in others:
+        serve(machine, home)
+    assert len(os.listdir("/proc/self/fd")) == before
+    for home in others:
+        machine.apply(RemoveTunnel(home_address=home))
+    tunnelled(machine, inner(HOME, CN))
+    machine.pump(machine.counts("detunnelled"))  # the one that is left is not harmed
+    before = len(os.listdir("/proc/self/fd"))
+    machine.apply(RemoveTunnel(home_address=HOME))
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+def test_each_tunnel_of_a_shared_socket_goes_its_own_way(machine: Machine) -> None:
+    serve(machine)
+    serve(machine, OTHER_HOME, FAR_TOO)
+    ends = {home: machine.socket(machine.far, socket.SOCK_RAW, IPV6) for home in (HOME, OTHER_HOME)}
+    for (home, end), care_of in zip(ends.items(), (FAR, FAR_TOO), strict=True):
+        end.bind((str(care_of), 0))
+        send_to(machine, home)
+    machine.pump(machine.counts("tunnelled", 2))
+    for home, end in ends.items():
+        packet, (source, *_) = end.recvfrom(2048)
+        assert (IPv6Address(packet[24:40]), source) == (home, str(OWN))

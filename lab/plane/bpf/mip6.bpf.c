@@ -31,6 +31,7 @@ static long (*redirect_neigh)(__u32 ifindex, void *next, int size, __u64 flags) 
 
 enum {
 	TCP = 6, UDP = 17, TUNNELLED = 41, ICMPV6 = 58,
+	SOLICITATION = 146, ADVERTISEMENT = 147,	/* of prefixes, types of ICMPv6 */
 	HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, ESP = 50, AH = 51, DESTINATION_OPTIONS = 60, MOBILITY = 135,
 	ADDED = 24,			/* octets of a Home Address option and its header, or a type 2 routing header */
 	HOP_LIMIT = 64,
@@ -297,6 +298,14 @@ INLINE int is_home_address_option(struct header *header)
 	       octets[6] == 16;
 }
 
+/* §6.7, §6.8: whoever takes them must see the headers that would be taken off (lab/wire/chain.py has the same). */
+INLINE int is_prefix_discovery(struct __sk_buff *skb, __u32 at)
+{
+	__u8 type = 0;
+
+	return load(skb, at, &type, sizeof(type)) || type == SOLICITATION || type == ADVERTISEMENT;
+}
+
 /* §6.4, §9.3.1: what a binding explains becomes a packet between home addresses. */
 INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 {
@@ -335,6 +344,8 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 		removed += ADDED;
 	}
 	if (!is_plain(ip->nexthdr) || ntohs(ip->payload_len) < removed)
+		return TC_ACT_UNSPEC;
+	if (ip->nexthdr == ICMPV6 && is_prefix_discovery(skb, ETH_HLEN + sizeof(*ip) + removed))
 		return TC_ACT_UNSPEC;
 	if (adjust_room(skb, -(__s32)removed, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return TC_ACT_UNSPEC;

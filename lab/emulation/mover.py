@@ -3,6 +3,7 @@
 import time
 
 from lab.emulation.node import LabBridge, LabNode
+from lab.emulation.process import hastened
 from lab.emulation.spec import Kind
 from lab.errors import TopologyError
 from lab.events import MoveBegan, MoveDone
@@ -21,16 +22,19 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
         raise TopologyError(f"{node.name} is a {node.spec.kind}; only mobile nodes move")
     plug, context = node.spec.plugs[0], node.context
     netlink, peer = context.links.netlink, plug.peer_index
-    context.collector.report(MoveBegan(mobile_node=node.name, from_link=node.link_name, to_link=to.name, outage=outage))
-    if outage is None:
-        netlink.set_link(peer, master=to.index, mtu=to.spec.mtu)
-    else:
-        netlink.set_link(peer, up=False)
-        back = time.monotonic() + max(outage, SHORTEST_OUTAGE)
-        netlink.set_link(peer, master=to.index, mtu=to.spec.mtu)
-        time.sleep(max(back - time.monotonic(), 0.0))
-        netlink.set_link(peer, up=True)
-    node.link_name = to.name
-    if hint:
-        node.control("hint", interface=plug.interface)
+    with hastened():
+        context.collector.report(
+            MoveBegan(mobile_node=node.name, from_link=node.link_name, to_link=to.name, outage=outage)
+        )
+        if outage is None:
+            netlink.set_link(peer, master=to.index, mtu=to.spec.mtu)
+        else:
+            back = time.monotonic() + max(outage, SHORTEST_OUTAGE)
+            netlink.set_link(peer, up=False)
+            netlink.set_link(peer, master=to.index, mtu=to.spec.mtu)
+            time.sleep(max(back - time.monotonic(), 0.0))
+            netlink.set_link(peer, up=True)
+        node.link_name = to.name
+        if hint:
+            node.control("hint", interface=plug.interface)
     context.collector.report(MoveDone(mobile_node=node.name, link=to.name))

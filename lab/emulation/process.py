@@ -7,7 +7,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,8 @@ from lab.errors import ScenarioError
 PATIENCE = 5.0
 """Seconds that a process has to end before it is killed."""
 
-REAL_TIME_PRIORITY = 10
+SERVING, MEASURING = 10, 20
+"""Real-time priorities: a stream that waits behind a daemon would tell of the processor instead of the network."""
 POLL_INTERVAL = 0.005
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
@@ -59,14 +60,26 @@ def rename(name: str) -> None:
     _libc.prctl(_PR_SET_NAME, name.encode())
 
 
-def hasten(process: Process) -> None:
+def hasten(process: Process, priority: int = SERVING) -> None:
     """Let a process run as soon as it has something to do, whatever else the machine is busy with.
 
     What is measured is then the protocol and not the wait for a processor. A machine that forbids it (a container,
     say) gives the process its turn like everybody's.
     """
     with contextlib.suppress(OSError):
-        os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(REAL_TIME_PRIORITY))
+        os.sched_setscheduler(process.pid, os.SCHED_RR, os.sched_param(priority))
+
+
+@contextlib.contextmanager
+def hastened() -> Iterator[None]:
+    """Let the calling thread run for the block as what measures does, where the machine allows it."""
+    before, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(MEASURING))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, before, parameters)
 
 
 def end(processes: Iterable[Process | None], how: signal.Signals = signal.SIGTERM) -> None:

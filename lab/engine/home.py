@@ -185,7 +185,8 @@ class Home:
             home_agent_address=home_agent, home_address=self.address, care_of_address=care_of.address
         )
         until, ends = self._valid_until(away, now), self._is_to_end(now)
-        return [tunnel, *self._registration.request(self._request(care_of.address, until, ends=ends), now)]
+        # The Binding Update first: whoever sends to the home address waits for nothing else.
+        return [*self._registration.request(self._request(care_of.address, until, ends=ends), now), tunnel]
 
     def _valid_until(self, away: Away, now: Instant) -> Instant:
         """Tell when the first of two addresses ends: no binding may outlive it (§11.7.1, §11.4.2)."""

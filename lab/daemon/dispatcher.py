@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Protocol
@@ -160,8 +160,9 @@ class Dispatcher:
             self._quiet_until = now + FAULT_PAUSE
             self.report(PacketDropped(reason="internal-error", detail=type(happened).__name__))
 
-    def _carry_out(self, effects: Sequence[Answer], now: Instant) -> None:
-        for position, effect in enumerate(effects):
+    def _carry_out(self, effects: Iterable[Answer], now: Instant) -> None:
+        rest = iter(effects)
+        for effect in rest:
             match effect:
                 case Report(event=event):
                     self.report(event)
@@ -181,7 +182,7 @@ class Dispatcher:
                     used = self._plane.used(home_address, peer)
                     self._queue.append(Used(home_address=home_address, peer=peer, used=used))
                 case Remember():
-                    self._waiting.append(_Waiting(record=effect, effects=effects[position + 1 :]))
+                    self._waiting.append(_Waiting(record=effect, effects=[*rest]))
                     self._keep(effect)
                     return  # so no acknowledgement precedes what must be known after a restart
                 case Forget() | RememberCutOff() | ForgetCutOff():
@@ -191,6 +192,8 @@ class Dispatcher:
                         self._plane.apply(plane_effect)
                     except PlaneError as error:
                         self.report(EffectRefused(effect=type(plane_effect).__name__, reason=str(error)))
+                        for _ in rest:
+                            pass  # dropped, but the engine thinks to the end before it hears of that
                         self._queue.appendleft(Refused(effect=plane_effect, reason=str(error)))
                         return  # so no acknowledgement precedes its route
 

@@ -165,11 +165,23 @@ class Home:
                 return []
 
     def visit(self, away: Away, now: Instant) -> list[Effect]:
-        """Be away by a care-of address; it is registered once it may be used, unless it is already."""
+        """Be away by a care-of address; it is registered once it may be used, unless it is already. See `tunnel`."""
         before, self._place = self._place, away
         if not away.usable or (isinstance(before, Away) and before.usable):
             return []
         return self._register(away, now)
+
+    def tunnel(self) -> list[Effect]:
+        """Lead what leaves from the home address through the home agent; nothing while there is no way to it."""
+        match self._place, self._agent.address:
+            case Away(care_of=care_of, usable=True), IPv6Address() as home_agent:
+                return [
+                    InstallReverseTunnel(
+                        home_agent_address=home_agent, home_address=self.address, care_of_address=care_of.address
+                    )
+                ]
+            case _:
+                return []
 
     def lose_care_of_address(self, now: Instant) -> list[Effect]:
         """Go on without a care-of address."""
@@ -178,15 +190,10 @@ class Home:
         return self.route_optimisation.suspend(EndReason.CARE_OF_ADDRESS_LOST, now)
 
     def _register(self, away: Away, now: Instant) -> list[Effect]:
-        home_agent, care_of = self._agent.address, away.care_of
-        if home_agent is None:  # as soon as one is found
+        if self._agent.address is None:  # as soon as one is found
             return []
-        tunnel = InstallReverseTunnel(
-            home_agent_address=home_agent, home_address=self.address, care_of_address=care_of.address
-        )
         until, ends = self._valid_until(away, now), self._is_to_end(now)
-        # The Binding Update first: whoever sends to the home address waits for nothing else.
-        return [*self._registration.request(self._request(care_of.address, until, ends=ends), now), tunnel]
+        return self._registration.request(self._request(away.care_of.address, until, ends=ends), now)
 
     def _valid_until(self, away: Away, now: Instant) -> Instant:
         """Tell when the first of two addresses ends: no binding may outlive it (§11.7.1, §11.4.2)."""
@@ -407,7 +414,7 @@ class Home:
         self.route_optimisation.home_agent = self._agent.address
         match self._place:
             case Away(usable=True) as place if self._agent.address != before and not self._ending:
-                effects += self._register(place, now)
+                effects += [*self._register(place, now), *self.tunnel()]
             case _:
                 pass
         match self._place:

@@ -5,6 +5,7 @@ carried out in their order. When the data plane refuses one, the runtime drops t
 hands the engine a `Refused` instead: so no acknowledgement precedes its route (RFC 6275 §10.3.1).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any, Protocol, TypeAlias
@@ -514,8 +515,11 @@ Input: TypeAlias = (
 class Engine(Protocol):
     """One role of a node."""
 
-    def handle(self, happened: Input, now: Instant) -> list[Effect]:
-        """Take one input; never raises on anything a peer can cause."""
+    def handle(self, happened: Input, now: Instant) -> Iterable[Effect]:
+        """Take one input; never raises on anything a peer can cause.
+
+        It is over when the last effect was taken. Each may be carried out before the next is thought of.
+        """
         ...
 
     def deadline(self) -> Instant | None:

@@ -3,7 +3,7 @@
 The node finds routers and forms care-of addresses; what follows for a home address is in `lab.engine.home`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from itertools import chain
@@ -113,11 +113,14 @@ class MobileNode:
         self._prefixes.have(home_prefix)
         return home
 
-    def handle(self, happened: Input, now: Instant) -> list[Effect]:
+    def handle(self, happened: Input, now: Instant) -> Iterator[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
         if isinstance(happened, Received) and self._movement.repeated(happened, now):
-            return []
-        return self._follow(self._handle(happened, now), now)
+            return
+        yield from self._handle(
+            happened, now
+        )  # a Router Solicitation or Binding Update is sent before the rest is found
+        yield from self._follow(now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
         match happened:
@@ -160,10 +163,10 @@ class MobileNode:
             case _:
                 return []
 
-    def _follow(self, effects: list[Effect], now: Instant) -> list[Effect]:
+    def _follow(self, now: Instant) -> list[Effect]:
         """Go on after whatever happened: with home agents and correspondents, and without what is over."""
         self._due_beside = None
-        effects = effects + self._follow_prefixes(now)
+        effects = self._follow_prefixes(now)
         if all(home.is_answered for home in self._homes.values()):
             left, self._left_behind = self._left_behind, []
             effects += _all(self._drop(care_of) for care_of in left)
@@ -205,7 +208,9 @@ class MobileNode:
 
     def add_home_address(self, home_address: IPv6Address, home_prefix: IPv6Network, now: Instant) -> list[Effect]:
         """Have another home address of the home link from now on; nothing happens if it is there already."""
-        return [] if home_address in self._homes else self._follow(self._add(home_address, home_prefix, now), now)
+        if home_address in self._homes:
+            return []
+        return [*self._add(home_address, home_prefix, now), *self._follow(now)]
 
     def _add(self, home_address: IPv6Address, home_prefix: IPv6Network, now: Instant) -> list[Effect]:
         home = self._make_home(home_address, home_prefix)
@@ -214,7 +219,7 @@ class MobileNode:
             case HomeLink(router=router):
                 effects += home.arrive_home(router, now)
             case Away() as away:
-                effects += home.visit(away, now)
+                effects += [*home.visit(away, now), *home.tunnel()]
             case Unattached():
                 pass
         return effects
@@ -222,7 +227,7 @@ class MobileNode:
     def end_home_address(self, home_address: IPv6Address, now: Instant) -> list[Effect]:
         """Give a home address up: its bindings are deleted first, as far as correspondents and home agent answer."""
         home = self._homes.get(home_address)
-        return [] if home is None else self._follow(home.end(now), now)
+        return [] if home is None else [*home.end(now), *self._follow(now)]
 
     def _follow_prefixes(self, now: Instant) -> list[Effect]:
         """Have a home address of each prefix of home, and none of a prefix that is over but the last one there is."""
@@ -392,14 +397,16 @@ class MobileNode:
         optimistic = self._config.dad is DadMode.OPTIMISTIC
         interface = self._config.interface
         return [
-            AddAddress(interface=interface, address=care_of.address, prefix_length=SLAAC_PREFIX_LENGTH),
             UseRouter(
                 interface=interface,
                 router=router.address,
                 source=care_of.address,
                 link_layer_address=router.link_layer_address,
             ),
+            # The Binding Update as soon as it finds its way: whoever sends to the home address waits for it alone.
             *self._visit(Away(care_of=care_of, usable=optimistic), now),
+            AddAddress(interface=interface, address=care_of.address, prefix_length=SLAAC_PREFIX_LENGTH),
+            *self._tunnels(),
             Report(event=CareOfAddressFormed(address=care_of.address, optimistic=optimistic)),
             StartDad(interface=interface, address=care_of.address),
         ]
@@ -408,12 +415,15 @@ class MobileNode:
         self._attachment = away
         return _all(home.visit(away, now) for home in self._homes.values())
 
+    def _tunnels(self) -> list[Effect]:
+        return _all(home.tunnel() for home in self._homes.values())
+
     # Duplicate Address Detection
 
     def _on_unique(self, address: IPv6Address, now: Instant) -> list[Effect]:
         match self._attachment:
             case Away(care_of=care_of, usable=False) as away if care_of.address == address:
-                return self._visit(replace(away, usable=True), now)
+                return [*self._visit(replace(away, usable=True), now), *self._tunnels()]
             case HomeLink() if address in self._homes:
                 return self._homes[address].on_unique()
             case _:

@@ -36,17 +36,14 @@ class Router:
     link_layer_address: bytes | None
     prefixes: tuple[PrefixInformation, ...]
     """Those that addresses may be formed from."""
+    networks: tuple[IPv6Network, ...]
+    """The same as networks."""
     global_addresses: frozenset[IPv6Address]
     """Its own, by the R bit (§7.2)."""
     advertisement_interval: float | None
     """Seconds (§7.3)."""
     mtu: int | None
     """The largest packet of the link; None: what is usual for links of its kind."""
-
-    @property
-    def networks(self) -> tuple[IPv6Network, ...]:
-        """The prefixes as networks."""
-        return tuple(network_of(prefix) for prefix in self.prefixes)
 
     def is_same(self, other: "Router") -> bool:
         """Tell routers apart by link-local address and prefixes: the former alone may not be unique (§7.2)."""
@@ -83,6 +80,7 @@ def router_of(packet: Packet) -> Router | None:
         address=packet.source,
         link_layer_address=addresses[0] if addresses else None,
         prefixes=usable,
+        networks=tuple(network_of(prefix) for prefix in usable),
         global_addresses=frozenset(p.prefix for p in prefixes if p.router_address),
         advertisement_interval=intervals[0] if intervals and intervals[0] > 0 else None,
         mtu=mtus[0] if mtus else None,

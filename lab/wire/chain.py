@@ -42,6 +42,8 @@ class Chain:
     """The kind of what follows the extension headers; FRAGMENT where that is a fragment."""
     at: int
     """Where that begins; beyond the octets if they are cut."""
+    named_at: int
+    """Where its kind is named."""
     whole: bool = True
     """Whether all extension headers are there."""
     home_address: bytes | None = None
@@ -74,6 +76,7 @@ def walk(octets: bytes) -> Chain | None:
         return None
     kind, at = octets[_NEXT_HEADER_AT], HEADER_OCTETS
     end = min(len(octets), HEADER_OCTETS + int.from_bytes(octets[_LENGTH_AT], "big"))
+    named_at = _NEXT_HEADER_AT
     home: bytes | None = None
     routed: bytes | None = None
     home_header = home_option = routing_header = 0
@@ -88,10 +91,11 @@ def walk(octets: bytes) -> Chain | None:
                 if home is not None:
                     return None
                 home, home_header, home_option = octets[option + 2 : option + _OPTION_OCTETS], at, option
-        kind, at = octets[at], after
+        kind, named_at, at = octets[at], at, after
     return Chain(
         next_header=kind,
         at=at,
+        named_at=named_at,
         whole=at <= end and (kind == FRAGMENT or kind not in _EXTENSION_HEADERS),
         home_address=home,
         home_address_header=home_header,
@@ -99,6 +103,14 @@ def walk(octets: bytes) -> Chain | None:
         routed_home_address=routed,
         routing_header=routing_header,
     )
+
+
+def with_payload(octets: bytes, chain: Chain, next_header: int, payload: bytes) -> bytes:
+    """Put something else behind the extension headers of a packet; `chain` is that of its octets."""
+    packet = bytearray(octets[: chain.at])
+    packet[chain.named_at] = next_header
+    packet[_LENGTH_AT] = (chain.at - HEADER_OCTETS + len(payload)).to_bytes(2, "big")
+    return bytes(packet) + payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,7 +140,7 @@ class MobileBench:
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over."""
-        return self.node.handle(happened, self.now)
+        return [*self.node.handle(happened, self.now)]
 
     def pass_time(self, seconds: float) -> list[Effect]:
         """Let time pass, stopping at every deadline on the way."""

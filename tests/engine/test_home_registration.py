@@ -87,10 +87,10 @@ def test_order_of_an_arrival() -> None:
     bench = MobileBench()
     bench.take(carrier())
     assert names(bench.take(VISITED1.advertisement())) == [
-        "AddAddress",
         "UseRouter",
-        "InstallReverseTunnel",
         "BindingUpdate",
+        "AddAddress",
+        "InstallReverseTunnel",
         "StartDad",
     ]
 

@@ -18,13 +18,12 @@ EXAMPLES = """examples:
   mip6lab bench
   mip6lab bench codec --quick
   mip6lab bench bringup handover --json bench.json
-  mip6lab bench route_optimisation
   mip6lab bench nodes --quick            10 mobile nodes; without it 50 and 200 as well
   mip6lab bench planes                   a ratio of 1 is the speed of plain routing
   mip6lab bench bindings --plot .        up to 100,000 bindings, and bindings.svg
 """
-NEED_ROOT = {"bindings", "bringup", "handover", "nodes", "planes", "registrations", "route_optimisation", "verify"}
-NOT_BENCHMARKS = {"measure", "raw_netlink"}
+NEED_ROOT = {"bindings", "bringup", "handover", "nodes", "planes", "registrations", "verify"}
+NOT_BENCHMARKS = {"crowd", "measure", "moves", "raw_netlink"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,7 +1,9 @@
 """Moving a mobile node from link to link, as a radio would: with a moment without carrier, or without."""
 
+import contextlib
 import time
 
+from lab.daemon.control import Client
 from lab.emulation.node import LabBridge, LabNode
 from lab.emulation.process import hastened
 from lab.emulation.spec import Kind
@@ -22,7 +24,10 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
         raise TopologyError(f"{node.name} is a {node.spec.kind}; only mobile nodes move")
     plug, context = node.spec.plugs[0], node.context
     netlink, peer = context.links.netlink, plug.peer_index
-    with hastened():
+    with contextlib.ExitStack() as moving:
+        # Whoever knows of the link layer is connected to the daemon already.
+        link_layer = moving.enter_context(Client(node.control_path)) if hint else None
+        moving.enter_context(hastened())
         context.collector.report(
             MoveBegan(mobile_node=node.name, from_link=node.link_name, to_link=to.name, outage=outage)
         )
@@ -35,6 +40,6 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
             time.sleep(max(back - time.monotonic(), 0.0))
             netlink.set_link(peer, up=True)
         node.link_name = to.name
-        if hint:
-            node.control("hint", interface=plug.interface)
+        if link_layer is not None:
+            link_layer.ask("hint", interface=plug.interface)
     context.collector.report(MoveDone(mobile_node=node.name, link=to.name))

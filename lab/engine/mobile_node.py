@@ -117,9 +117,7 @@ class MobileNode:
         """Take one input; see `lab.engine.io.Engine`."""
         if isinstance(happened, Received) and self._movement.repeated(happened, now):
             return
-        yield from self._handle(
-            happened, now
-        )  # a Router Solicitation or Binding Update is sent before the rest is found
+        yield from self._handle(happened, now)  # what asks and registers is sent before the rest is found
         yield from self._follow(now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:

@@ -109,7 +109,7 @@ async def _read_line(reader: asyncio.StreamReader) -> bytes:
         raise _LineTooLongError from error
 
 
-class Client:
+class Conversation:
     """A conversation with a node; raises `CommandError` if it cannot be begun."""
 
     def __init__(self, path: Path, *, within: float = 5.0) -> None:
@@ -156,8 +156,8 @@ class Client:
 
 def ask(path: Path, command: str, *, within: float = 5.0, **arguments: Any) -> Any:
     """Send one command to a node and wait for its result; raises `CommandError`."""
-    with Client(path, within=within) as client:
-        return client.ask(command, **arguments)
+    with Conversation(path, within=within) as node:
+        return node.ask(command, **arguments)
 
 
 def _reply(*, result: Any = None, error: str | None = None) -> bytes:

@@ -3,7 +3,7 @@
 import contextlib
 import time
 
-from lab.daemon.control import Client
+from lab.daemon.control import Conversation
 from lab.emulation.node import LabBridge, LabNode
 from lab.emulation.process import hastened
 from lab.emulation.spec import Kind
@@ -26,7 +26,7 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
     netlink, peer = context.links.netlink, plug.peer_index
     with contextlib.ExitStack() as moving:
         # Whoever knows of the link layer is connected to the daemon already.
-        link_layer = moving.enter_context(Client(node.control_path)) if hint else None
+        link_layer = moving.enter_context(Conversation(node.control_path)) if hint else None
         moving.enter_context(hastened())
         context.collector.report(
             MoveBegan(mobile_node=node.name, from_link=node.link_name, to_link=to.name, outage=outage)

@@ -1,7 +1,7 @@
 """The loop between an engine and the world: order, refusals, re-entrancy, faults, the one timer."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
@@ -76,13 +76,13 @@ class Script:
     """An engine that answers as it was told, and notes what it was given."""
 
     def __init__(self) -> None:
-        self.answers: dict[type[Any], list[Effect]] = {}
+        self.answers: dict[type[Any], Iterable[Effect]] = {}
         self.given: list[Input] = []
         self.instants: list[float] = []
         self.due: float | None = None
         self.before_answer: Callable[[Input], None] = lambda _: None
 
-    def handle(self, happened: Input, now: float) -> list[Effect]:
+    def handle(self, happened: Input, now: float) -> Iterable[Effect]:
         self.given.append(happened)
         self.instants.append(now)
         self.before_answer(happened)
@@ -195,6 +195,33 @@ def test_a_refused_effect_becomes_an_input_and_nothing_behind_it_is_carried_out(
     reason = "DefendAddress is refused"
     assert done == [add(1), EffectRefused(effect="DefendAddress", reason=reason), report("told").event]
     assert script.given == [Started(), Refused(effect=defend, reason=reason)]
+
+
+def test_effects_are_carried_out_as_they_are_found(script: Script, world: World) -> None:
+    seen: list[list[Any]] = []
+
+    def think() -> Iterator[Effect]:
+        yield add(1)
+        seen.append([*world.done])
+        yield add(2)
+
+    script.answers[Started] = think()
+    assert world.feed(Started()) == [add(1), add(2)]
+    assert seen == [[add(1)]]
+
+
+def test_an_engine_thinks_to_the_end_before_it_hears_of_a_refusal(script: Script, world: World) -> None:
+    world.plane.refuse = frozenset({AddAddress})
+    heard: list[int] = []
+
+    def think() -> Iterator[Effect]:
+        yield add(1)
+        yield send()
+        heard.append(len(script.given))
+
+    script.answers[Started] = think()
+    assert [type(event) for event in world.feed(Started())] == [EffectRefused]
+    assert (heard, [type(happened) for happened in script.given]) == ([1], [Started, Refused])
 
 
 def test_the_engine_hears_of_a_refusal_before_anything_else(script: Script, world: World) -> None:

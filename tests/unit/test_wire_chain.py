@@ -26,6 +26,7 @@ from lab.wire.chain import (
     restore,
     source,
     walk,
+    with_payload,
 )
 from lab.wire.icmpv6 import EchoRequest, MobilePrefixAdvertisement, MobilePrefixSolicitation
 from lab.wire.invoking import read_invoking
@@ -458,6 +459,17 @@ def test_esp_is_not_looked_into() -> None:
     straight = optimise(plain, care_of_source=CARE_OF.packed)
     assert replace(parse(straight), headers=(), source=HOME) == parse(plain)
     assert straight[64:] == plain[40:]
+
+
+@given(packets, st.binary(max_size=64))
+@EXAMPLES
+def test_another_payload_leaves_the_headers_as_they_are(packet: Packet, data: bytes) -> None:
+    octets = build(packet)
+    chain = walk(octets)
+    if chain is None or chain.next_header in (FRAGMENT, ROUTING):
+        return
+    other = replace(packet, payload=OpaquePayload(next_header=50, data=data))
+    assert with_payload(octets + b"padding", chain, 50, data) == build(other)
 
 
 @pytest.mark.rfc6275("11.4.2-a", "10.6.3-a")

@@ -51,6 +51,8 @@ from lab.wire.packet import parse
 _log = logging.getLogger(__name__)
 
 SEED_OCTETS = 32
+JOURNAL_DELAY = 0.005
+"""Seconds after which it is written what happened, with the time at which it did: packets go first."""
 INPUTS_AT_ONCE = 64
 """So many packets are dealt with before other work has its turn."""
 
@@ -79,7 +81,7 @@ class Service:
         self._reason = ""
         self._timer: asyncio.TimerHandle | None = None
         self._closing = contextlib.ExitStack()
-        self._journal = Journal(config.name, config.journal, self._loop.call_soon)
+        self._journal = Journal(config.name, config.journal, partial(self._loop.call_later, JOURNAL_DELAY))
         _prepare(config)
         self._store = None if config.state is None else Store(config.state)
         if self._store is not None:

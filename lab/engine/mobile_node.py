@@ -118,7 +118,8 @@ class MobileNode:
         if isinstance(happened, Received) and self._movement.repeated(happened, now):
             return
         yield from self._handle(happened, now)  # what asks and registers is sent before the rest is found
-        yield from self._follow(now)
+        if not isinstance(happened, LinkUp | LinkHint):  # where it is now is known when a router has answered
+            yield from self._follow(now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
         match happened:

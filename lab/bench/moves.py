@@ -72,8 +72,7 @@ def play(
         Network(topology, settings=settings, directory=Path(folder), captures=False) as network,  # they would compete
     ):
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         receiver = network.node("mn")
         running = [
             Stream(network.node(source), receiver, every=EVERY, name=f"{source}-mn", port=PORT + number)

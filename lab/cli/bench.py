@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   mip6lab bench bindings --plot .        up to 100,000 bindings, and bindings.svg
 """
 NEED_ROOT = {"bindings", "bringup", "handover", "nodes", "planes", "registrations", "verify"}
-NOT_BENCHMARKS = {"crowd", "measure", "moves", "raw_netlink"}
+NOT_BENCHMARKS = {"measure", "moves", "raw_netlink"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

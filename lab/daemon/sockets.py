@@ -80,7 +80,7 @@ def _hide_from_kernel(table: str, whole: Sequence[int]) -> contextlib.ExitStack:
     except PlaneError as error:
         if not _has_mip6():
             raise PlaneError(
-                f"{error}; the kernel has no IPV6_MIP6 either, with which nftables is not needed"
+                f"{error}; without nftables the kernel would need IPV6_MIP6"
             ) from error
         for kind in whole:
             taken = hidden.enter_context(_socket(socket.AF_INET6, socket.SOCK_RAW, kind))

@@ -207,7 +207,7 @@ def kernel_findings(results: dict[str, str | None] | None, reason: str) -> Itera
 def _probe() -> tuple[dict[str, str | None] | None, str]:
     """Try the kernel in a namespace that ends with the process; as an ordinary user, root of a user namespace."""
     rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    command = ["unshare", *rights, "--net", sys.executable, "-P", "-m", "lab.cli.probes"]
+    command = ["unshare", *rights, "--net", sys.executable, "-P", "-m", "lab.emulation.probes"]
     path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     try:
         done = subprocess.run(

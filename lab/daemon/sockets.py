@@ -79,9 +79,7 @@ def _hide_from_kernel(table: str, whole: Sequence[int]) -> contextlib.ExitStack:
         hidden.callback(_nft, nothing)
     except PlaneError as error:
         if not _has_mip6():
-            raise PlaneError(
-                f"{error}; without nftables the kernel would need IPV6_MIP6"
-            ) from error
+            raise PlaneError(f"{error}; without nftables the kernel would need IPV6_MIP6") from error
         for kind in whole:
             taken = hidden.enter_context(_socket(socket.AF_INET6, socket.SOCK_RAW, kind))
             packet_filter.attach(taken, packet_filter.TAKE_NOTHING)

@@ -56,8 +56,8 @@ class Job:
     lent: Sequence[Path] = ()
     """Folders in which the guest may change files; they must exist."""
     memory: int = MEMORY
-    log: Path | None = None
-    """Takes what the guest's kernel says."""
+    logs: Sequence[Path] = ()
+    """Files that get what the guest's kernel said, once it has ended."""
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     directory: Path = field(default_factory=Path.cwd)
 
@@ -91,9 +91,7 @@ def run(job: Job) -> int:
     guest dies before the command has ended.
     """
     with Guest(job) as guest:
-        return guest.wait(
-            {guest.out: partial(_write, sys.stdout.buffer), guest.err: partial(_write, sys.stderr.buffer)}
-        )
+        return guest.wait({guest.out: partial(write, sys.stdout.buffer), guest.err: partial(write, sys.stderr.buffer)})
 
 
 class Guest:
@@ -104,7 +102,7 @@ class Guest:
         if reason := obstacle():
             raise MissingError(f"no guest kernel: {reason}")
         self._folder = Path(tempfile.mkdtemp(prefix="mip6lab-guest-"))
-        self._log = job.log or self._folder / "console.log"
+        self._log, self._logs = self._folder / "console.log", job.logs
         self._process: subprocess.Popen[bytes] | None = None
         self._heard = b""
         self._status: int | None = None
@@ -128,7 +126,7 @@ class Guest:
         script = self._folder / "job"
         script.write_text(_script(job), encoding="utf-8")
         with contextlib.ExitStack() as ends:  # those of the guest, which closes them as it ends
-            log = ends.enter_context(self._log.open("ab"))
+            log = ends.enter_context(self._log.open("wb"))
             self.out, out = self._pipe(ends)
             self.err, err = self._pipe(ends)
             self._said, says = self._pipe(ends)
@@ -208,6 +206,9 @@ class Guest:
             os.killpg(pid, signal.SIGKILL)  # what is left if it crashed or hangs
             self._process.wait()
             self._process = None
+            for log in self._logs:
+                log.parent.mkdir(exist_ok=True)
+                shutil.copyfile(self._log, log)
         self._held.close()
 
 
@@ -225,7 +226,8 @@ def _pass_on(selector: selectors.BaseSelector, within: float) -> bool:
     return bool(ready)
 
 
-def _write(out: BinaryIO, octets: bytes) -> None:
+def write(out: BinaryIO, octets: bytes) -> None:
+    """Write at once."""
     out.write(octets)
     out.flush()
 

@@ -23,11 +23,11 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
     netlink, peer = context.links.netlink, plug.peer_index
     context.collector.report(MoveBegan(mobile_node=node.name, from_link=node.link_name, to_link=to.name, outage=outage))
     if outage is None:
-        netlink.set_link(peer, master=to.index)
+        to.plug_in(peer)
     else:
         netlink.set_link(peer, up=False)
         back = time.monotonic() + max(outage, SHORTEST_OUTAGE)
-        netlink.set_link(peer, master=to.index)
+        to.plug_in(peer)
         time.sleep(max(back - time.monotonic(), 0.0))
         netlink.set_link(peer, up=True)
     node.link_name = to.name

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from lab.daemon.config import Role
 from lab.daemon.control import CommandError, ask
 from lab.emulation.associations import as_tables, protections
 from lab.emulation.context import Context
+from lab.emulation.impairment import UNIMPAIRED, Impairment, impair
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
 from lab.emulation.process import end, hasten, wait_until
 from lab.emulation.settings import Settings
 from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
-from lab.events import NodeKilled
+from lab.events import LinkImpaired, NodeKilled
 from lab.plane import sysctl
 from lab.templating import render
 from lab.wire.addresses import address_like
@@ -91,6 +93,7 @@ class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no type
         self.spec = spec
         self.context: Context = context_of(topology)
         self.index = spec.number + 1
+        self.impairment = spec.impairment
         netlink = self.context.links.netlink
         with netlink.batch():
             netlink.create_bridge(name, index=self.index)
@@ -100,12 +103,28 @@ class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no type
         super().__init__(name, **params)
         self._made = True
 
+    def plug_in(self, port: int) -> None:
+        """Connect the far end of a node's interface, wherever that was before; raises `MissingError` as `impair`."""
+        self.context.links.netlink.set_link(port, master=self.index)
+        impair(self.context.links.netlink, port, self.impairment)
+
+    def impair(self, impairment: Impairment) -> None:
+        """Treat so what the link carries from now on; raises `MissingError` where the kernel cannot."""
+        self.impairment = impairment
+        netlink = self.context.links.netlink
+        for link in netlink.links():
+            if link.master == self.index:
+                impair(netlink, link.index, impairment)
+        self.context.collector.report(LinkImpaired(link=self.name, **asdict(impairment)))
+
     def cmd(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command where the bridges are; what Mininet runs for every switch it makes is not needed."""
         return super().cmd(*args, **kwargs) if self._made else ""
 
     def start(self, controllers: Any) -> None:
-        """Bridges forward from the start, without a controller."""
+        """Impair what the link carries, if it was declared so; it forwards from the start, without a controller."""
+        if self.impairment != UNIMPAIRED:
+            self.impair(self.impairment)
 
     def terminate(self) -> None:
         """End the shell; the bridge ends with the namespace of the links."""

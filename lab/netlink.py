@@ -85,8 +85,6 @@ class Link:
     carrier: bool
     link_layer_address: bytes
     mtu: int
-    master: int | None
-    """The bridge that it is a port of."""
 
 
 class Netlink:
@@ -548,7 +546,6 @@ def _describe(message: nlmsg) -> Link:
         carrier=bool(message["flags"] & IFF_LOWER_UP),
         link_layer_address=bytes.fromhex(address.replace(":", "")),
         mtu=message.get_attr("IFLA_MTU"),
-        master=message.get_attr("IFLA_MASTER"),
     )
 
 

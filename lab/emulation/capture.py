@@ -9,7 +9,7 @@ from lab.emulation.namespace import Namespace
 from lab.emulation.process import end, wait_until
 from lab.errors import MissingError
 
-READY_WITHIN = 10.0
+READY_WITHIN = 30.0
 
 
 class Capture:

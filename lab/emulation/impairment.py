@@ -14,14 +14,17 @@ _UNITS = {
     "rate": {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9, "bit": 1.0, "": 1.0},
 }
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([a-z%]*)")
-LONGEST_DELAY = 60.0
+LONGEST_DELAY = 10.0
 SLOWEST, FASTEST = 8e3, 30e9
 """Bits in a second; what is in between fits the kernel's 32 bits of octets in a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impairment:
-    """For each packet that a link carries from one of its nodes to another; raises `TopologyError` if it cannot be."""
+    """What happens to each packet that a node sends on a link; raises `TopologyError` if it cannot be.
+
+    It happens before the link, so that a capture shows what arrives.
+    """
 
     delay: float = 0.0
     """Seconds."""
@@ -30,7 +33,7 @@ class Impairment:
     loss: float = 0.0
     """The fraction that is lost, at random."""
     rate: float = 0.0
-    """Bits in a second towards each node; 0 for no limit."""
+    """Bits in a second from each node; 0 for no limit."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.delay <= LONGEST_DELAY:

@@ -97,8 +97,6 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
             self.build()
         if self._wants_captures:
             self._start_captures()
-        for bridge in self.switches:
-            bridge.start([])
         for node in self.hosts:
             node.configure()
         for node in self.hosts:
@@ -126,7 +124,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
 
     def impair(self, link: str, impairment: Impairment) -> None:
         """Have a link delay or lose packets; see `LabBridge.impair`."""
-        self.bridge(link).impair(impairment)
+        self.bridge(link).impair(impairment, self.hosts)
 
     def renumber(self, link: str, *prefixes: PrefixSpec) -> None:
         """Give a link other prefixes; see `lab.emulation.renumbering.renumber`."""

@@ -4,7 +4,7 @@ import atexit
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,8 @@ from lab.templating import render
 from lab.wire.addresses import address_like
 
 LOOPBACK = 1
-READY_WITHIN = 20.0
-SETTLED_WITHIN = 15.0
+READY_WITHIN = 60.0
+SETTLED_WITHIN = 30.0
 
 
 class _LazyShell:
@@ -103,18 +103,12 @@ class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no type
         super().__init__(name, **params)
         self._made = True
 
-    def plug_in(self, port: int) -> None:
-        """Connect the far end of a node's interface, wherever that was before; raises `MissingError` as `impair`."""
-        self.context.links.netlink.set_link(port, master=self.index)
-        impair(self.context.links.netlink, port, self.impairment)
-
-    def impair(self, impairment: Impairment) -> None:
-        """Treat so what the link carries from now on; raises `MissingError` where the kernel cannot."""
+    def impair(self, impairment: Impairment, nodes: Iterable["LabNode"]) -> None:
+        """Treat so what nodes send on the link from now on; raises `MissingError` where the kernel cannot."""
+        for node in nodes:
+            for plug in node.plugs_on(self.name):
+                impair(node.namespace.netlink, plug.index, impairment)
         self.impairment = impairment
-        netlink = self.context.links.netlink
-        for link in netlink.links():
-            if link.master == self.index:
-                impair(netlink, link.index, impairment)
         self.context.collector.report(LinkImpaired(link=self.name, **asdict(impairment)))
 
     def cmd(self, *args: Any, **kwargs: Any) -> Any:
@@ -122,9 +116,7 @@ class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no type
         return super().cmd(*args, **kwargs) if self._made else ""
 
     def start(self, controllers: Any) -> None:
-        """Impair what the link carries, if it was declared so; it forwards from the start, without a controller."""
-        if self.impairment != UNIMPAIRED:
-            self.impair(self.impairment)
+        """Bridges forward from the start, without a controller."""
 
     def terminate(self) -> None:
         """End the shell; the bridge ends with the namespace of the links."""
@@ -199,6 +191,14 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     netlink.add_address(plug.index, plug.address, plug.link.prefix.prefixlen)
             for destination, hop in self.spec.routes.items():
                 netlink.add_route(destination, via=hop)
+        for plug in self.spec.plugs:
+            if plug.link.impairment != UNIMPAIRED:
+                impair(netlink, plug.index, plug.link.impairment)
+
+    def plugs_on(self, link: str) -> list[Plug]:
+        """Give the interfaces that are on a link now."""
+        first, *others = self.spec.plugs
+        return [*([first] if self.link_name == link else []), *(plug for plug in others if plug.link.name == link)]
 
     def _set_sysctls(self) -> None:
         if self.spec.kind.forwards:

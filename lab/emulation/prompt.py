@@ -132,7 +132,7 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
     def _impair(self, words: Sequence[str]) -> None:
         if not words:
             raise ValueError("a link is needed")
-        self._link(words[0]).impair(parse(words[1:]))
+        self._link(words[0]).impair(parse(words[1:]), self._nodes())
 
     def _bindings(self, words: Sequence[str]) -> None:
         if len(words) > 1:

@@ -54,10 +54,8 @@ def test_a_message_that_was_cut_off_is_left_out() -> None:
 )
 def test_a_link_is_described(flags: int, up: bool, carrier: bool) -> None:
     address = bytes.fromhex("020000000001")
-    octets = link_message(flags, IFNAME="eth0", ADDRESS=address.hex(":"), MTU=1500, MASTER=5)
-    assert link_of(octets) == Link(
-        index=7, name="eth0", up=up, carrier=carrier, link_layer_address=address, mtu=1500, master=5
-    )
+    octets = link_message(flags, IFNAME="eth0", ADDRESS=address.hex(":"), MTU=1500)
+    assert link_of(octets) == Link(index=7, name="eth0", up=up, carrier=carrier, link_layer_address=address, mtu=1500)
 
 
 def test_a_link_without_address_has_none() -> None:

@@ -28,6 +28,9 @@ from lab.errors import GuestError, Mip6LabError, MissingError
 KERNEL = "linux.uml"
 PACKAGE = "user-mode-linux"
 MODULES = Path("/usr/lib/uml/modules")
+MODULES_OF_USE = frozenset(
+    {"bridge", "cls_bpf", "esp6", "ip6_tunnel", "ipv6", "mip6", "overlay", "sch_netem", "tun", "veth", "xfrm_user"}
+)
 INSIDE = "MIP6LAB_GUEST"
 """Set in the environment of whatever runs in a guest."""
 MEMORY = 1024
@@ -73,8 +76,9 @@ def obstacle() -> str | None:
         return "this is the guest kernel already"
     if shutil.which(KERNEL) is None:
         return f"{KERNEL} is missing: install the package {PACKAGE}"
-    if not (MODULES / release()).is_dir():
-        return f"{MODULES} has no modules of Linux {release()}, which {KERNEL} is: install the package {PACKAGE} anew"
+    version = release()
+    if not version or not (MODULES / version).is_dir():
+        return f"{MODULES} has no modules for {KERNEL}, Linux {version or '(none)'}: install the package {PACKAGE} anew"
     return None
 
 
@@ -82,6 +86,11 @@ def release() -> str:
     """Give the version of the guest kernel that is installed."""
     done = subprocess.run([KERNEL, "--version"], capture_output=True, text=True, check=False, timeout=10)
     return done.stdout.strip()
+
+
+def modules() -> set[str]:
+    """Name the modules of the guest kernel."""
+    return {path.stem for path in (MODULES / release()).rglob("*.ko")}
 
 
 def run(job: Job) -> int:
@@ -101,7 +110,8 @@ class Guest:
         """Boot; with a `terminal` (a descriptor), the command reads from there and writes to it."""
         if reason := obstacle():
             raise MissingError(f"no guest kernel: {reason}")
-        self._folder = Path(tempfile.mkdtemp(prefix="mip6lab-guest-"))
+        leftovers.clean()
+        self._folder = leftovers.make_guest_folder()
         self._log, self._logs = self._folder / "console.log", job.logs
         self._process: subprocess.Popen[bytes] | None = None
         self._heard = b""

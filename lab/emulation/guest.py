@@ -152,7 +152,7 @@ class Guest:
                     "ro",
                     "selinux=0",
                 ),
-                *(f"uml_dir={self._folder}", "con=null"),
+                *(f"uml_dir={self._folder}/uml", "con=null"),
                 *(f"con{number}=null,fd:{end}" for number, end in enumerate(consoles) if end != terminal),
                 *([] if terminal is None else [f"con1=fd:{terminal},fd:{terminal}", "MIP6LAB_TERMINAL=yes"]),
                 *("init=/bin/sh", "--", _quoted(_INIT), _quoted(script)),
@@ -294,6 +294,7 @@ def main() -> int:
     parser.add_argument("--memory", type=int, default=MEMORY, metavar="MB")
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     lent = [folder.resolve(strict=True) for folder in args.lend]
     try:
         return run(Job(command=args.command, lent=lent, memory=args.memory))

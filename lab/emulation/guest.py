@@ -41,6 +41,11 @@ SHOWN_LINES = 12
 NOBODY = 65534
 Flows = Mapping[int, Callable[[bytes], object]]
 """Descriptors, and what is done with octets that come from them; none at all are their end."""
+NOWHERE = -1
+"""In place of a descriptor: nothing comes from there, and what goes there is gone."""
+END_OF_INPUT = b"\x04\x04"
+"""Ctrl-D, which consoles take for the end of what is typed; the first may only end a line that has no end."""
+_BOOT = ("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "selinux=0", "con=null", "init=/bin/sh")
 _INIT = Path(__file__).with_name("guest_init.sh")
 _PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin"
 _OF_ROOT = [
@@ -100,14 +105,18 @@ def run(job: Job) -> int:
     guest dies before the command has ended.
     """
     with Guest(job) as guest:
-        return guest.wait({guest.out: partial(write, sys.stdout.buffer), guest.err: partial(write, sys.stderr.buffer)})
+        os.write(guest.typed, END_OF_INPUT)
+        return guest.wait(guest.shown())
 
 
 class Guest:
     """A guest from its boot to its end; as a context manager it leaves nothing behind, however the block ends."""
 
     def __init__(self, job: Job, *, terminal: int | None = None) -> None:
-        """Boot; with a `terminal` (a descriptor), the command reads from there and writes to it."""
+        """Boot; with a `terminal` (a descriptor), the command reads from there and writes to it.
+
+        Without, it reads what is written to `typed`; see `shown` for what it writes.
+        """
         if reason := obstacle():
             raise MissingError(f"no guest kernel: {reason}")
         leftovers.clean()
@@ -136,45 +145,39 @@ class Guest:
         script = self._folder / "job"
         script.write_text(_script(job), encoding="utf-8")
         with contextlib.ExitStack() as ends:  # those of the guest, which closes them as it ends
-            log = ends.enter_context(self._log.open("wb"))
-            self.out, out = self._pipe(ends)
-            self.err, err = self._pipe(ends)
+            log = ends.enter_context(self._log.open("wb")).fileno()
+            self._out, out = self._pipe(ends)
+            self._err, err = self._pipe(ends)
             self._said, says = self._pipe(ends)
-            consoles = [log.fileno(), out if terminal is None else terminal, err, says]
-            command = [
-                *("setpriv", "--pdeathsig=TERM", *(_OF_ROOT if os.geteuid() == 0 else [])),
-                *(
-                    KERNEL,
-                    f"mem={job.memory}M",
-                    "root=/dev/root",
-                    "rootfstype=hostfs",
-                    "rootflags=/",
-                    "ro",
-                    "selinux=0",
-                ),
-                *(f"uml_dir={self._folder}/uml", "con=null"),
-                *(f"con{number}=null,fd:{end}" for number, end in enumerate(consoles) if end != terminal),
-                *([] if terminal is None else [f"con1=fd:{terminal},fd:{terminal}", "MIP6LAB_TERMINAL=yes"]),
-                *("init=/bin/sh", "--", _quoted(_INIT), _quoted(script)),
-            ]
+            self.typed, reads = self._pipe(ends, typed=True)
+            shown = (NOWHERE, out) if terminal is None else (terminal, terminal)
+            consoles = [(NOWHERE, log), shown, (NOWHERE, err), (NOWHERE, says), (reads, NOWHERE)]
+            kernel = [KERNEL, f"mem={job.memory}M", *_BOOT, f"uml_dir={self._folder}/uml", *_consoles(consoles)]
+            init = [f"MIP6LAB_TERMINAL={'' if terminal is None else 'yes'}", "--", _quoted(_INIT), _quoted(script)]
             try:
                 self._process = subprocess.Popen(
-                    command,
+                    ["setpriv", "--pdeathsig=TERM", *(_OF_ROOT if os.geteuid() == 0 else []), *kernel, *init],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     env=leftovers.environment() | {"TMPDIR": _memory_folder(job.memory)},
-                    pass_fds=consoles,
+                    pass_fds={end for pair in consoles for end in pair if end != NOWHERE},
                     start_new_session=True,  # Ctrl-C is ours; and one signal reaches all threads of the guest
                 )
             except FileNotFoundError as error:
                 raise MissingError("setpriv is missing: install the package util-linux") from error
 
-    def _pipe(self, ends: contextlib.ExitStack) -> tuple[int, int]:
-        ours, theirs = os.pipe()
+    def _pipe(self, ends: contextlib.ExitStack, *, typed: bool = False) -> tuple[int, int]:
+        """Make a pipe; give our end, which is the one to write to if it is for what is typed, and the guest's."""
+        reads, writes = os.pipe()
+        ours, theirs = (writes, reads) if typed else (reads, writes)
         self._held.callback(os.close, ours)
         ends.callback(os.close, theirs)
         return ours, theirs
+
+    def shown(self) -> Flows:
+        """Have what the command writes written here."""
+        return {self._out: partial(write, sys.stdout.buffer), self._err: partial(write, sys.stderr.buffer)}
 
     def wait(self, shown: Flows, typed: Flows | None = None) -> int:
         """Pass on what the guest shows and what is typed for it until the command has ended; give its exit status."""
@@ -280,6 +283,12 @@ def _memory_folder(memory: int) -> str:
         if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free >= memory << 20:
             return str(shared)
     return tempfile.gettempdir()
+
+
+def _consoles(consoles: Sequence[tuple[int, int]]) -> list[str]:
+    """Say to the kernel where its consoles get what is typed, and where to what they show goes."""
+    pairs = [("null" if end == NOWHERE else f"fd:{end}" for end in pair) for pair in consoles]
+    return [f"con{number}={reads},{writes}" for number, (reads, writes) in enumerate(pairs)]
 
 
 def _quoted(path: Path) -> str:

@@ -1,8 +1,8 @@
 # The first process of the guest kernel: `/bin/sh guest_init.sh JOB`. JOB is a shell script that `lab/emulation/guest.py`
 # writes: it defines `lend`, which mounts what the guest may change of the host's files, and `job`, the command.
 #
-# Console 0 takes messages of the kernel and of this script, 1 and 2 what the job writes (1 alone, and what it reads,
-# where MIP6LAB_TERMINAL is set). Console 3 is for the host: a line now and then, and `status N` when the job has ended.
+# Consoles: 0 takes messages of the kernel and of this script, 1 and 2 what the job writes, 4 has what it reads; with
+# MIP6LAB_TERMINAL, 1 is its terminal. 3 is for the host: a line now and then, and `status N` when the job has ended.
 
 mount -t proc proc /proc
 modules=/usr/lib/uml/modules
@@ -31,6 +31,7 @@ ip link set lo up
 lend
 
 for console in 1 2 3; do stty -F /dev/tty$console -opost -echo; done
+stty -F /dev/tty4 -echo -isig -icrnl -ixon -iexten
 while sleep 5; do echo alive; done >/dev/tty3 &
 
 if [ "$MIP6LAB_TERMINAL" ]; then
@@ -38,12 +39,13 @@ if [ "$MIP6LAB_TERMINAL" ]; then
     setsid --ctty --wait /bin/sh -c '. "$0" && job' "$1" <>/dev/tty1 >&0 2>&0
     status=$?
 else
-    mkfifo /run/out /run/err # programs should not see terminals where there are none
+    mkfifo /run/in /run/out /run/err # programs should not see terminals where there are none
+    cat /dev/tty4 >/run/in &
     cat /run/out >/dev/tty1 &
     cats=$!
     cat /run/err >/dev/tty2 &
     cats="$cats $!"
-    (job) </dev/null >/run/out 2>/run/err
+    (job) </run/in >/run/out 2>/run/err
     status=$?
     wait $cats
 fi

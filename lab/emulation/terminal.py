@@ -10,17 +10,18 @@ import tty
 from collections.abc import Iterator
 from functools import partial
 
-from lab.emulation.guest import Guest, Job, write
-
-END_OF_INPUT = b"\x04"
-"""Ctrl-D, which the guest's terminal takes for the end of what is typed."""
+from lab.emulation.guest import END_OF_INPUT, Guest, Job, write
 
 
 def attend(job: Job) -> int:
     """Run a command in a guest as if it ran at this terminal, and give its exit status; raises as `guest.run`.
 
-    Standard input may be a file or a pipe as well, whose lines are typed in.
+    Where standard input is no terminal, lines of it are read as they come.
     """
+    keys = sys.stdin.fileno()
+    if not os.isatty(keys):
+        with Guest(job) as guest:
+            return guest.wait(guest.shown(), {keys: partial(_type, guest.typed)})
     ours, theirs = os.openpty()
     with contextlib.ExitStack() as held:
         held.callback(os.close, ours)
@@ -28,18 +29,17 @@ def attend(job: Job) -> int:
             of_guest.callback(os.close, theirs)
             held.enter_context(_same_size(ours))
             guest = held.enter_context(Guest(job, terminal=theirs))
-        held.enter_context(_every_key())
-        shown = {ours: partial(write, sys.stdout.buffer), guest.err: partial(write, sys.stderr.buffer)}
-        return guest.wait(shown, {sys.stdin.fileno(): lambda octets: os.write(ours, octets or END_OF_INPUT)})
+        held.enter_context(_every_key(keys))
+        return guest.wait({ours: partial(write, sys.stdout.buffer)}, {keys: partial(_type, ours)})
+
+
+def _type(into: int, octets: bytes) -> None:
+    os.write(into, octets or END_OF_INPUT)
 
 
 @contextlib.contextmanager
-def _every_key() -> Iterator[None]:
+def _every_key(terminal: int) -> Iterator[None]:
     """Take keys as they are pressed, none for a signal; the terminal is as it was afterwards."""
-    terminal = sys.stdin.fileno()
-    if not os.isatty(terminal):
-        yield
-        return
     before = termios.tcgetattr(terminal)
     tty.setraw(terminal)
     try:

@@ -24,7 +24,7 @@ from tests.lab.session import marked
 
 pytestmark = needs_guest
 
-PLAYED_WITHIN = 300.0
+PLAYED_WITHIN = 200.0
 SCENARIOS = ("ro-handover", "lossy-link")
 
 
@@ -136,7 +136,7 @@ def test_a_shell_at_a_terminal(shell: Screen) -> None:
 
 
 def test_a_network_is_tried_by_hand_and_its_links_are_impaired() -> None:
-    commands = "impair core-ha delay=50ms\nmn ping -c 1 cn\nimpair core-ha\nimpair moon loss=1%\nevents lab\nexit\n"
+    commands = "impair core-ha delay=50ms\nmn ping -c 3 cn\nimpair core-ha\nimpair moon loss=1%\nevents 200\nexit\n"
     done = subprocess.run(
         [*ordinary_user(), *MIP6LAB, "up", "two_visited_links", "--kernel", "guest"],
         cwd=ROOT,
@@ -148,8 +148,9 @@ def test_a_network_is_tried_by_hand_and_its_links_are_impaired() -> None:
         timeout=PLAYED_WITHIN,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    (milliseconds,) = re.findall(r"time=([\d.]+) ms", done.stdout)
-    assert float(milliseconds) >= 100, "50 ms each way"
+    milliseconds = [float(time) for time in re.findall(r"time=([\d.]+) ms", done.stdout)]
+    assert milliseconds, done.stdout
+    assert min(milliseconds) >= 100, "50 ms each way"
     assert "link core-ha delays packets by 50 ms" in done.stdout
     assert "link core-ha carries all packets, at once" in done.stdout
     assert "*** no link moon; links: home, visited1" in done.stdout

@@ -61,7 +61,7 @@ def sentence(event: Event) -> str:
             )
             what = (
                 delays,
-                f"loses {loss:.3g} of them" if loss else "",
+                f"loses {loss * 100:g} % of them" if loss else "",
                 f"carries {rate / 1e6:g} Mbit/s" if rate else "",
             )
             return f"link {link} {', '.join(filter(None, what)) or 'carries all packets, at once'}"

@@ -1,7 +1,6 @@
-"""Links, addresses, routes and neighbours by rtnetlink: pyroute2's messages on a plain socket.
+"""Links, addresses, routes and neighbours by rtnetlink: a plain socket and the messages of `lab.rtnetlink`.
 
-pyroute2 encodes and decodes; the socket is our own because a handover and a bring-up are counted in
-milliseconds: no threads, no event loop, many requests in one system call.
+A handover and a bring-up are counted in milliseconds: no threads, no event loop, many requests in one system call.
 """
 
 from __future__ import annotations
@@ -10,22 +9,28 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, NamedTuple, Self
 
-from pyroute2.netlink import nlmsg
-from pyroute2.netlink.rtnl.fibmsg import fibmsg
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.ndmsg import ndmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-from pyroute2.netlink.rtnl.tcmsg import tcmsg
-
 from lab.errors import PlaneError
+from lab.rtnetlink import (
+    ADDRESS_MESSAGE,
+    BRIDGE,
+    CLASSIFIER,
+    LINK_INFO,
+    LINK_MESSAGE,
+    METRICS,
+    NEIGHBOR_MESSAGE,
+    ROUTE_MESSAGE,
+    RULE_MESSAGE,
+    TRAFFIC_MESSAGE,
+    VETH,
+    Layout,
+)
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
@@ -53,6 +58,7 @@ REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE, RTM_
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
 
+UNSPECIFIED = IPv6Address("::")
 ETH_P_IPV6 = 0x86DD
 HEADER = struct.Struct("=LHHLL")
 BATCH_OCTETS = 16384
@@ -129,20 +135,20 @@ class Netlink:
 
     def link(self, name: str) -> Link:
         """Look one interface up by its name."""
-        request = self._encode(ifinfmsg, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
-        for message in self._exchange([_Request(request, f"find link {name}")], ifinfmsg):
+        request = self._encode(LINK_MESSAGE, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
+        for message in self._exchange([_Request(request, f"find link {name}")], LINK_MESSAGE):
             return _describe(message)
         raise PlaneError(f"find link {name}: no answer from the kernel")
 
     def links(self) -> list[Link]:
         """All interfaces of the namespace."""
-        return [_describe(message) for message in self._dump(ifinfmsg, RTM_GETLINK, {})]
+        return [_describe(message) for message in self._dump(LINK_MESSAGE, RTM_GETLINK, {})]
 
     def addresses(self, index: int | None = None) -> list[IPv6Interface]:
         """IPv6 addresses, of one interface or of all."""
-        messages = self._dump(ifaddrmsg, RTM_GETADDR, {"family": socket.AF_INET6})
+        messages = self._dump(ADDRESS_MESSAGE, RTM_GETADDR, {"family": socket.AF_INET6})
         return [
-            IPv6Interface(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}")
+            IPv6Interface((message["IFA_ADDRESS"], message["prefixlen"]))
             for message in messages
             if index is None or message["index"] == index
         ]
@@ -160,19 +166,19 @@ class Netlink:
         peer_address: bytes | None = None,
     ) -> None:
         """Make a pair of interfaces; namespaces are descriptors, an index of 0 lets the kernel choose."""
-        far: dict[str, Any] = {"attrs": _link_attributes(peer, peer_namespace, peer_address)}
-        if peer_index:
-            far["index"] = peer_index
-        info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", far)]})]}
+        far = LINK_MESSAGE.write({"index": peer_index}, _link_attributes(peer, peer_namespace, peer_address))
+        info = LINK_INFO.write(
+            {}, [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", VETH.write({}, [("VETH_INFO_PEER", far)]))]
+        )
         attributes = [*_link_attributes(name, namespace, address), ("IFLA_LINKINFO", info)]
-        self._create(ifinfmsg, RTM_NEWLINK, {"index": index}, attributes, f"create link {name}")
+        self._create(LINK_MESSAGE, RTM_NEWLINK, {"index": index}, attributes, f"create link {name}")
 
     def create_bridge(self, name: str, *, index: int = 0) -> None:
         """Make a bridge that forwards at once: no spanning tree, no multicast snooping."""
         options = [("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0)]
-        info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": options})]}
+        info = LINK_INFO.write({}, [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", BRIDGE.write({}, options))])
         attributes = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", info)]
-        self._create(ifinfmsg, RTM_NEWLINK, {"index": index}, attributes, f"create bridge {name}")
+        self._create(LINK_MESSAGE, RTM_NEWLINK, {"index": index}, attributes, f"create bridge {name}")
 
     def set_link(
         self,
@@ -197,11 +203,11 @@ class Netlink:
             attributes.append(("IFLA_MTU", mtu))
         if namespace is not None:
             attributes.append(("IFLA_NET_NS_FD", namespace))
-        self._request(ifinfmsg, RTM_NEWLINK, 0, fields, attributes, f"set link {index}")
+        self._request(LINK_MESSAGE, RTM_NEWLINK, 0, fields, attributes, f"set link {index}")
 
     def delete_link(self, index: int) -> None:
         """Delete an interface (and the other half of a pair)."""
-        self._request(ifinfmsg, RTM_DELLINK, 0, {"index": index}, [], f"delete link {index}")
+        self._request(LINK_MESSAGE, RTM_DELLINK, 0, {"index": index}, [], f"delete link {index}")
 
     def add_address(self, index: int, address: IPv6Address, prefix_length: int) -> None:
         """Configure an address, usable at once (no Duplicate Address Detection by the kernel)."""
@@ -225,21 +231,21 @@ class Netlink:
         """Install a route, in place of one to the same destination with the same metric."""
         attributes = _route_attributes(destination, interface, table, metric)
         if via is not None:
-            attributes.append(("RTA_GATEWAY", str(via)))
+            attributes.append(("RTA_GATEWAY", via))
         if source is not None:
-            attributes.append(("RTA_PREFSRC", str(source)))
+            attributes.append(("RTA_PREFSRC", source))
         if mtu is not None:
-            attributes.append(("RTA_METRICS", {"attrs": [("RTAX_MTU", mtu)]}))
+            attributes.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
         what = f"route to {destination}" + (f" by {via}" if via else "")
         fields = self._route_fields(destination, table)
-        self._request(rtmsg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+        self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
     def add_blackhole(self, destination: IPv6Network, *, metric: int) -> None:
         """Swallow what is sent to a destination, unless a route with a better metric has it; see `remove_route`."""
         attributes = _route_attributes(destination, None, MAIN_TABLE, metric)
         fields = self._route_fields(destination, MAIN_TABLE) | {"type": RTN_BLACKHOLE}
         what = f"blackhole for {destination}"
-        self._request(rtmsg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+        self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
     def remove_route(
         self,
@@ -255,7 +261,7 @@ class Netlink:
         fields = self._route_fields(destination, table)
         if protocol is not None:
             fields["proto"] = protocol
-        self._request(rtmsg, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
+        self._request(ROUTE_MESSAGE, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
 
     def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
         """Look up what comes from a source in a table of its own."""
@@ -283,7 +289,7 @@ class Netlink:
 
     def set_neighbor(self, interface: int, address: IPv6Address, link_layer_address: bytes) -> None:
         """Tell the kernel a neighbour's link-layer address, for it to use and to verify (RFC 4861 §6.3.4)."""
-        told = [("NDA_LLADDR", _mac(link_layer_address))]
+        told = [("NDA_LLADDR", link_layer_address)]
         self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_STALE}, told)
 
     def add_classifier(self, interface: int, direction: Direction, program: int) -> None:
@@ -291,16 +297,18 @@ class Netlink:
         fields = {"index": interface, "handle": CLSACT_HANDLE, "parent": CLSACT}
         what = f"classifier on link {interface}"
         there = frozenset({errno.EEXIST})
-        self._request(tcmsg, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there)
+        self._request(
+            TRAFFIC_MESSAGE, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there
+        )
         options = [("TCA_BPF_FD", program), ("TCA_BPF_NAME", CLASSIFIER_NAME), ("TCA_BPF_FLAGS", DIRECT_ACTION)]
-        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", {"attrs": options})]
+        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", CLASSIFIER.write({}, options))]
         fields = _classifier_fields(interface, direction)
-        self._request(tcmsg, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
+        self._request(TRAFFIC_MESSAGE, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
 
     def remove_classifier(self, interface: int, direction: Direction) -> None:
         """Undo `add_classifier`."""
         fields, what = _classifier_fields(interface, direction), f"remove classifier from link {interface}"
-        self._request(tcmsg, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
+        self._request(TRAFFIC_MESSAGE, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
 
     def add_netem(self, interface: int, *, delay: float, jitter: float, loss: float, rate: float) -> None:
         """Delay (in seconds) what leaves by an interface, lose a fraction of it, and limit its bits in a second."""
@@ -344,30 +352,30 @@ class Netlink:
         """
         family = {"family": socket.AF_INET6}
         blackholes = set()
-        for route in self._dump(rtmsg, RTM_GETROUTE, family):
+        for route in self._dump(ROUTE_MESSAGE, RTM_GETROUTE, family):
             if route["proto"] == self._protocol and route["type"] == RTN_BLACKHOLE:
-                blackholes.add(IPv6Address(route.get_attr("RTA_DST")))
+                blackholes.add(route["RTA_DST"])
             elif route["proto"] == self._protocol:
                 self.remove_route(
-                    IPv6Network(f"{route.get_attr('RTA_DST') or '::'}/{route['dst_len']}"),
-                    interface=route.get_attr("RTA_OIF"),
-                    table=route.get_attr("RTA_TABLE"),
-                    metric=route.get_attr("RTA_PRIORITY"),
+                    IPv6Network((route.get("RTA_DST", UNSPECIFIED), route["dst_len"])),
+                    interface=route.get("RTA_OIF"),
+                    table=route["RTA_TABLE"],
+                    metric=route.get("RTA_PRIORITY"),
                 )
-        for rule in self._dump(fibmsg, RTM_GETRULE, family):
-            if rule.get_attr("FRA_PROTOCOL") == self._protocol:
-                table, priority = rule.get_attr("FRA_TABLE"), rule.get_attr("FRA_PRIORITY")
-                if mark := rule.get_attr("FRA_FWMASK"):
+        for rule in self._dump(RULE_MESSAGE, RTM_GETRULE, family):
+            if rule.get("FRA_PROTOCOL") == self._protocol:
+                table, priority = rule["FRA_TABLE"], rule["FRA_PRIORITY"]
+                if mark := rule.get("FRA_FWMASK"):
                     self.remove_unmarked_rule(mark, table=table, priority=priority)
                 else:
-                    source = IPv6Network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}")
+                    source = IPv6Network((rule["FRA_SRC"], rule["src_len"]))
                     self.remove_rule(source, table=table, priority=priority)
-        for entry in self._dump(ifaddrmsg, RTM_GETADDR, family):
-            if entry.get_attr("IFA_PROTO") == self._protocol:
-                self.remove_address(entry["index"], IPv6Address(entry.get_attr("IFA_ADDRESS")), entry["prefixlen"])
-        for neighbor in self._dump(ndmsg, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
-            if neighbor.get_attr("NDA_PROTOCOL") == self._protocol:
-                self.remove_proxy(neighbor["ifindex"], IPv6Address(neighbor.get_attr("NDA_DST")))
+        for entry in self._dump(ADDRESS_MESSAGE, RTM_GETADDR, family):
+            if entry.get("IFA_PROTO") == self._protocol:
+                self.remove_address(entry["index"], entry["IFA_ADDRESS"], entry["prefixlen"])
+        for neighbor in self._dump(NEIGHBOR_MESSAGE, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
+            if neighbor.get("NDA_PROTOCOL") == self._protocol:
+                self.remove_proxy(neighbor["ifindex"], neighbor["NDA_DST"])
         for link in self.links():
             self.remove_classifier(link.index, Direction.INGRESS)
         return frozenset(blackholes)
@@ -375,11 +383,11 @@ class Netlink:
     def _address(self, kind: int, flags: int, index: int, address: IPv6Address, prefix_length: int) -> None:
         fields = {"family": socket.AF_INET6, "prefixlen": prefix_length, "index": index, "flags": IFA_F_NODAD}
         what = f"address {address}/{prefix_length} on link {index}"
-        attributes = [("IFA_ADDRESS", str(address)), *self._mark("IFA_PROTO")]
-        self._request(ifaddrmsg, kind, flags, fields, attributes, what)
+        attributes = [("IFA_ADDRESS", address), *self._mark("IFA_PROTO")]
+        self._request(ADDRESS_MESSAGE, kind, flags, fields, attributes, what)
 
     def _rule(self, kind: int, flags: int, source: IPv6Network, table: int, priority: int) -> None:
-        selector = [("FRA_SRC", str(source.network_address))]
+        selector = [("FRA_SRC", source.network_address)]
         self._any_rule(kind, flags, {"src_len": source.prefixlen}, selector, table, priority, f"rule from {source}")
 
     def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
@@ -402,25 +410,25 @@ class Netlink:
             "action": FR_ACT_TO_TBL,
         }
         attributes = [*selector, ("FRA_TABLE", table), ("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
-        self._request(fibmsg, kind, flags, fields, attributes, f"{what} to table {table}")
+        self._request(RULE_MESSAGE, kind, flags, fields, attributes, f"{what} to table {table}")
 
     def _neighbor(
         self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
     ) -> None:
         fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
         flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
-        attributes = [("NDA_DST", str(address)), *self._mark("NDA_PROTOCOL"), *attributes]
+        attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), *attributes]
         what = f"neighbour {address} on link {interface}"
-        self._request(ndmsg, kind, flags, fields, attributes, what)
+        self._request(NEIGHBOR_MESSAGE, kind, flags, fields, attributes, what)
 
     def _create(
-        self, message: type[nlmsg], kind: int, fields: dict[str, Any], attributes: list[tuple[str, Any]], what: str
+        self, layout: Layout, kind: int, fields: dict[str, Any], attributes: list[tuple[str, Any]], what: str
     ) -> None:
-        self._request(message, kind, NLM_F_CREATE | NLM_F_EXCL, fields, attributes, what)
+        self._request(layout, kind, NLM_F_CREATE | NLM_F_EXCL, fields, attributes, what)
 
     def _request(
         self,
-        message: type[nlmsg],
+        layout: Layout,
         kind: int,
         flags: int,
         fields: dict[str, Any],
@@ -428,7 +436,7 @@ class Netlink:
         what: str,
         tolerated: frozenset[int] = frozenset(),
     ) -> None:
-        octets = self._encode(message, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
+        octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
         request = _Request(octets, what, tolerated | GONE if kind in REMOVALS else tolerated)
         if self._batch is None:
             self._send([request])
@@ -449,22 +457,15 @@ class Netlink:
 
     def _encode(
         self,
-        message: type[nlmsg],
+        layout: Layout,
         kind: int,
         flags: int,
         fields: dict[str, Any],
         attributes: list[tuple[str, Any]],
     ) -> bytes:
         self._sequence += 1
-        request = message()
-        for name, value in fields.items():
-            request[name] = value
-        request["attrs"] = attributes
-        request["header"]["type"] = kind
-        request["header"]["flags"] = flags
-        request["header"]["sequence_number"] = self._sequence
-        request.encode()
-        return bytes(request.data)
+        body = layout.write(fields, attributes)
+        return HEADER.pack(HEADER.size + len(body), kind, flags, self._sequence, 0) + body
 
     def _send(self, requests: list[_Request]) -> None:
         portion: list[_Request] = []
@@ -478,11 +479,11 @@ class Netlink:
         if portion:
             self._exchange(portion, None)
 
-    def _exchange(self, requests: list[_Request], message: type[nlmsg] | None) -> list[nlmsg]:
+    def _exchange(self, requests: list[_Request], layout: Layout | None) -> list[dict[str, Any]]:
         """Send requests in one call and wait for every acknowledgement; raise the first refusal."""
         waiting = {HEADER.unpack_from(request.octets)[3]: request for request in requests}
         self._socket.send(b"".join(request.octets for request in requests))
-        answers: list[nlmsg] = []
+        answers: list[dict[str, Any]] = []
         refusal: PlaneError | None = None
         while waiting:
             for kind, sequence, body in messages(self._socket.recv(1 << 17)):
@@ -493,17 +494,17 @@ class Netlink:
                     code = -struct.unpack_from("=l", body, HEADER.size)[0]
                     if code and code not in request.tolerated and refusal is None:
                         refusal = PlaneError(f"{request.what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
-                elif message is not None:
-                    answers.append(_decode(message, body))
+                elif layout is not None:
+                    answers.append(layout.read(body, HEADER.size))
         if refusal is not None:
             raise refusal
         return answers
 
-    def _dump(self, message: type[nlmsg], kind: int, fields: dict[str, Any]) -> list[nlmsg]:
-        octets = self._encode(message, kind, NLM_F_REQUEST | NLM_F_DUMP, fields, [])
+    def _dump(self, layout: Layout, kind: int, fields: dict[str, Any]) -> list[dict[str, Any]]:
+        octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_DUMP, fields, [])
         wanted = HEADER.unpack_from(octets)[3]
         self._socket.send(octets)
-        answers: list[nlmsg] = []
+        answers: list[dict[str, Any]] = []
         while True:
             for answer, sequence, body in messages(self._socket.recv(1 << 17)):
                 if sequence != wanted:
@@ -512,7 +513,7 @@ class Netlink:
                     return answers
                 if answer == NLMSG_ERROR:
                     raise PlaneError(f"list: {os.strerror(-struct.unpack_from('=l', body, HEADER.size)[0])}")
-                answers.append(_decode(message, body))
+                answers.append(layout.read(body, HEADER.size))
 
 
 def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -526,26 +527,19 @@ def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
         offset += (length + 3) & ~3
 
 
-def _decode(message: type[nlmsg], octets: bytes) -> nlmsg:
-    answer = message(octets)
-    answer.decode()
-    return answer
-
-
 def link_of(octets: bytes) -> Link:
     """Read an RTM_NEWLINK or RTM_DELLINK message."""
-    return _describe(_decode(ifinfmsg, octets))
+    return _describe(LINK_MESSAGE.read(octets, HEADER.size))
 
 
-def _describe(message: nlmsg) -> Link:
-    address = message.get_attr("IFLA_ADDRESS") or ""
+def _describe(message: Mapping[str, Any]) -> Link:
     return Link(
         index=message["index"],
-        name=message.get_attr("IFLA_IFNAME"),
+        name=message.get("IFLA_IFNAME", ""),
         up=bool(message["flags"] & IFF_UP),
         carrier=bool(message["flags"] & IFF_LOWER_UP),
-        link_layer_address=bytes.fromhex(address.replace(":", "")),
-        mtu=message.get_attr("IFLA_MTU"),
+        link_layer_address=message.get("IFLA_ADDRESS", b""),
+        mtu=message.get("IFLA_MTU", 0),
     )
 
 
@@ -559,20 +553,16 @@ def _link_attributes(name: str, namespace: int | None, address: bytes | None) ->
     if namespace is not None:
         attributes.append(("IFLA_NET_NS_FD", namespace))
     if address is not None:
-        attributes.append(("IFLA_ADDRESS", _mac(address)))
+        attributes.append(("IFLA_ADDRESS", address))
     return attributes
 
 
 def _route_attributes(
     destination: IPv6Network, interface: int | None, table: int, metric: int | None
 ) -> list[tuple[str, Any]]:
-    attributes: list[tuple[str, Any]] = [("RTA_DST", str(destination.network_address)), ("RTA_TABLE", table)]
+    attributes: list[tuple[str, Any]] = [("RTA_DST", destination.network_address), ("RTA_TABLE", table)]
     if interface is not None:
         attributes.append(("RTA_OIF", interface))
     if metric is not None:
         attributes.append(("RTA_PRIORITY", metric))
     return attributes
-
-
-def _mac(address: bytes) -> str:
-    return address.hex(":")

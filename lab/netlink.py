@@ -25,8 +25,12 @@ from lab.rtnetlink import (
     LINK_MESSAGE,
     METRICS,
     NEIGHBOR_MESSAGE,
+    NETEM,
+    NETEM_RATE,
     ROUTE_MESSAGE,
     RULE_MESSAGE,
+    SHAPER,
+    SHAPER_PARAMETERS,
     TRAFFIC_MESSAGE,
     VETH,
     Layout,
@@ -312,16 +316,14 @@ class Netlink:
 
     def add_netem(self, interface: int, *, delay: float, jitter: float, loss: float, rate: float) -> None:
         """Delay (in seconds) what leaves by an interface, lose a fraction of it, and limit its bits in a second."""
-        options: dict[str, Any] = {
+        options = {
             "delay": round(delay * TICKS),
             "jitter": round(jitter * TICKS),
             "loss": round(loss * 0xFFFFFFFF),
             "limit": QUEUED_PACKETS,
-            "gap": 0,
-            "duplicate": 0,
-            "attrs": [("TCA_NETEM_RATE", {"rate": round(rate / 8)})] if rate else [],
         }
-        self._queue(interface, "netem", options)
+        limit = [("TCA_NETEM_RATE", NETEM_RATE.write({"rate": round(rate / 8)}, []))] if rate else []
+        self._queue(interface, "netem", NETEM.write(options, limit))
 
     def add_shaper(self, interface: int, *, rate: float) -> None:
         """Limit the bits in a second that leave by an interface."""
@@ -332,18 +334,18 @@ class Netlink:
             "limit": QUEUED_PACKETS * LONGEST_FRAME,
             "buffer": round(burst / (rate / 8) * TICKS),
         }
-        self._queue(interface, "tbf", {"attrs": [("TCA_TBF_PARMS", parameters)]})
+        self._queue(interface, "tbf", SHAPER.write({}, [("TCA_TBF_PARMS", SHAPER_PARAMETERS.write(parameters, []))]))
 
     def remove_queue(self, interface: int) -> None:
         """Undo `add_netem` or `add_shaper`."""
         fields, what = {"index": interface, "parent": ROOT_QUEUE}, f"remove queue from link {interface}"
-        self._request(tcmsg, RTM_DELQDISC, 0, fields, [], what, frozenset({errno.EINVAL}))
+        self._request(TRAFFIC_MESSAGE, RTM_DELQDISC, 0, fields, [], what, frozenset({errno.EINVAL}))
 
-    def _queue(self, interface: int, kind: str, options: dict[str, Any]) -> None:
+    def _queue(self, interface: int, kind: str, options: bytes) -> None:
         fields = {"index": interface, "parent": ROOT_QUEUE}
         attributes = [("TCA_KIND", kind), ("TCA_OPTIONS", options)]
         what = f"{kind} on link {interface}"
-        self._request(tcmsg, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+        self._request(TRAFFIC_MESSAGE, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
     def sweep(self) -> frozenset[IPv6Address]:
         """Remove the routes, rules, addresses, proxies and classifiers that bear the mark, whoever made them.

@@ -61,7 +61,7 @@ def without(refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a kernel that lacks something."""
     real: Callable[..., None] = Netlink._queue
 
-    def try_it(self: Netlink, interface: int, kind: str, options: dict[str, object]) -> None:
+    def try_it(self: Netlink, interface: int, kind: str, options: bytes) -> None:
         if kind == refused:
             raise PlaneError(f"{kind} on link {interface}: No such file or directory (ENOENT)")
         real(self, interface, kind, options)

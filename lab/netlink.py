@@ -25,8 +25,12 @@ from lab.rtnetlink import (
     LINK_MESSAGE,
     METRICS,
     NEIGHBOR_MESSAGE,
+    NETEM,
+    NETEM_RATE,
     ROUTE_MESSAGE,
     RULE_MESSAGE,
+    SHAPER,
+    SHAPER_PARAMETERS,
     TRAFFIC_MESSAGE,
     VETH,
     Layout,
@@ -40,7 +44,7 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
-RTM_NEWQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 44, 45
+RTM_NEWQDISC, RTM_DELQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 37, 44, 45
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_NODAD = 0x02
 NTF_PROXY, NUD_STALE = 0x08, 0x04
@@ -48,8 +52,13 @@ RTPROT_KERNEL, RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE, FR_ACT_TO_TBL = 2, 4, 
 CLSACT, CLSACT_HANDLE, DIRECT_ACTION = 0xFFFFFFF1, 0xFFFF0000, 1
 CLASSIFIER_NAME, CLASSIFIER_PRIORITY = "mip6lab", 6275
 """Classifiers with this priority are ours."""
+ROOT_QUEUE = 0xFFFFFFFF
+TICKS = 15_625_000
+"""Of the packet scheduler, in a second."""
+QUEUED_PACKETS, LONGEST_FRAME = 1000, 1514
+ETHERNET_LINK_LAYER = 1
 MAIN_TABLE, LOCAL_TABLE = 254, 255
-REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE, RTM_DELTFILTER})
+REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE, RTM_DELTFILTER, RTM_DELQDISC})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
 
@@ -304,6 +313,39 @@ class Netlink:
         """Undo `add_classifier`."""
         fields, what = _classifier_fields(interface, direction), f"remove classifier from link {interface}"
         self._request(TRAFFIC_MESSAGE, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
+
+    def add_netem(self, interface: int, *, delay: float, jitter: float, loss: float, rate: float) -> None:
+        """Delay (in seconds) what leaves by an interface, lose a fraction of it, and limit its bits in a second."""
+        options = {
+            "delay": round(delay * TICKS),
+            "jitter": round(jitter * TICKS),
+            "loss": round(loss * 0xFFFFFFFF),
+            "limit": QUEUED_PACKETS,
+        }
+        limit = [("TCA_NETEM_RATE", NETEM_RATE.write({"rate": round(rate / 8)}, []))] if rate else []
+        self._queue(interface, "netem", NETEM.write(options, limit))
+
+    def add_shaper(self, interface: int, *, rate: float) -> None:
+        """Limit the bits in a second that leave by an interface."""
+        burst = max(rate / 8 / 100, 2 * LONGEST_FRAME)  # at least what is due in a tick of a slow kernel
+        parameters = {
+            "rate": round(rate / 8),
+            "rate___reserved": ETHERNET_LINK_LAYER,
+            "limit": QUEUED_PACKETS * LONGEST_FRAME,
+            "buffer": round(burst / (rate / 8) * TICKS),
+        }
+        self._queue(interface, "tbf", SHAPER.write({}, [("TCA_TBF_PARMS", SHAPER_PARAMETERS.write(parameters, []))]))
+
+    def remove_queue(self, interface: int) -> None:
+        """Undo `add_netem` or `add_shaper`."""
+        fields, what = {"index": interface, "parent": ROOT_QUEUE}, f"remove queue from link {interface}"
+        self._request(TRAFFIC_MESSAGE, RTM_DELQDISC, 0, fields, [], what, frozenset({errno.EINVAL}))
+
+    def _queue(self, interface: int, kind: str, options: bytes) -> None:
+        fields = {"index": interface, "parent": ROOT_QUEUE}
+        attributes = [("TCA_KIND", kind), ("TCA_OPTIONS", options)]
+        what = f"{kind} on link {interface}"
+        self._request(TRAFFIC_MESSAGE, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
     def sweep(self) -> frozenset[IPv6Address]:
         """Remove the routes, rules, addresses, proxies and classifiers that bear the mark, whoever made them.

@@ -2,6 +2,7 @@
 
 import time
 
+from lab.emulation.impairment import impair
 from lab.emulation.node import LabBridge, LabNode
 from lab.emulation.spec import Kind
 from lab.errors import TopologyError
@@ -24,10 +25,12 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
     context.collector.report(MoveBegan(mobile_node=node.name, from_link=node.link_name, to_link=to.name, outage=outage))
     if outage is None:
         netlink.set_link(peer, master=to.index)
+        impair(node.namespace.netlink, plug.index, to.impairment)
     else:
         netlink.set_link(peer, up=False)
         back = time.monotonic() + max(outage, SHORTEST_OUTAGE)
         netlink.set_link(peer, master=to.index)
+        impair(node.namespace.netlink, plug.index, to.impairment)
         time.sleep(max(back - time.monotonic(), 0.0))
         netlink.set_link(peer, up=True)
     node.link_name = to.name

@@ -6,6 +6,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Protocol
 
 from lab.emulation.context import Context
+from lab.emulation.impairment import UNIMPAIRED, Impairment
 from lab.errors import TopologyError
 
 ROUTER_LIFETIME = 1800
@@ -43,6 +44,7 @@ class LinkSpec:
     name: str
     prefix: IPv6Network
     number: int
+    impairment: Impairment = UNIMPAIRED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,13 @@
 import heapq
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, ClassVar
 
 from mininet.topo import Topo
 
+from lab.emulation.impairment import Impairment
 from lab.emulation.node import LabBridge, LabLink, LabNode
 from lab.emulation.spec import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import TopologyError
@@ -48,8 +50,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         """Make links first, then nodes on them."""
         raise TopologyError(f"{type(self).__name__} declares nothing: give it a method declare()")
 
-    def link(self, name: str, prefix: str) -> LinkSpec:
-        """Declare a link with its /64 prefix."""
+    def link(self, name: str, prefix: str, **impairment: float) -> LinkSpec:
+        """Declare a link with its /64 prefix, and what it does to packets: see `Impairment`."""
         self._check_name(name)
         try:
             network = IPv6Network(prefix)
@@ -62,7 +64,9 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         for other in self.link_specs.values():
             if network.overlaps(other.prefix):
                 raise TopologyError(f"link {name}: its prefix {prefix} overlaps that of link {other.name}")
-        spec = LinkSpec(name=name, prefix=network, number=len(self.link_specs) + 1)
+        spec = LinkSpec(
+            name=name, prefix=network, number=len(self.link_specs) + 1, impairment=_impairment(name, impairment)
+        )
         self.link_specs[name] = spec
         return spec
 
@@ -205,6 +209,11 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
                 if agent is None or agent.kind is not Kind.HOME_AGENT or agent.home != node.home:
                     raise TopologyError(f"{node.name}: {node.home_agent} is no home agent of its home link")
 
+    @property
+    def needs_netem(self) -> bool:
+        """Whether one of its links does what only netem can do."""
+        return any(link.impairment.needs_netem for link in self.link_specs.values())
+
     def has_router(self, link: LinkSpec) -> bool:
         """Tell whether a link has a router that is no home agent and says so."""
         return any(node.kind is Kind.ROUTER and link in node.advertises for node in self.node_specs.values())
@@ -241,3 +250,13 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         if unreached:
             raise TopologyError(f"{start.name} cannot reach {', '.join(unreached)}: no router joins them")
         return hops
+
+
+def _impairment(link: str, given: dict[str, float]) -> Impairment:
+    try:
+        return Impairment(**given)
+    except TypeError:
+        known = ", ".join(field.name for field in fields(Impairment))
+        raise TopologyError(f"link {link}: {', '.join(given)}: it can have {known}") from None
+    except TopologyError as error:
+        raise TopologyError(f"link {link}: {error}") from None

@@ -121,8 +121,8 @@ def test_a_shell_at_a_terminal(shell: Screen) -> None:
     shell.read(until="# ")
     shell.press("stty size; id -u\r")
     shell.read(until="\r\n30 100\r\n0\r\n")
-    shell.press("sleep 1000\r")
-    shell.read(until="sleep 1000\r\n")
+    shell.press("sh -c 'echo runn''ing; exec sleep 1000'\r")  # one that is hit by Ctrl-C before it runs may miss it
+    shell.read(until="\r\nrunning\r\n")
     shell.press("\x03")
     shell.read(until="# ")
     shell.resize(50, 70)

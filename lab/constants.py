@@ -44,6 +44,9 @@ STARTUP_QUERY_COUNT = ROBUSTNESS_VARIABLE
 LAST_LISTENER_QUERY_TIME = 2.0
 TUNNEL_QUERY_RESPONSE_INTERVAL = 0.1
 """Query Response Interval; 10 seconds by default, so that many listeners of a link do not answer all at once."""
+# RFC 8415 §7.6: what DHCPv6 lends to §10.4.4
+HOP_COUNT_LIMIT = 8
+"""Relay agents through which a message may go."""
 
 LIFETIME_UNIT = 4
 """Seconds in one unit of a lifetime field, §6.1.7 and §6.1.8."""

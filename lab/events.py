@@ -216,6 +216,25 @@ class GroupLeft(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dhcpv6Forwarded(Event):
+    """A DHCPv6 message of a mobile node that is away went to the servers; `message` is its name."""
+
+    SECTION = "10.4.4"
+    home_address: IPv6Address
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dhcpv6Answered(Event):
+    """What a server answered went into the tunnel of the mobile node."""
+
+    SECTION = "10.4.4"
+    home_address: IPv6Address
+    server: IPv6Address
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HomeAgentListed(Event):
     """A router of the home link advertises itself as a home agent, or otherwise than before."""
 

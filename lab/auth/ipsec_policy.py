@@ -13,6 +13,7 @@ from typing import NamedTuple
 from lab.auth.esp import Association
 from lab.errors import IpsecError, IpsecReason
 from lab.wire.chain import destination, source, walk
+from lab.wire.dhcpv6 import is_dhcpv6_of_link
 from lab.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from lab.wire.mobility import (
     MOBILITY_HEADER,
@@ -99,7 +100,8 @@ class TunnelPolicy:
 
     def _wanted(self, inner: bytes, *, to_home_agent: bool) -> Protection | None:
         if (source(inner) if to_home_agent else destination(inner)) != self.home_address.packed:
-            return None  # such as MLD, and what is sent to groups: no selector names it
+            # No selector names what is sent to groups, MLD for example; DHCPv6 goes as other packets do (§10.4.4).
+            return self.payload if is_dhcpv6_of_link(inner) else None
         if self.return_routability is not None:
             message = HomeTestInit if to_home_agent else HomeTest
             if _mobility_type(inner) == message.MH_TYPE:

@@ -126,6 +126,7 @@ TOOLS = [
     _tool("radvd", "radvd", "no router advertises, no mobile node moves"),
     _tool("dumpcap", "wireshark-common", "no captures, no verification"),
     _tool("mnexec", "mininet", "no commands at Mininet's prompt"),
+    _tool("dnsmasq", "dnsmasq-base", "the scenario dhcpv6 cannot be played", needed=False),
     _tool("ping", "iputils-ping", "no ping at Mininet's prompt", needed=False),
     _tool("tshark", "tshark", "the tests that compare with Wireshark skip", needed=False),
     _tool("chromium", "chromium", "nothing yet; the tests of web pages, to come, need it", needed=False),

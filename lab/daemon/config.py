@@ -80,6 +80,12 @@ class NodeConfig:
         """The interfaces whose links the node watches."""
         return tuple(table.interface for table in (self.home_agent, self.mobile_node) if table is not None)
 
+    @property
+    def tunnels_dhcpv6(self) -> bool:
+        """Whether DHCPv6 goes through the node's tunnels (RFC 6275 §10.4.4)."""
+        serves = self.home_agent is not None and bool(self.home_agent.dhcpv6_servers)
+        return serves or (self.mobile_node is not None and self.mobile_node.dhcpv6)
+
 
 _ADAPTER = TypeAdapter(NodeConfig)
 
@@ -220,6 +226,11 @@ def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
         yield "home_agent.min_mob_pfx_adv_interval", "more than 0"
     if agent.max_mob_pfx_adv_interval < agent.min_mob_pfx_adv_interval:
         yield "home_agent.max_mob_pfx_adv_interval", "not less than min_mob_pfx_adv_interval"
+    for position, server in enumerate(agent.dhcpv6_servers):
+        if not is_unicast_routable(server):
+            yield "home_agent.dhcpv6_servers", f"{server} is not a unicast routable address"
+        if server in (agent.address, *agent.dhcpv6_servers[:position]):
+            yield "home_agent.dhcpv6_servers", f"{server} is named elsewhere too"
     if not 0 < agent.delete_timeout <= MAX_DELETE_BCE_TIMEOUT:
         yield "home_agent.delete_timeout", f"more than 0, at most {MAX_DELETE_BCE_TIMEOUT}"
 

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -19,7 +20,7 @@ from lab.daemon.dispatcher import Dispatcher
 from lab.daemon.journal import Journal
 from lab.daemon.links import LinkEvents
 from lab.daemon.planes import PLANES, choose
-from lab.daemon.sockets import Icmpv6Receiver, MobilityReceiver, Sender
+from lab.daemon.sockets import Dhcpv6Receiver, Icmpv6Receiver, MobilityReceiver, Sender
 from lab.daemon.store import Store
 from lab.engine.correspondent import Correspondent
 from lab.engine.home_agent import HomeAgent
@@ -93,7 +94,12 @@ class Service:
         choice = choose(config.plane)
         _log.info("%s", choice)
         self._plane = PLANES[choice.name](
-            self._watch, self._on_delivered, self._on_heard, self._ipsec, config.encapsulation_limit
+            self._watch,
+            self._on_delivered,
+            self._on_heard,
+            self._ipsec,
+            config.encapsulation_limit,
+            dhcpv6=config.tunnels_dhcpv6,
         )
         self._closing.callback(self._plane.close)
         sender = Sender(self._ipsec.write)
@@ -102,6 +108,10 @@ class Service:
         self._closing.callback(self._mobility.close)
         self._icmpv6 = Icmpv6Receiver()
         self._closing.callback(self._icmpv6.close)
+        self._dhcpv6: Dhcpv6Receiver | None = None
+        if config.home_agent is not None and config.home_agent.dhcpv6_servers:
+            self._dhcpv6 = Dhcpv6Receiver(config.home_agent.address)
+            self._closing.callback(self._dhcpv6.close)
         self._links = LinkEvents(netlink, config.interfaces)
         self._closing.callback(self._links.close)
         self._engine = engine_for(config)
@@ -124,6 +134,8 @@ class Service:
             self._watch(self._mobility.fileno(), self._on_mobility)
             self._watch(self._icmpv6.fileno(), self._on_icmpv6)
             self._watch(self._links.fileno(), self._on_links)
+            if self._dhcpv6 is not None:
+                self._watch(self._dhcpv6.fileno(), partial(self._on_dhcpv6, self._dhcpv6))
             self._journal.write(NodeStarted(role=self._config.role, plane=self._plane.name))
             self._dispatcher.feed(Started())
             for change in self._links.present():
@@ -236,6 +248,11 @@ class Service:
             self._plane.explain(packet)
             if self._ipsec.admits(packet):
                 self._dispatcher.feed(Received(packet=packet, interface=interface))
+
+    def _on_dhcpv6(self, receiver: Dhcpv6Receiver) -> None:
+        while (received := receiver.receive()) is not None:
+            packet, interface = received
+            self._dispatcher.feed(Received(packet=packet, interface=interface))
 
     def _commands(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
         return {

@@ -1,4 +1,4 @@
-"""The sockets of a node: one way to send, one way to receive mobility, one for ICMPv6.
+"""The sockets of a node: one way to send, one way to receive mobility, one for ICMPv6, one for DHCPv6 of servers.
 
 A kernel without IPV6_MIP6 would answer a Home Address option, a type 2 routing header or a Mobility Header with an
 error. So they are hidden from it, and a packet socket takes them; ESP as well, where the node has associations.
@@ -8,8 +8,9 @@ import contextlib
 import socket
 import struct
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv6Address
+from typing import Any
 
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
 from lab.netlink import ETH_P_IPV6, Netlink
@@ -18,6 +19,7 @@ from lab.plane.host import MARK, SO_MARK
 from lab.plane.packet_filter import Instruction
 from lab.wire import icmpv6
 from lab.wire.chain import ESP
+from lab.wire.dhcpv6 import SERVER_PORT
 from lab.wire.mobility import MOBILITY_HEADER
 from lab.wire.packet import (
     DESTINATION_OPTIONS,
@@ -25,6 +27,7 @@ from lab.wire.packet import (
     HOME_ADDRESS_OPTION,
     HOP_BY_HOP,
     ROUTING,
+    Datagram,
     Packet,
     build,
 )
@@ -228,8 +231,7 @@ class Icmpv6Receiver:
             value = struct.unpack_from("=I", blocked, 4 * word)[0] & ~(1 << (kind & 31))
             struct.pack_into("=I", blocked, 4 * word, value)
         self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, bytes(blocked))
-        self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+        _tell_arrivals(self._socket)
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""
@@ -241,18 +243,11 @@ class Icmpv6Receiver:
             octets, ancillary, _, address = self._socket.recvmsg(1 << 16, 256)
         except BlockingIOError:
             return None
-        destination, hop_limit, index = IPv6Address("::"), 0, address[3]
-        for level, kind, data in ancillary:
-            if level != socket.IPPROTO_IPV6:
-                continue
-            if kind == socket.IPV6_PKTINFO:
-                destination, index = IPv6Address(data[:16]), struct.unpack_from("=I", data, 16)[0]
-            elif kind == socket.IPV6_HOPLIMIT:
-                hop_limit = struct.unpack("=i", data)[0]
+        destination, hop_limit, index = _arrival(ancillary)
         if len(octets) < icmpv6.FIXED_OCTETS:
             raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
         packet = Packet(
-            source=IPv6Address(address[0].partition("%")[0]),
+            source=_source(address),
             destination=destination,
             hop_limit=hop_limit,
             payload=icmpv6.parse_message(octets),
@@ -263,6 +258,56 @@ class Icmpv6Receiver:
     def close(self) -> None:
         """Receive no more."""
         self._socket.close()
+
+
+class Dhcpv6Receiver:
+    """Receives what DHCPv6 servers answer to a relay agent (RFC 8415 §7.2); the kernel has verified checksums."""
+
+    def __init__(self, address: IPv6Address) -> None:
+        self._socket = _socket(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_UDP)
+        _tell_arrivals(self._socket)
+        try:
+            self._socket.bind((str(address), SERVER_PORT))
+        except OSError as error:
+            self._socket.close()
+            raise PlaneError(f"listen to DHCPv6 at {address}, port {SERVER_PORT}: {error.strerror}") from error
+
+    def fileno(self) -> int:
+        """Give the descriptor, to be watched."""
+        return self._socket.fileno()
+
+    def receive(self) -> tuple[Packet, str] | None:
+        """Take one datagram with its interface; None if there is none."""
+        try:
+            data, ancillary, _, address = self._socket.recvmsg(1 << 16, 256)
+            destination, hop_limit, index = _arrival(ancillary)
+            interface = socket.if_indextoname(index)
+        except OSError:  # there is none, or the interface went away between it and its name
+            return None
+        payload = Datagram(source_port=address[1], destination_port=SERVER_PORT, data=data)
+        packet = Packet(source=_source(address), destination=destination, hop_limit=hop_limit, payload=payload)
+        return packet, interface
+
+    def close(self) -> None:
+        """Receive no more."""
+        self._socket.close()
+
+
+def _tell_arrivals(receiver: socket.socket) -> None:
+    """Have a socket tell of what it receives what `_arrival` reads."""
+    receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+
+
+def _arrival(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[IPv6Address, int, int]:
+    """Give destination, hop limit and index of the interface of what was received."""
+    told = {kind: data for level, kind, data in ancillary if level == socket.IPPROTO_IPV6}
+    destination, index = struct.unpack("=16sI", told[socket.IPV6_PKTINFO])
+    return IPv6Address(destination), struct.unpack("=i", told[socket.IPV6_HOPLIMIT])[0], index
+
+
+def _source(address: Sequence[Any]) -> IPv6Address:
+    return IPv6Address(address[0].partition("%")[0])
 
 
 def _socket(family: int, kind: int, protocol: int) -> socket.socket:

@@ -31,6 +31,8 @@ from lab.wire.addresses import address_like
 LOOPBACK = 1
 READY_WITHIN = 60.0
 SETTLED_WITHIN = 30.0
+LEASES_FROM, LEASES_TO, DNS_SERVER = 0x1000, 0x1FFF, 0x53
+"""What a DHCPv6 server gives: addresses of its link, by their last two octets, and that of a name server."""
 
 
 class _LazyShell:
@@ -208,10 +210,12 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             sysctl.set_interface(plug.interface, accept_ra=0, autoconf=0, router_solicitations=0, accept_dad=0)
 
     def start_services(self) -> None:
-        """Start what runs on the node: radvd, the daemon of its role."""
+        """Start what runs on the node: radvd, a DHCPv6 server, the daemon of its role."""
         if self.spec.advertises:
             self._write_radvd_config()
             self._start_radvd()
+        if self.spec.serves_dhcpv6 is not None:
+            self._start_dnsmasq(self.spec.serves_dhcpv6)
         if self.context.daemons and self.spec.kind not in (Kind.HOST, Kind.ROUTER):
             self.start_daemon()
         if self.spec.kind is Kind.MOBILE_NODE:
@@ -239,6 +243,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 "home_agent_lifetime": self.spec.home_agent_lifetime,
                 "unicast": settings.ra_unicast,
                 "home_agent": self.spec.home == plug.link,
+                "dhcpv6": self.topology.has_dhcpv6_server(plug.link),
             }
             for plug in self.spec.plugs
             if plug.link in self.spec.advertises
@@ -268,6 +273,23 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         self._radvd = self._spawn(command, f"{self.name}.radvd")
         hasten(self._radvd)
         self._services.append(self._radvd)
+
+    def _start_dnsmasq(self, link: LinkSpec) -> None:
+        plug = self.spec.plug_on(link)
+        assert plug is not None
+        config = Path(self.context.run / f"{self.name}.dnsmasq.conf")
+        prefix = link.prefix.network_address
+        text = render(
+            "dnsmasq.conf.j2",
+            interface=plug.interface,
+            first=prefix + LEASES_FROM,
+            last=prefix + LEASES_TO,
+            dns_server=prefix + DNS_SERVER,
+            leases=config.with_suffix(".leases"),
+        )
+        config.write_text(text, encoding="utf-8")
+        command = ["dnsmasq", "--keep-in-foreground", f"--conf-file={config}", "--pid-file="]
+        self._services.append(self._spawn(command, f"{self.name}.dnsmasq"))
 
     def _leaves_routing_to_others(self, link: LinkSpec) -> bool:
         """Tell whether it is a home agent beside the router of its link, and no default router (RFC 4861 §6.2.1)."""

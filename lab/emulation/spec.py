@@ -69,6 +69,8 @@ class NodeSpec:
     plugs: list[Plug] = field(default_factory=list)
     advertises: list[LinkSpec] = field(default_factory=list)
     """Links whose prefix it advertises as their router."""
+    serves_dhcpv6: LinkSpec | None = None
+    """Link whose clients it gives addresses and the name server."""
     home: LinkSpec | None = None
     home_agent: str | None = None
     home_address: IPv6Address | None = None
@@ -115,4 +117,8 @@ class Declaration(Protocol):
 
     def has_router(self, link: LinkSpec) -> bool:
         """Tell whether a link has a router that is no home agent and says so."""
+        ...
+
+    def has_dhcpv6_server(self, link: LinkSpec) -> bool:
+        """Tell whether a link has a DHCPv6 server."""
         ...

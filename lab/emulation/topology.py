@@ -74,6 +74,12 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         """Declare a plain host without a daemon."""
         return self._node(name, Kind.HOST, on)
 
+    def dhcpv6_server(self, name: str, *, on: LinkSpec) -> NodeSpec:
+        """Declare a host that is the DHCPv6 server of a link, whose routers tell so by the M and O bits."""
+        node = self._node(name, Kind.HOST, [on])
+        node.serves_dhcpv6 = on
+        return node
+
     def router(self, name: str, *, on: Sequence[LinkSpec]) -> NodeSpec:
         """Declare a router."""
         return self._node(name, Kind.ROUTER, on)
@@ -217,6 +223,10 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
     def has_router(self, link: LinkSpec) -> bool:
         """Tell whether a link has a router that is no home agent and says so."""
         return any(node.kind is Kind.ROUTER and link in node.advertises for node in self.node_specs.values())
+
+    def has_dhcpv6_server(self, link: LinkSpec) -> bool:
+        """Tell whether a link has a DHCPv6 server."""
+        return any(node.serves_dhcpv6 == link for node in self.node_specs.values())
 
     def _compute_routes(self) -> None:
         """Route every node to every prefix by a shortest path (a mobile node routes itself)."""

@@ -62,6 +62,8 @@ class HomeAgentConfig:
     """So long a mobile node is not told of a change of prefixes, unless it asks (§10.6.2)."""
     max_mob_pfx_adv_interval: float = MAX_MOB_PFX_ADV_INTERVAL
     """After so long without an advertisement it is told anyway."""
+    dhcpv6_servers: tuple[IPv6Address, ...] = ()
+    """To which DHCPv6 out of tunnels is relayed; without any, no answer comes (§10.4.4)."""
     correspondent: CorrespondentConfig = CorrespondentConfig()
     """What it offers as a correspondent of mobile nodes, as every node does."""
 
@@ -94,5 +96,7 @@ class MobileNodeConfig:
     """Asked of correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
     acknowledged_registrations: bool = True
     """Off: correspondents need not acknowledge but deletions, and packets go straight at once (§11.7.2)."""
+    dhcpv6: bool = False
+    """Whether what DHCPv6 clients say on the tunnel device goes to the home agent (§10.4.4)."""
     correspondent: CorrespondentConfig = CorrespondentConfig()
     """What it offers as a correspondent of other mobile nodes."""

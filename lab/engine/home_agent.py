@@ -11,6 +11,7 @@ from lab.engine.announcements import Announcements
 from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
 from lab.engine.correspondent import Correspondent
+from lab.engine.dhcpv6_relay import Dhcpv6Relay
 from lab.engine.discovery_service import DiscoveryService
 from lab.engine.home_binding import (
     Deregistered,
@@ -70,6 +71,7 @@ from lab.events import (
     ProxyStopped,
     RegistrationKind,
 )
+from lab.wire import dhcpv6
 from lab.wire.addresses import is_unicast_routable
 from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, MobilePrefixSolicitation, RouterAdvertisement
 from lab.wire.mobility import (
@@ -78,7 +80,7 @@ from lab.wire.mobility import (
     MobilityMessage,
 )
 from lab.wire.options import NonceIndices
-from lab.wire.packet import Packet
+from lab.wire.packet import Datagram, Packet
 
 
 class HomeAgent:
@@ -95,6 +97,7 @@ class HomeAgent:
         self._cache: BindingCache[State] = BindingCache()
         self._admission = Admission(config, self._cache, self._prefixes)
         self._memberships = Memberships(config.interface)
+        self._relay = Dhcpv6Relay(config, self._cache)
         self._announcements = Announcements()
         self._errors = ErrorLimit()
         self._link: LinkUp | None = None
@@ -162,6 +165,10 @@ class HomeAgent:
                 return self._discovery.received(received, now)
             case RouterAdvertisement():
                 return self._discovery.received(received, now) + self._on_advertisement(received, now)
+            case Packet(payload=Datagram() as datagram) as inner if received.tunnelled:
+                return self._relay.from_tunnel(packet, inner, datagram)
+            case Datagram(destination_port=dhcpv6.SERVER_PORT) as datagram if not packet.headers:
+                return self._relay.from_server(packet, datagram)
             case Packet() if received.tunnelled:
                 return self._memberships.received(received, now)
             case MobilePrefixSolicitation() as solicitation if packet.home_address is None or self._is_served(packet):

@@ -51,8 +51,9 @@ class Started:
 class Received:
     """A packet for this node arrived, checksum and form in order.
 
-    `tunnelled`: it came out of the bi-directional tunnel, whose outer addresses were checked (§5.5). What Multicast
-    Listener Discovery says there to a home agent is in its tunnel packet, whose source tells who says it (§10.4.3).
+    `tunnelled`: it came out of the bi-directional tunnel, whose outer addresses were checked (§5.5). What is said there
+    to a home agent as on a link, by Multicast Listener Discovery or DHCPv6, is in its tunnel packet, whose source tells
+    who says it (§10.4.3, §10.4.4).
     """
 
     packet: Packet
@@ -433,6 +434,14 @@ class EndForwarding:
     group: IPv6Address
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendIntoTunnel:
+    """Home agent: send a packet into the tunnel of a home address, whatever its destination (§10.4.4)."""
+
+    home_address: IPv6Address
+    packet: Packet
+
+
 PlaneEffect: TypeAlias = (
     AddAddress
     | RemoveAddress
@@ -453,6 +462,7 @@ PlaneEffect: TypeAlias = (
     | ListenFor
     | ForwardGroup
     | EndForwarding
+    | SendIntoTunnel
 )
 
 StoreEffect: TypeAlias = Remember | Forget | RememberCutOff | ForgetCutOff

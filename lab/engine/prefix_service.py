@@ -90,6 +90,8 @@ class PrefixService:
         self._ended = False
         self._own = {config.address}
         self._link_local: IPv6Address | None = None
+        self._managed = self._other = False
+        """What the home link was told last of DHCPv6."""
 
     # What prefixes mean for bindings, §10.3.1 and §10.6.4
 
@@ -132,6 +134,8 @@ class PrefixService:
         if packet.source == self._link_local:
             options = [option for option in message.options if isinstance(option, PrefixInformation)]
             self._own |= {option.prefix for option in options if option.router_address}
+        if self._config.dhcpv6_servers:  # §10.4.4: without, the bits stay clear
+            self._managed, self._other = message.managed, message.other
         self._note_what_ended(now)
         has_news = self._prefixes.learn(message.options, now)
         self._note_what_ended(now)
@@ -226,12 +230,11 @@ class PrefixService:
         return self._advertise(node, UNSOLICITED, attempt, now)
 
     def _advertise(self, node: _Node, identifier: int, attempt: int, now: Instant) -> list[Effect]:
-        # §6.8: M and O are for those who have DHCPv6.
         options = tuple(self._option(prefix, now) for prefix in self._prefixes.in_force(now))
         packet = mobility_packet(
             node.home_agent_address,
             node.care_of_address,
-            MobilePrefixAdvertisement(identifier=identifier, options=options),
+            MobilePrefixAdvertisement(identifier=identifier, managed=self._managed, other=self._other, options=options),
             routed_home_address=node.home_address,
         )
         advertised = PrefixesAdvertised(

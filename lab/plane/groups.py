@@ -15,7 +15,7 @@ from lab.wire.chain import destination, source, walk
 from lab.wire.checksum import checksum
 from lab.wire.icmpv6 import ICMPV6
 from lab.wire.multicast_listener import MULTICAST_LISTENER_TYPES, groups_of
-from lab.wire.packet import HEADER_OCTETS, parse
+from lab.wire.packet import HEADER_OCTETS, UDP, parse
 
 MULTICAST = 0xFF
 _HOP_LIMIT, _FIRST_OCTET, _SCOPE_OCTET, _SCOPE, _LINK_SCOPE = 7, 24, 25, 0xF, 2
@@ -23,7 +23,7 @@ _PACKETS_PER_WAKE = 64
 _SOL_PACKET, _PACKET_AUXDATA, _CHECKSUM_NOT_READY = 263, 8, 0x8
 _AUXILIARY = struct.Struct("=I16x")
 """The status of a packet, and what is of no use here."""
-_UDP, _UDP_CHECKSUM_AT = 17, 6
+_UDP_CHECKSUM_AT = 6
 _WIDER_THAN_LINK = (
     Instruction(packet_filter.LOAD_BYTE, 0, 0, _FIRST_OCTET),
     Instruction(packet_filter.JUMP_IF_EQUAL, 0, 4, MULTICAST),
@@ -117,12 +117,12 @@ class Groups:
 def _completed(packet: bytes) -> bytes:
     """Compute the checksum of a datagram, which a neighbour on the same machine leaves to an interface of hardware."""
     chain = walk(packet)
-    if chain is None or chain.next_header != _UDP:
+    if chain is None or chain.next_header != UDP:
         return packet
     at = chain.at + _UDP_CHECKSUM_AT
     blank = packet[:at] + bytes(2) + packet[at + 2 :]
     addresses = int.from_bytes(source(packet) + destination(packet), "big")
-    computed = checksum(addresses, _UDP, blank[chain.at :]) or 0xFFFF  # RFC 8200 §8.1
+    computed = checksum(addresses, UDP, blank[chain.at :]) or 0xFFFF  # RFC 8200 §8.1
     return packet[:at] + computed.to_bytes(2, "big") + packet[at + 2 :]
 
 

@@ -21,6 +21,7 @@ from lab.engine.io import (
     RemoveReverseTunnel,
     RemoveRouteOptimisation,
     RemoveTunnel,
+    SendIntoTunnel,
     StopDefending,
     UseRouter,
 )
@@ -90,8 +91,8 @@ class MemoryPlane:
                 self.groups.add((home_address, group))
             case EndForwarding(home_address=home_address, group=group):
                 self.groups.discard((home_address, group))
-            case ListenFor():
-                pass  # it hears nobody
+            case ListenFor() | SendIntoTunnel():
+                pass  # it hears nobody, and nothing passes through it
 
     def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
         """Tell what the test put into `in_use`."""

@@ -30,6 +30,7 @@ from lab.engine.io import (
     RemoveReverseTunnel,
     RemoveRouteOptimisation,
     RemoveTunnel,
+    SendIntoTunnel,
     StopDefending,
     UseRouter,
 )
@@ -47,6 +48,7 @@ from lab.plane.tunnel import IPV6_MTU, MINIMUM_MTU, Tunnel, exchange, opened, ra
 from lab.plane.tunnel_errors import relayed, tunnelled
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
+from lab.wire.dhcpv6 import is_dhcpv6_of_link
 from lab.wire.icmpv6 import ICMPV6, PacketTooBig, ParameterProblem
 from lab.wire.mobility import MOBILITY_HEADER
 from lab.wire.packet import (
@@ -71,6 +73,8 @@ PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
 _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
+_IDENTIFIER = slice(8, 16)
+"""The interface identifier of an address."""
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, MOBILITY_HEADER})
 """First headers of what is no conversation: mobility messages, and packets between mobile nodes."""
 _BEFORE_MOBILITY = _WITH_MOBILITY | {HOP_BY_HOP}
@@ -85,7 +89,8 @@ class UserPlane:
     `deliver` takes what is for the engine, and whether it came out of a tunnel; else it is what the node's own kernel
     says on the tunnel device. `heard` takes a home address and a peer that use the tunnel.
     Packets that a tunnel carries already may go through `encapsulation_limit` more (RFC 2473 §4.1.1); all others say
-    nothing of a limit, so that they lose no room to it.
+    nothing of a limit, so that they lose no room to it. `dhcpv6`: tunnels carry DHCPv6 too, between clients on a mobile
+    node and the engine of its home agent (§10.4.4).
     """
 
     name = "user"
@@ -97,10 +102,13 @@ class UserPlane:
         heard: Callable[[IPv6Address, IPv6Address], None],
         ipsec: Ipsec,
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
+        *,
+        dhcpv6: bool = False,
     ) -> None:
         self._ipsec = ipsec
         self._mtu = ipsec.room(TUNNEL_MTU)
         self._encapsulation_limit = encapsulation_limit
+        self._carries_dhcpv6 = dhcpv6
         self._deliver = deliver
         self._heard = heard
         self._paths = Paths()
@@ -166,6 +174,8 @@ class UserPlane:
                 self._groups.remove(home_address, group)
             case ListenFor(home_address=home_address, peer=peer):
                 self._paths.listen(home_address, peer)
+            case SendIntoTunnel(home_address=home_address, packet=packet):
+                self._send_into(home_address, build(packet))
 
     def restore(self, interface: str) -> None:
         """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""
@@ -323,6 +333,9 @@ class UserPlane:
             packet = self._tun.read()
             if packet is None:
                 return
+            if self._is_dhcpv6(packet):
+                self._carry_out_dhcpv6(packet)
+                continue
             if is_multicast(packet) and not is_wider_than_link(packet[_DESTINATION]):
                 self._carry_out_of_link(packet)
                 continue
@@ -343,6 +356,23 @@ class UserPlane:
         self._deliver(packet, False)
         for tunnel in self._from.values():
             self._send_tunnelled(packet, packet, tunnel)  # §10.4.3
+
+    def _carry_out_dhcpv6(self, packet: bytes) -> None:
+        """Take what a client says on the tunnel device to the home agent of the home address that it goes by."""
+        tunnel = _alike(self._from, packet[_SOURCE])
+        if tunnel is None:  # at home the link itself has servers or relay agents
+            self._counters["no-tunnel"] += 1
+        else:
+            self._send_tunnelled(packet, packet, tunnel)  # §10.4.4
+
+    def _send_into(self, home_address: IPv6Address, packet: bytes) -> None:
+        tunnel = self._towards.get(home_address.packed)
+        if tunnel is None:
+            raise PlaneError(f"no tunnel of {home_address}")
+        self._send_tunnelled(packet, packet, tunnel)
+
+    def _is_dhcpv6(self, packet: bytes) -> bool:
+        return self._carries_dhcpv6 and is_dhcpv6_of_link(packet)
 
     def _send_straight(self, packet: bytes, straight: bytes) -> None:
         told = straight[_SOURCE] + bytes(4)  # for the rules by source, which choose the route (§11.3.1)
@@ -408,6 +438,9 @@ class UserPlane:
         if len(packet) < HEADER_OCTETS:
             self._counters["truncated"] += 1
             return
+        if self._is_dhcpv6(packet) or (is_multicast(packet) and is_listener_discovery(packet)):
+            self._take_out_of_link(packet, outer_source, is_plain=is_plain)
+            return
         if is_multicast(packet):
             self._take_out_multicast(packet, outer_source, is_plain=is_plain)
             return
@@ -429,28 +462,38 @@ class UserPlane:
                 self._counters["detunnelled"] += 1
                 self._deliver(packet, True)
 
+    def _take_out_of_link(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
+        """Take what is said on the link that a tunnel is: at a home agent for the engine, at a mobile node for itself.
+
+        Its addresses mean something on that link alone: whose it is, the tunnel tells (§10.4.3, §10.4.4).
+        """
+        backward = _alike(_to(self._from, outer_source), packet[_DESTINATION])
+        tunnel = backward or _alike(_to(self._towards, outer_source), packet[_SOURCE])
+        if tunnel is None:
+            self._counters["unknown-inner-source"] += 1
+        elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
+            self._counters["unprotected"] += 1
+        elif tunnel is backward:
+            self._count_delivery("detunnelled", packet)
+        else:
+            self._counters["detunnelled"] += 1
+            payload = OpaquePayload(next_header=IPV6, data=packet)
+            self._deliver(build(Packet(source=outer_source, destination=tunnel.local, payload=payload)), True)
+
     def _take_out_multicast(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
         """Take multicast out of tunnels: at a home agent for the home link (§11.3.4), at a mobile node for itself."""
-        source, about_listening = packet[_SOURCE], is_listener_discovery(packet)
         backward = next((tunnel for tunnel in self._from.values() if tunnel.remote == outer_source), None)
-        forward = self._towards.get(source)
-        if about_listening and backward is None:  # whose it is, the tunnel tells (§10.4.3)
-            forward = next((tunnel for tunnel in self._towards.values() if tunnel.remote == outer_source), None)
-        tunnel = forward or backward
+        tunnel = self._towards.get(packet[_SOURCE]) or backward
         if tunnel is None:
             self._counters["unknown-inner-source"] += 1
         elif tunnel.remote != outer_source:
             self._counters["wrong-outer-source"] += 1  # §10.4.5
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1
-        elif not about_listening and not is_wider_than_link(packet[_DESTINATION]):
+        elif not is_wider_than_link(packet[_DESTINATION]):
             self._counters["link-scope"] += 1
         elif tunnel is backward:
             self._count_delivery("detunnelled", packet)
-        elif about_listening:
-            self._counters["detunnelled"] += 1
-            payload = OpaquePayload(next_header=IPV6, data=packet)
-            self._deliver(build(Packet(source=outer_source, destination=tunnel.local, payload=payload)), True)
         else:
             self._counters["detunnelled"] += 1
             self._send_to_home_link(packet)
@@ -500,6 +543,17 @@ class UserPlane:
 def _listening_address(home_address: IPv6Address) -> IPv6Address:
     """Give the address from which the kernel says what applications listen to on the device (RFC 3810 §5.2.13)."""
     return address_like(home_address, LINK_LOCAL_PREFIX)
+
+
+def _to(tunnels: dict[bytes, Tunnel], remote: IPv6Address) -> dict[bytes, Tunnel]:
+    """Give the tunnels with an other end: home addresses of one mobile node share it."""
+    return {home_address: tunnel for home_address, tunnel in tunnels.items() if tunnel.remote == remote}
+
+
+def _alike(tunnels: dict[bytes, Tunnel], link_local: bytes) -> Tunnel | None:
+    """Give the tunnel of the home address that ends as a link-local address does, else any."""
+    alike = (tunnel for home_address, tunnel in tunnels.items() if home_address[_IDENTIFIER] == link_local[_IDENTIFIER])
+    return next(alike, next(iter(tunnels.values()), None))
 
 
 def _path_mtu(source: IPv6Address, remote: IPv6Address) -> int:

@@ -91,6 +91,8 @@ _SENTENCES: dict[type[Event], str] = {
     events.BindingRemoved: "binding of {home_address} removed: {reason}",
     events.GroupJoined: "{home_address} listens to {group}, which is tunnelled to it",
     events.GroupLeft: "{group} is tunnelled to {home_address} no longer: {reason}",
+    events.Dhcpv6Forwarded: "relays DHCPv6 of {home_address} to the servers: {message}",
+    events.Dhcpv6Answered: "relays DHCPv6 of {server} to {home_address}, into its tunnel: {message}",
     events.HomeAgentUnlisted: "home agent {router} no longer on the home link: {reason}",
     events.HomeAgentsRequested: "asks the home link for its home agents (request {attempt})",
     events.DiscoveryAnswered: "tells {to} the home agents of the home link: {home_agents}",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lab.verify import (
     correspondent_registration,
+    dhcpv6,
     direct_path,
     discovery,
     home_link,
@@ -36,6 +37,7 @@ RULE_FILES = (
     protection,
     multicast,
     prefix_discovery,
+    dhcpv6,
 )
 
 

@@ -33,6 +33,7 @@ from lab.wire.headers import (
 from lab.wire.icmpv6 import ICMPV6, Icmpv6Message
 from lab.wire.layout import maker
 from lab.wire.mobility import MOBILITY_HEADER, MobilityMessage
+from lab.wire.udp import UDP, Datagram, read_datagram, write_datagram
 
 __all__ = [
     "DESTINATION_OPTIONS",
@@ -42,6 +43,8 @@ __all__ = [
     "HOP_BY_HOP",
     "IPV6",
     "ROUTING",
+    "UDP",
+    "Datagram",
     "DestinationOptions",
     "ExtensionHeader",
     "FragmentHeader",
@@ -69,7 +72,7 @@ MAX_NESTING = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpaquePayload:
-    """A payload that is not ours to read (UDP, TCP, ESP, a fragment's rest)."""
+    """A payload that is not ours to read (TCP, ESP, a fragment's rest, what only pretends to be UDP)."""
 
     next_header: int
     data: bytes
@@ -108,7 +111,7 @@ class Packet:
         return None
 
 
-Payload: TypeAlias = MobilityMessage | Icmpv6Message | Packet | OpaquePayload
+Payload: TypeAlias = MobilityMessage | Icmpv6Message | Packet | Datagram | OpaquePayload
 
 
 def mobility_packet(
@@ -179,7 +182,8 @@ def _read(octets: bytes, start: int, limit: int, depth: int) -> Packet:
     elif next_header == IPV6 and is_readable and depth < MAX_NESTING:
         payload = _read(octets, at, end, depth + 1)
     else:
-        payload = OpaquePayload(next_header=next_header, data=payload_octets)
+        datagram = read_datagram(payload_octets, addresses) if next_header == UDP and is_readable else None
+        payload = datagram or OpaquePayload(next_header=next_header, data=payload_octets)
     return _make_packet(
         read_address(source),
         read_address(destination),
@@ -213,4 +217,6 @@ def _write_payload(packet: Packet, source: bytes, destination: bytes) -> tuple[i
     addresses = pseudo_addresses(source, destination, packet.headers)
     if isinstance(payload, MobilityMessage):
         return MOBILITY_HEADER, mobility.build_message(payload, addresses)
+    if isinstance(payload, Datagram):
+        return UDP, write_datagram(payload, addresses)
     return ICMPV6, icmpv6.build_message(payload, addresses)

@@ -42,7 +42,7 @@ from lab.wire.options import (
     NonceIndices,
     UnknownOption,
 )
-from lab.wire.packet import OpaquePayload, Packet, Payload
+from lab.wire.packet import UDP, Datagram, OpaquePayload, Packet, Payload
 
 _FLAG_LETTERS = {
     BindingUpdateFlag.ACKNOWLEDGE: "A",
@@ -50,7 +50,7 @@ _FLAG_LETTERS = {
     BindingUpdateFlag.LINK_LOCAL_ADDRESS_COMPATIBILITY: "L",
     BindingUpdateFlag.KEY_MANAGEMENT_MOBILITY_CAPABILITY: "K",
 }
-_UPPER_LAYERS = {6: "TCP", 17: "UDP", 50: "ESP", 51: "AH", 59: "nothing"}
+_UPPER_LAYERS = {6: "TCP", UDP: "UDP", 50: "ESP", 51: "AH", 59: "nothing"}
 
 
 def name(payload: Payload) -> str:
@@ -58,6 +58,8 @@ def name(payload: Payload) -> str:
     match payload:
         case Packet():
             return "Tunnelled packet"
+        case Datagram():
+            return _UPPER_LAYERS[UDP]
         case OpaquePayload(next_header=next_header):
             return _UPPER_LAYERS.get(next_header, f"Payload of next header {next_header}")
         case UnknownMobilityMessage(mh_type=mh_type):
@@ -117,6 +119,8 @@ def _details(payload: Payload) -> str:
             return "".join(f", {record.group}" for record in records)
         case Packet(source=source, destination=destination, payload=inner):
             return f" {source} → {destination}: {summary(inner)}"
+        case Datagram(source_port=source_port, destination_port=destination_port, data=data):
+            return f" {source_port} → {destination_port}, {len(data)} octets"
         case OpaquePayload(data=data):
             return f", {len(data)} octets"
         case _:

@@ -18,7 +18,15 @@ from lab.wire.mobility import (
     HomeTestInit,
     MobilityMessage,
 )
-from lab.wire.packet import HomeAddressOption, OpaquePayload, Packet, RoutingHeaderType2, build, mobility_packet
+from lab.wire.packet import (
+    Datagram,
+    HomeAddressOption,
+    OpaquePayload,
+    Packet,
+    RoutingHeaderType2,
+    build,
+    mobility_packet,
+)
 from tests.auth.protections import (
     AGENT,
     HOME,
@@ -186,10 +194,21 @@ REPORT = build(
 FOR_GROUP = build(
     Packet(source=PEER, destination=IPv6Address("ff0e::1"), payload=OpaquePayload(next_header=17, data=bytes(8)))
 )
+CLIENT, RELAY = IPv6Address("fe80::100"), IPv6Address("fe80::1")
+ASKED = build(
+    Packet(
+        source=CLIENT,
+        destination=IPv6Address("ff02::1:2"),
+        payload=Datagram(source_port=546, destination_port=547, data=b""),
+    )
+)
+ANSWERED = build(
+    Packet(source=RELAY, destination=CLIENT, payload=Datagram(source_port=547, destination_port=546, data=b""))
+)
 DATA = build(Packet(source=HOME, destination=PEER, payload=OpaquePayload(next_header=17, data=bytes(8))))
 
 
-@pytest.mark.rfc6275("5.5-c", "5.5-d", "10.4.6-a")
+@pytest.mark.rfc6275("5.5-c", "5.5-d", "10.4.6-a", "10.4.4-a")
 @pytest.mark.parametrize(
     ("protections", "tests", "rest"),
     [
@@ -214,6 +233,10 @@ def test_what_is_wanted_in_a_tunnel(
     assert (at_node.outgoing(answer), at_agent.outgoing(question)) == (rest, rest)
     # What names no home address no selector finds: MLD, and what is sent to groups (§10.4.3).
     assert (at_node.outgoing(REPORT), at_agent.outgoing(FOR_GROUP)) == (None, None)
+    # DHCPv6 goes as other packets do (§10.4.4).
+    assert (at_node.outgoing(ASKED), at_agent.outgoing(ANSWERED)) == (rest, rest)
+    at_agent.judge(ASKED, rest)
+    at_node.judge(ANSWERED, rest)
     at_agent.judge(TO_AGENT, tests)
     at_agent.judge(DATA, rest)
     at_node.judge(TO_NODE, tests)

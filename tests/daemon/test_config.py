@@ -26,6 +26,7 @@ TABLES: dict[str, dict[str, str]] = {
         "max_bindings": "1000",
         "delete_timeout": "5",
         "preference": "65535",
+        "dhcpv6_servers": '["2001:db8:1::2", "2001:db8:d::547"]',
     },
     "correspondent": {
         "route_optimisation": "false",
@@ -50,6 +51,7 @@ TABLES: dict[str, dict[str, str]] = {
         "not_optimised": '["2001:db8:c::53/128"]',
         "binding_lifetime": "416",
         "acknowledged_registrations": "false",
+        "dhcpv6": "true",
     },
 }
 NESTED = ("home_agent", "mobile_node")
@@ -107,6 +109,7 @@ def test_a_home_agent_s_file_is_read() -> None:
             max_bindings=1000,
             delete_timeout=5.0,
             preference=65535,
+            dhcpv6_servers=(IPv6Address("2001:db8:1::2"), IPv6Address("2001:db8:d::547")),
         ),
     )
 
@@ -129,6 +132,7 @@ def test_a_mobile_node_s_file_is_read() -> None:
         not_optimised=(IPv6Network("2001:db8:c::53/128"),),
         binding_lifetime=416,
         acknowledged_registrations=False,
+        dhcpv6=True,
     )
     assert config.interfaces == ("wlan0",)
 
@@ -137,6 +141,14 @@ def test_a_correspondent_s_file_is_read() -> None:
     config = parse(written("correspondent"), FILE)
     assert config.correspondent == CORRESPONDENT
     assert config.interfaces == ()
+
+
+@pytest.mark.rfc6275("10.4.4-a")
+@pytest.mark.parametrize(("table", "key"), [("home_agent", "dhcpv6_servers"), ("mobile_node", "dhcpv6")])
+def test_dhcpv6_stays_out_of_tunnels_unless_it_is_asked_for(table: str, key: str) -> None:
+    assert parse(written(table), FILE).tunnels_dhcpv6
+    assert not parse(written(table, **{key: None}), FILE).tunnels_dhcpv6
+    assert not parse(written("correspondent"), FILE).tunnels_dhcpv6
 
 
 @pytest.mark.parametrize("table", NESTED)
@@ -247,6 +259,11 @@ def test_a_wrong_value_is_shown() -> None:
         pytest.param("home_agent", {"delete_timeout": "0"}, "more than 0", id="nothing kept"),
         pytest.param("home_agent", {"delete_timeout": "10.5"}, "at most 10", id="kept too long"),
         pytest.param("home_agent", {"delete_timeout": "nan"}, "more than 0", id="kept for no number"),
+        pytest.param("home_agent", {"dhcpv6_servers": '["ff05::1:3"]'}, "not a unicast routable", id="all servers"),
+        pytest.param("home_agent", {"dhcpv6_servers": '["2001:db8:1::1"]'}, "named elsewhere", id="itself a server"),
+        pytest.param(
+            "home_agent", {"dhcpv6_servers": '["2001:db8::2", "2001:db8::2"]'}, "named elsewhere", id="a server twice"
+        ),
         *(
             pytest.param(table, {"interface": name}, "not the name of an interface", id=f"interface {name}")
             for table in ("home_agent", "mobile_node")

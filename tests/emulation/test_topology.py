@@ -285,6 +285,20 @@ def test_no_pair_of_interfaces_has_equal_indexes_and_nothing_is_given_twice(coun
     assert all(isinstance(plug.address, IPv6Address) and plug.address in plug.link.prefix for plug in plugs)
 
 
+@pytest.mark.rfc6275("10.4.4-a")
+def test_a_link_knows_whether_it_has_a_dhcpv6_server() -> None:
+    def two_links(topology: Topology) -> None:
+        a, b = one(topology), other(topology)
+        topology.router("r", on=[a, b])
+        topology.dhcpv6_server("s", on=b)
+
+    topology = declared(two_links)
+    a, b = topology.link_specs["a"], topology.link_specs["b"]
+    assert (topology.has_dhcpv6_server(a), topology.has_dhcpv6_server(b)) == (False, True)
+    server = topology.node_specs["s"]
+    assert (server.kind, server.serves_dhcpv6, server.address) == (Kind.HOST, b, b.prefix.network_address + 2)
+
+
 def test_mininet_knows_nodes_and_links() -> None:
     topology = TwoVisitedLinks()
     assert set(topology.hosts()) == set(topology.node_specs)

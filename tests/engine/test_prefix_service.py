@@ -80,8 +80,10 @@ def told(effects: list[Effect]) -> list[tuple[Packet, MobilePrefixAdvertisement]
 class Service:
     """The part of a home agent that tells prefixes, with its clock; it has served a mobile node that knows all."""
 
-    def __init__(self, seed: bytes = b"seed") -> None:
-        config = HomeAgentConfig(interface=HOME_LINK, address=AGENT, home_prefixes=(PREFIX,))
+    def __init__(self, seed: bytes = b"seed", dhcpv6_servers: tuple[IPv6Address, ...] = ()) -> None:
+        config = HomeAgentConfig(
+            interface=HOME_LINK, address=AGENT, home_prefixes=(PREFIX,), dhcpv6_servers=dhcpv6_servers
+        )
         self.service, self.now = PrefixService(config, Secrets(seed)), 1000.0
         self.service.link_up(LinkUp(interface=HOME_LINK, link_layer_address=MAC, link_local_address=LINK_LOCAL))
         self.register()
@@ -249,6 +251,20 @@ def test_what_changes_before_it_is_told_is_told_with_it() -> None:
     assert service.service.deadline() == scheduled
     ((_, message),) = service.until_told()
     assert len(message.options) == 3
+
+
+@pytest.mark.rfc6275("10.4.4-a", "10.6.3-a")
+@pytest.mark.parametrize("servers", [(), (AGENT + 1,)], ids=["no relay agent", "relay agent"])
+def test_dhcpv6_is_told_as_the_home_link_has_it_where_it_is_relayed(servers: tuple[IPv6Address, ...]) -> None:
+    service = Service(dhcpv6_servers=servers)
+    for managed, other in ((True, True), (False, True), (False, False)):
+        happened = heard(PREFIX)
+        assert isinstance(happened.packet.payload, RouterAdvertisement)
+        message = replace(happened.packet.payload, managed=managed, other=other)
+        service.service.heard(replace(happened, packet=replace(happened.packet, payload=message)), service.now)
+        service.now += 2.0
+        ((_, told_of),) = told(service.solicit())
+        assert (told_of.managed, told_of.other) == ((managed, other) if servers else (False, False))
 
 
 @pytest.mark.rfc6275("10.6.1-a")

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from lab.wire import icmpv6, mobility, multicast_listener, neighbor, options
+from lab.wire import dhcpv6, icmpv6, mobility, multicast_listener, neighbor, options
 from lab.wire.packet import (
+    Datagram,
     DestinationOptions,
     ExtensionHeader,
     FragmentHeader,
@@ -198,6 +199,22 @@ home_address_options = st.builds(HomeAddressOption, home_address=addresses)
 opaque_payloads = st.builds(
     OpaquePayload, next_header=u8.filter(lambda kind: kind not in _READ_BY_US), data=st.binary(max_size=80)
 )
+datagrams = st.builds(Datagram, source_port=u16, destination_port=u16, data=st.binary(max_size=80))
+
+_dhcpv6_options: dict[str, Any] = {
+    "options": st.lists(st.builds(dhcpv6.Dhcpv6Option, code=u16, data=st.binary(max_size=40)), max_size=4).map(tuple)
+}
+_relayed: dict[str, Any] = {"hop_count": u8, "link_address": addresses, "peer_address": addresses, **_dhcpv6_options}
+dhcpv6_messages = st.one_of(
+    st.builds(
+        dhcpv6.Dhcpv6Message,
+        message_type=u8.filter(lambda kind: kind not in {12, 13}),
+        transaction_id=octets(3),
+        **_dhcpv6_options,
+    ),
+    st.builds(dhcpv6.RelayForward, **_relayed),
+    st.builds(dhcpv6.RelayReply, **_relayed),
+)
 
 
 @st.composite
@@ -251,7 +268,7 @@ def _packet(payload: SearchStrategy[Any], headers: SearchStrategy[Any]) -> Searc
     )
 
 
-_messages: SearchStrategy[Payload] = st.one_of(mobility_messages, icmpv6_messages, opaque_payloads)
+_messages: SearchStrategy[Payload] = st.one_of(mobility_messages, icmpv6_messages, datagrams, opaque_payloads)
 whole_packets = st.recursive(
     _packet(_messages, extension_headers()),
     lambda inner: _packet(inner, extension_headers()),

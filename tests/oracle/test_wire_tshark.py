@@ -23,7 +23,7 @@ from lab.wire import multicast_listener as ml
 from lab.wire import neighbor as nd
 from lab.wire import options as mo
 from lab.wire.mobility import BindingUpdateFlag as Flag
-from lab.wire.packet import OpaquePayload, Packet, RoutingHeaderType2, build
+from lab.wire.packet import Datagram, OpaquePayload, Packet, RoutingHeaderType2, build
 from tests.fuzz.wire_packets import icmpv6_messages, mobility_messages, u8
 from tests.oracle.scapy_packets import to_scapy
 from tests.oracle.test_wire_scapy import home_address_headers, in_scapys_terms, routing_headers
@@ -243,7 +243,7 @@ def in_tsharks_terms(message: object) -> bool:
     """Tell whether a message is one that tshark reads as we do: it knows later options and types too."""
     return (
         in_scapys_terms(message)
-        and not isinstance(message, i6.PacketTooBig | i6.ParameterProblem | OpaquePayload)
+        and not isinstance(message, i6.PacketTooBig | i6.ParameterProblem | Datagram | OpaquePayload)
         and all(
             option.option_type >= FIRST_OPTION_UNKNOWN_TO_TSHARK
             for option in getattr(message, "options", ())

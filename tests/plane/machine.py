@@ -59,6 +59,7 @@ class Machine:
         *,
         at_home_agent: bool = False,
         kind: type[UserPlane] | None = None,
+        dhcpv6: bool = False,
     ) -> UserPlane:
         """Make a data plane in the near namespace, of the machine's kind or another."""
         self.ipsec = Ipsec(Policy(protections, at_home_agent=at_home_agent), Secrets(b"machine"), self.refused.append)
@@ -72,6 +73,7 @@ class Machine:
                 lambda octets, _: self.delivered.append(octets),
                 lambda home, peer: self.heard.append((home, peer)),
                 self.ipsec,
+                dhcpv6=dhcpv6,
             )
         )
         self.planes.append(plane)

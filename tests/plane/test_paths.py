@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lab.plane.paths import MAX_HEARD, Arrival, Dropped, Paths, Restored, Unclaimed
 from lab.wire import icmpv6, mobility
 from lab.wire.packet import (
+    Datagram,
     DestinationOptions,
     ExtensionHeader,
     FragmentHeader,
@@ -430,7 +431,7 @@ def explained(paths: Paths, message: icmpv6.Icmpv6Message, to: bytes) -> icmpv6.
     if told is None:
         return None
     assert told.source == ROUTER
-    assert not isinstance(told.payload, mobility.MobilityMessage | OpaquePayload | Packet)
+    assert not isinstance(told.payload, mobility.MobilityMessage | Datagram | OpaquePayload | Packet)
     return told.payload
 
 

@@ -36,6 +36,7 @@ pytestmark = [
 
 OWN_HOME, PEER, STRANGER = (IPv6Address(text) for text in ("2001:db8:2::100", "2001:db8:c::2", "2001:db8:bad::1"))
 MULTICAST, LINK_LOCAL = IPv6Address("ff0e::1"), IPv6Address("fe80::1")
+DHCPV6_SERVERS, DHCPV6 = IPv6Address("ff02::1:2"), bytes.fromhex("0222 0223 000c 0000 0b000001")
 LINK_MTU = 1500
 EXAMPLES = 100
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -43,7 +44,20 @@ PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 UDP, ICMPV6, ESP, AH, MOBILITY, NOTHING, EXPERIMENT = 17, 58, 50, 51, 135, 59, 253
 
 addresses = st.sampled_from(
-    [HOME, OTHER_HOME, OWN_HOME, OWN, FAR, FAR_TOO, PEER, STRANGER, MULTICAST, LINK_LOCAL, IPv6Address("::")]
+    [
+        HOME,
+        OTHER_HOME,
+        OWN_HOME,
+        OWN,
+        FAR,
+        FAR_TOO,
+        PEER,
+        STRANGER,
+        MULTICAST,
+        LINK_LOCAL,
+        DHCPV6_SERVERS,
+        IPv6Address("::"),
+    ]
 )
 alert = UnknownHeaderOption(option_type=5, data=b"\0\0")
 limit = UnknownHeaderOption(option_type=4, data=b"\5")
@@ -60,7 +74,9 @@ headers: SearchStrategy[ExtensionHeader] = st.one_of(
 payloads = st.builds(
     OpaquePayload,
     next_header=st.sampled_from([UDP, ICMPV6, ESP, AH, MOBILITY, NOTHING, EXPERIMENT]),
-    data=st.one_of(st.binary(max_size=24), st.sampled_from([8, 1200, 1372, 1396, 1397, 1420]).map(bytes)),
+    data=st.one_of(
+        st.binary(max_size=24), st.just(DHCPV6), st.sampled_from([8, 1200, 1372, 1396, 1397, 1420]).map(bytes)
+    ),
 )
 
 
@@ -194,3 +210,30 @@ def test_what_is_usual_never_meets_python(role: Callable[[Twins], None], way: st
         seen = give()
         assert twins.by_programs() > before
         assert seen.sent or seen.arrived
+
+
+# What is spoken as on a link is the user plane's
+
+
+def dhcpv6(source: IPv6Address, destination: IPv6Address) -> bytes:
+    return build(Packet(source=source, destination=destination, payload=OpaquePayload(next_header=UDP, data=DHCPV6)))
+
+
+CLIENT = IPv6Address("fe80::100")
+
+
+@pytest.mark.rfc6275("10.4.4-a")
+@pytest.mark.parametrize(
+    ("role", "way", "packet"),
+    [
+        (home_agent, "in", tunnelled(dhcpv6(CLIENT, DHCPV6_SERVERS))),
+        (mobile_node, "in", tunnelled(dhcpv6(LINK_LOCAL, CLIENT))),
+        (mobile_node, "out", dhcpv6(CLIENT, DHCPV6_SERVERS)),
+    ],
+)
+def test_dhcpv6_goes_by_python(role: Callable[[Twins], None], way: str, packet: bytes) -> None:
+    with one_processor(), contextlib.closing(Twins(forwards=role is home_agent)) as twins:
+        role(twins)
+        seen = twins.see(**{"sent" if way == "out" else "received": packet})
+        assert twins.by_programs() == 0
+        assert seen.sent or seen.arrived or seen.for_engine

@@ -47,7 +47,7 @@ class Twin(Machine):
     def __init__(self, kind: type[UserPlane], *, forwards: bool) -> None:
         super().__init__(kind)
         self.run(partial(sysctl.set_interface, "all", forwarding=int(forwards)))
-        self.plane()
+        self.plane(dhcpv6=True)
         for end in (self.namespace, self.far):
             end.run(_report_every_error)
         for address in (FAR, FAR_TOO):  # who must be asked for first is another story

@@ -103,7 +103,7 @@ def checkout(tmp_path: Path) -> Checkout:
         (made.bin / name).symlink_to(place)
     for name, body in {"id": ID, "sudo": SUDO, "apt-get": APT_GET, "python3": PYTHON}.items():
         made.install(name, body)
-    for name in (*PROGRAMS, "ip", "nft", "radvd"):
+    for name in (*PROGRAMS, "ip", "nft", "radvd", "dnsmasq"):
         made.install(name)
     made.environment = {
         "PATH": str(made.bin),

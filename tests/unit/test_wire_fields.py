@@ -20,6 +20,7 @@ from lab.wire.mobility import (
 from lab.wire.neighbor import SourceLinkLayerAddress, UnknownNeighborOption
 from lab.wire.options import BindingAuthorizationData, NonceIndices, UnknownOption
 from lab.wire.packet import (
+    Datagram,
     DestinationOptions,
     FragmentHeader,
     HomeAddressOption,
@@ -86,6 +87,8 @@ def packet(payload: Any, **fields: Any) -> Packet:
         (UnknownIcmpv6Message(icmpv6_type=256, code=0, body=b""), "cannot be written"),
         (OpaquePayload(next_header=256, data=b""), "cannot be written"),
         (OpaquePayload(next_header=17, data=bytes(0x10000)), "cannot be written"),
+        (Datagram(source_port=0x10000, destination_port=1, data=b""), "cannot be written"),
+        (Datagram(source_port=1, destination_port=1, data=bytes(0xFFF8)), "cannot be written"),
         (Packet(source=A, destination=B, payload=EchoRequest(identifier=-1, sequence=0)), "EchoRequest.identifier"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from lab.wire import icmpv6, mobility, multicast_listener, neighbor, options
 from lab.wire.mobility import BindingUpdateFlag as Flag
-from lab.wire.packet import OpaquePayload, Packet, Payload
+from lab.wire.packet import Datagram, OpaquePayload, Packet, Payload
 from lab.wire.summary import name, summary
 
 CARE_OF, HOME = IPv6Address("2001:db8:a1::2"), IPv6Address("2001:db8:1::100")
@@ -114,6 +114,7 @@ SUMMARIES: list[tuple[Payload, str]] = [
         "Multicast Listener Report, ff0e::1",
     ),
     (icmpv6.UnknownIcmpv6Message(icmpv6_type=200, code=1, body=b""), "ICMPv6 message of type 200 code 1"),
+    (Datagram(source_port=546, destination_port=547, data=bytes(9)), "UDP 546 → 547, 9 octets"),
     (OpaquePayload(next_header=17, data=bytes(9)), "UDP, 9 octets"),
     (OpaquePayload(next_header=99, data=b""), "Payload of next header 99, 0 octets"),
     (

@@ -8,6 +8,7 @@ import pytest
 from lab.wire import icmpv6, mobility, multicast_listener, neighbor, options
 from lab.wire.mobility import BindingUpdateFlag as Flag
 from lab.wire.packet import (
+    Datagram,
     DestinationOptions,
     ExtensionHeader,
     FragmentHeader,
@@ -353,7 +354,12 @@ VECTORS = {
             c8 07 1cb1 beef""",
         icmpv6.UnknownIcmpv6Message(icmpv6_type=200, code=7, body=b"\xbe\xef"),
     ),
-    "udp is not ours to read": Vector(
+    "udp": Vector(
+        f"""60000000 000a 11 40 {HA} {MN}
+            0222 0223 000a 947d 0b01""",
+        Datagram(source_port=546, destination_port=547, data=b"\x0b\x01"),
+    ),
+    "udp without checksum is not read": Vector(
         f"""60000000 0008 11 40 {HA} {MN}
             0001 0002 0008 0000""",
         OpaquePayload(next_header=17, data=bytes.fromhex("0001000200080000")),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.verify import discovery, multicast, prefixes
+from tests.verify import dhcpv6, discovery, multicast, prefixes
 from tests.verify.correspondence import add_correspondence
 from tests.verify.handover import good_story
 from tests.verify.story import Story
@@ -16,4 +16,5 @@ def good() -> Story:
     discovery.tell(story)
     multicast.tell(story)
     prefixes.tell(story)
+    dhcpv6.tell(story)
     return story

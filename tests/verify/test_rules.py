@@ -8,6 +8,7 @@ from lab.verify import RULES, Check, Verdict, verify
 from tests.known_ids import unknown
 from tests.verify import (
     doctor_correspondent_registration,
+    doctor_dhcpv6,
     doctor_direct_path,
     doctor_discovery,
     doctor_home_link,
@@ -26,6 +27,7 @@ from tests.verify.story import Story
 
 FILES_OF_DOCTORINGS = (
     doctor_correspondent_registration,
+    doctor_dhcpv6,
     doctor_direct_path,
     doctor_discovery,
     doctor_home_link,

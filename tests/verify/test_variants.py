@@ -31,6 +31,7 @@ LOSSES = ("bu-retransmission",)
 DISCOVERY = ("discovery-request", "discovery-reply", "discovery-source", "discovery-retransmission")
 MULTICAST = ("group-scope", "group-reported")
 ANSWERED = ("prefix-identifier", "prefix-solicitation-repeated")
+DHCPV6 = ("dhcpv6-answered", "dhcpv6-relayed")
 PREFIXES = (*ANSWERED, "prefix-solicitation", "prefix-advertisement", "prefix-advertisement-repeated")
 DELETION = ("direct-path-ends",)
 CORRESPONDING = (
@@ -162,6 +163,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
         *REGISTERED,
         *MULTICAST,
         *PREFIXES,
+        *DHCPV6,
         "bu-sequence",
     )
 )

@@ -58,6 +58,8 @@ class BpfPlane(UserPlane):
         heard: Callable[[IPv6Address, IPv6Address], None],
         ipsec: Ipsec,
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
+        *,
+        dhcpv6: bool = False,
     ) -> None:
         self._tell_heard = heard
         self._pairs: dict[bytes, None] = {}
@@ -75,7 +77,7 @@ class BpfPlane(UserPlane):
             # the routers that it knows by their advertisements.
             before = sysctl.set_interface("default", forwarding=1)
             try:
-                super().__init__(watch, deliver, self._on_heard, ipsec, encapsulation_limit)
+                super().__init__(watch, deliver, self._on_heard, ipsec, encapsulation_limit, dhcpv6=dhcpv6)
             finally:
                 sysctl.restore(before)
             failing.callback(super().close)

@@ -123,11 +123,15 @@ class Machine:
         """Make a condition: the newest plane counted so many."""
         return lambda: self.planes[-1].counters().get(counter, 0) == number
 
+    def close_sockets(self) -> None:
+        """Close what `socket` opened."""
+        for made in self._sockets:
+            made.close()
+
     def close(self) -> None:
         """Leave nothing."""
         for plane in self.planes:
             self.run(plane.close)
-        for made in self._sockets:
-            made.close()
+        self.close_sockets()
         for end in (self.namespace, self.far):
             end.close()

@@ -30,7 +30,9 @@ class Outlets:
         """How many begin at each address."""
 
     @contextlib.contextmanager
-    def opened(self, local: IPv6Address, remote: IPv6Address, policy: TunnelPolicy) -> Iterator["Tunnel"]:
+    def opened(
+        self, local: IPv6Address, remote: IPv6Address, policy: TunnelPolicy, home_agent: IPv6Address
+    ) -> Iterator["Tunnel"]:
         """Open a tunnel, and close it again if the block cannot lead packets into it; raises `PlaneError`."""
         self._tunnels[local] += 1
         try:
@@ -40,17 +42,17 @@ class Outlets:
                 outlet.path_mtu(remote)  # is there a way?
             except OSError as error:
                 raise PlaneError(f"open tunnel from {local} to {remote}: {error.strerror}") from error
-            yield Tunnel(local=local, remote=remote, policy=policy, outlet=outlet, sealed_outlet=sealed_outlet)
+            yield Tunnel(
+                local=local,
+                remote=remote,
+                home_agent=home_agent,
+                policy=policy,
+                outlet=outlet,
+                sealed_outlet=sealed_outlet,
+            )
         except BaseException:
             self._release(local)
             raise
-
-    def exchange(self, tunnels: dict[bytes, "Tunnel"], home_address: IPv6Address, tunnel: "Tunnel") -> None:
-        """Use a tunnel from now on, in place of an earlier one."""
-        earlier = tunnels.get(home_address.packed)
-        tunnels[home_address.packed] = tunnel
-        if earlier is not None:
-            self.close(earlier)
 
     def close(self, tunnel: "Tunnel") -> None:
         """Send no more through a tunnel."""
@@ -110,9 +112,16 @@ class Tunnel:
 
     local: IPv6Address
     remote: IPv6Address
+    home_agent: IPv6Address
+    """Whichever end that is."""
     policy: TunnelPolicy
     outlet: Outlet
     sealed_outlet: Outlet
+
+    @property
+    def leads_to_home_agent(self) -> bool:
+        """Whether this node is the mobile one."""
+        return self.remote == self.home_agent
 
     def send(self, packet: bytes, options: bytes, ipsec: Ipsec, *, in_pieces: bool) -> None:
         """Send a packet through, behind options if there are any, sealed if the policy wants it; raises OSError.

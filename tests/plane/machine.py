@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import IPv6Address
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -135,3 +136,8 @@ class Machine:
         self.close_sockets()
         for end in (self.namespace, self.far):
             end.close()
+
+
+def report_every_error() -> None:
+    """Have the kernel of this namespace send ICMPv6 errors as often as there are any."""
+    Path("/proc/sys/net/ipv6/icmp/ratemask").write_text("200", encoding="ascii")

@@ -20,13 +20,12 @@ from lab.plane.bpf.plane import BpfPlane
 from lab.plane.user import DEVICE, UserPlane
 from lab.wire.headers import DESTINATION_OPTIONS, HOP_BY_HOP, ROUTING
 from lab.wire.packet import HEADER_OCTETS, IPV6
-from tests.lab.networks import settle_addresses
-from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, LINK, MAC, OWN, Machine
+from tests.lab.networks import WITHIN, settle_addresses
+from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, LINK, MAC, OWN, Machine, report_every_error
 
 _PACKET_HOST, _PACKET_OUTGOING = 0, 4
 _ETHERNET_OCTETS = 14
 SENTINEL_PORT = 6275
-AGREED_WITHIN = 1.0
 COUNTERS = {"in": ("detunnelled", "direct-in"), "out": ("tunnelled", "direct-out")}
 
 
@@ -50,7 +49,8 @@ class Twin(Machine):
         self.run(partial(sysctl.set_interface, "all", forwarding=int(forwards)))
         self.plane(dhcpv6=True)
         for end in (self.namespace, self.far):
-            end.run(_report_every_error)
+            end.run(report_every_error)
+            end.run(_keep_fragments)
         for address in (FAR, FAR_TOO):  # who must be asked for first is another story
             self.command("ip", "-6", "neigh", "replace", str(address), "lladdr", FAR_MAC.hex(":"), "dev", LINK)
         self._netlink: Netlink = self.run(Netlink)
@@ -152,7 +152,7 @@ class Twins:
                 twin.send(sent)
             if received is not None:
                 twin.receive(received)
-        deadline = monotonic() + AGREED_WITHIN
+        deadline = monotonic() + WITHIN
         while (expected := self.user.seen()) != (found := self.bpf.seen()) and monotonic() < deadline:
             pass
         for name, one, other in zip(Seen._fields, expected, found, strict=True):
@@ -183,9 +183,9 @@ def one_processor() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _report_every_error() -> None:
-    """Have the kernel send ICMPv6 errors as often as there are any, so that it says the same everywhere."""
-    Path("/proc/sys/net/ipv6/icmp/ratemask").write_text("200", encoding="ascii")
+def _keep_fragments() -> None:
+    """Have the kernel wait for the other fragments of a packet until the test is over, however long that takes."""
+    Path("/proc/sys/net/ipv6/ip6frag_time").write_text("3600", encoding="ascii")
 
 
 def _tap(interface: str) -> socket.socket:

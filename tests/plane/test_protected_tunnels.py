@@ -8,6 +8,7 @@ import pytest
 
 from lab.auth.ipsec_policy import Policy, Protection, Protects
 from lab.auth.secrets import Secrets
+from lab.constants import MINIMUM_MTU
 from lab.daemon.sockets import MobilityReceiver
 from lab.engine.io import InstallReverseTunnel, InstallTunnel
 from lab.events import PacketDropped
@@ -16,11 +17,11 @@ from lab.plane.ipsec import Ipsec, Tunnelled
 from lab.plane.user import UserPlane
 from lab.wire.chain import ESP
 from lab.wire.mobility import HomeTest, HomeTestInit
-from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
+from lab.wire.packet import HEADER_OCTETS, IPV6, OpaquePayload, Packet, build, mobility_packet
 from tests.auth.protections import protection
 from tests.lab.networks import settle_addresses
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, MAC, OWN, ROUTER, Machine
-from tests.plane.test_tunnels import inner, packets_for, send_to, tunnelled
+from tests.plane.test_tunnels import inner, packets_for, report_too_big, send_to, tunnelled
 
 pytestmark = pytest.mark.privileged
 
@@ -182,6 +183,20 @@ def test_a_mobile_node_seals_its_inits_and_takes_sealed_tests_alone(machine: Mac
 def test_the_device_leaves_room_where_payload_is_sealed(machine: Machine, purpose: Protects, mtu: int) -> None:
     serve(machine, purpose)
     assert machine.namespace.netlink.link("mip0").mtu == mtu
+
+
+@pytest.mark.rfc6275("5.5-d", "10.4.2-c")
+def test_what_a_router_says_of_a_sealed_packet_counts_for_the_next(machine: Machine) -> None:
+    """Nobody can see whose packet it was: who sends the next one is told, and what every link carries is cut."""
+    node = far_end(serve(machine, Protects.PAYLOAD), at_home_agent=False)
+    inlet = machine.socket(machine.far, socket.SOCK_RAW, ESP)
+    sealed = build(Packet(source=OWN, destination=FAR, payload=OpaquePayload(next_header=ESP, data=bytes(1300))))
+    report_too_big(machine, sealed, MINIMUM_MTU)
+    send_to(machine, HOME, MINIMUM_MTU + 1 - HEADER_OCTETS)
+    machine.pump(machine.counts("too-big"))
+    send_to(machine, HOME, MINIMUM_MTU - HEADER_OCTETS)
+    machine.pump(machine.counts("tunnelled"))
+    assert len(from_tunnel(inlet, node, OWN, FAR).packet) == MINIMUM_MTU
 
 
 # Hidden from the kernel

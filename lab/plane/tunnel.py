@@ -135,7 +135,10 @@ class Tunnel:
             self.sealed_outlet.send(sealed, options, self.remote, in_pieces=in_pieces)
 
     def mtu(self, options: bytes, ipsec: Ipsec) -> int:
-        """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1)."""
+        """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1).
+
+        Raises OSError if there is no path.
+        """
         room = self.outlet.path_mtu(self.remote) - HEADER_OCTETS - 2 * len(options)  # the kernel counts options twice
         return max(ipsec.room(room, self.policy), MINIMUM_MTU)
 

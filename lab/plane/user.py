@@ -4,6 +4,7 @@ It needs no more of the kernel than TUN, and is the readable reference for the o
 by fixed offsets alone: they are the payload of others.
 """
 
+import contextlib
 import errno
 import socket
 from collections import Counter
@@ -412,10 +413,11 @@ class UserPlane:
         except OSError as error:
             self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
-                path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), IPv6Address(remote))
-                mtu = self._paths.room(packet, len(straight) - len(packet), path_mtu)
-                if len(packet) > mtu:
-                    self._report_too_big(packet, IPv6Address(remote), mtu)
+                with contextlib.suppress(OSError):  # the path may be gone by now
+                    path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), IPv6Address(remote))
+                    mtu = self._paths.room(packet, len(straight) - len(packet), path_mtu)
+                    if len(packet) > mtu:
+                        self._report_too_big(packet, IPv6Address(remote), mtu)
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: Tunnel) -> None:
         options = b""
@@ -431,8 +433,9 @@ class UserPlane:
         except OSError as error:
             self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
-                mtu = tunnel.mtu(options, self._ipsec) - (len(inner) - len(packet))
-                self._report_too_big(packet, tunnel.home_agent, mtu)
+                with contextlib.suppress(OSError):  # the path may be gone by now
+                    mtu = tunnel.mtu(options, self._ipsec) - (len(inner) - len(packet))
+                    self._report_too_big(packet, tunnel.home_agent, mtu)
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _on_narrow(self, home_address: bytes, peer: bytes, mtu: int) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
+from lab.plane.tunnel import Outlet
 from lab.plane.user import INVOKING_OCTETS, UserPlane
 from lab.wire.chain import encapsulation_limit
 from lab.wire.icmpv6 import PacketTooBig, ParameterProblem
@@ -275,6 +276,21 @@ def test_nobody_is_told_less_than_every_link_carries(machine: Machine) -> None:
     assert int.from_bytes(report[4:8], "big") == MINIMUM_MTU
     assert len(report) == 8 + INVOKING_OCTETS
     assert report[8 + 24 : 8 + 40] == HOME.packed
+
+
+def test_a_path_that_goes_away_meanwhile_costs_a_packet_and_no_more(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> int:
+        raise OSError(errno.ENETUNREACH, "no path")
+
+    serve(machine)
+    machine.command("ip", "-6", "route", "add", f"{FAR}/128", "dev", LINK, "mtu", "1400")
+    monkeypatch.setattr(Outlet, "path_mtu", gone)
+    send_to(machine, HOME, 1400 - 40)
+    machine.pump(machine.counts("not-sent-EMSGSIZE"))
+    send_to(machine, HOME, 1300 - 40)
+    machine.pump(machine.counts("tunnelled"))
 
 
 # Tunnels in tunnels

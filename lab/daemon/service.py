@@ -166,9 +166,11 @@ class Service:
         self._reason = reason
         self._stopping.set()
 
-    def _watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def _watch(self, descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
         self._loop.add_reader(descriptor, callback)
-        self._closing.callback(self._loop.remove_reader, descriptor)
+        ended = partial(self._loop.remove_reader, descriptor)
+        self._closing.callback(ended)
+        return ended
 
     def _arm(self, deadline: Instant | None) -> None:
         if self._timer is not None:

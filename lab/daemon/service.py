@@ -12,6 +12,7 @@ from functools import partial
 from ipaddress import IPv6Address
 from typing import Any
 
+from lab.auth import esp
 from lab.auth.ipsec_policy import Policy, Protection
 from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role
@@ -91,6 +92,8 @@ class Service:
         policy = Policy(config.ipsec, at_home_agent=config.role is Role.HOME_AGENT)
         if not policy and config.role is not Role.CORRESPONDENT:
             _log.warning("no key ipsec: home registrations are not protected (RFC 6275 §5.1)")
+        if policy:
+            esp.warm_up()  # here nobody waits for it
         self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_dropped)
         netlink = self._closing.enter_context(Netlink())
         choice = choose(config.plane)

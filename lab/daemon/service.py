@@ -108,8 +108,8 @@ class Service:
             dropped=self._on_dropped,
         )
         self._closing.callback(self._plane.close)
-        sender = Sender(self._ipsec.write)
-        self._closing.callback(sender.close)
+        self._sender = Sender(self._ipsec.write)
+        self._closing.callback(self._sender.close)
         self._mobility = MobilityReceiver(netlink, esp=bool(policy))
         self._closing.callback(self._mobility.close)
         self._icmpv6 = Icmpv6Receiver()
@@ -124,7 +124,7 @@ class Service:
         self._dispatcher = Dispatcher(
             self._engine,
             self._plane,
-            sender,
+            self._sender,
             journal=self._journal.write,
             clock=time.monotonic,
             arm=self._arm,
@@ -187,6 +187,8 @@ class Service:
         changes, addresses_changed = self._links.receive()
         if addresses_changed:
             self._mobility.forget_addresses()
+        if changes:
+            self._sender.forget_interfaces()
         for change in changes:
             if isinstance(change, LinkUp) and self._links.was_taken_down(change.interface):
                 self._restore(change.interface)

@@ -146,11 +146,12 @@ class Service:
             self._dispatcher.feed(Started())
             for change in self._links.present():
                 self._dispatcher.feed(change)
+            self._plane.begin_recall()
             if self._store is not None:
                 self._dispatcher.feed(*(CutOff(home_address=home_address) for home_address in self._store.cut_off))
                 self._dispatcher.feed(*(Recalled(record=record) for record in self._store.recalled))
                 self._store.recalled = ()
-            self._plane.end_recall()
+            self._dispatcher.feed(*self._plane.end_recall())
             gc.freeze()  # what was recalled stays as well
             gc.enable()
             if control is not None:

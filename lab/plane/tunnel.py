@@ -43,10 +43,10 @@ class Outlets:
             self._release(local)
             raise
 
-    def exchange(self, tunnels: dict[bytes, "Tunnel"], home_address: IPv6Address, tunnel: "Tunnel") -> None:
+    def exchange(self, tunnels: dict[bytes, "Tunnel"], home_address: bytes, tunnel: "Tunnel") -> None:
         """Use a tunnel from now on, in place of an earlier one."""
-        earlier = tunnels.get(home_address.packed)
-        tunnels[home_address.packed] = tunnel
+        earlier = tunnels.get(home_address)
+        tunnels[home_address] = tunnel
         if earlier is not None:
             self.close(earlier)
 

@@ -284,24 +284,26 @@ class UserPlane:
     # A home agent's tunnels, §10.4.2 and §10.4.5
 
     def _install(self, effect: InstallTunnel) -> None:
-        home_address = effect.home_address
+        home_address, octets = effect.home_address, effect.home_address.packed  # these are kept, once for all
         policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
+        earlier = self._towards.get(octets)
         with self._outlets.opened(effect.home_agent_address, effect.care_of_address, policy) as tunnel:
-            if home_address.packed not in self._towards and self._recalled is None:
+            if self._recalled is not None:
+                self._recalled.append(effect)
+            elif earlier is None:
                 self._lead_into_tunnel(home_address)
-        if self._recalled is not None:
-            self._recalled.append(effect)
-        if (earlier := self._towards.get(home_address.packed)) is not None:
-            self._homes.remove(earlier.remote, home_address.packed)
-        self._homes.add(tunnel.remote, home_address.packed)
-        self._outlets.exchange(self._towards, home_address, tunnel)
-        self._paths.serve(home_address, effect.care_of_address)
+        if earlier is not None:
+            self._homes.remove(earlier.remote, octets)
+        self._homes.add(tunnel.remote, octets)
+        self._outlets.exchange(self._towards, octets, tunnel)
+        self._paths.serve(octets, tunnel.remote.packed)
 
     def _remove(self, home_address: IPv6Address) -> None:
-        self._paths.end_service(home_address)
-        tunnel = self._towards.pop(home_address.packed, None)
+        octets = home_address.packed
+        self._paths.end_service(octets)
+        tunnel = self._towards.pop(octets, None)
         if tunnel is not None:
-            self._homes.remove(tunnel.remote, home_address.packed)
+            self._homes.remove(tunnel.remote, octets)
             self._outlets.close(tunnel)
             self._lead_elsewhere(home_address)
 
@@ -359,7 +361,7 @@ class UserPlane:
                     self._prefer_none()
                     self._host.unroute_source(home_address, self._index)
                     raise
-        self._outlets.exchange(self._from, home_address, tunnel)
+        self._outlets.exchange(self._from, home_address.packed, tunnel)
 
     def own_home_address(self, home_address: IPv6Address) -> None:
         """Keep a home address on the tunnel device for good, so that sockets hold on to it wherever the node is."""

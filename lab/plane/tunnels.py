@@ -26,38 +26,38 @@ class Tunnels:
 
     @contextlib.contextmanager
     def serving(
-        self, home_address: IPv6Address, home_agent: IPv6Address, care_of: IPv6Address, policy: TunnelPolicy
-    ) -> Iterator[None]:
+        self, home_address: bytes, home_agent: IPv6Address, care_of: IPv6Address, policy: TunnelPolicy
+    ) -> Iterator[Tunnel]:
         """Use a tunnel to a mobile node once the block has led packets into it; raises `PlaneError`."""
         with self._outlets.opened(home_agent, care_of, policy, home_agent) as tunnel:
-            yield
+            yield tunnel
         self.end_service(home_address)
-        self.towards[home_address.packed] = tunnel
-        self._homes.add(care_of, home_address.packed)
+        self.towards[home_address] = tunnel
+        self._homes.add(care_of, home_address)
 
     @contextlib.contextmanager
     def visiting(
-        self, home_address: IPv6Address, home_agent: IPv6Address, care_of: IPv6Address, policy: TunnelPolicy
-    ) -> Iterator[None]:
+        self, home_address: bytes, home_agent: IPv6Address, care_of: IPv6Address, policy: TunnelPolicy
+    ) -> Iterator[Tunnel]:
         """Use a tunnel to a home agent once the block has led packets into it; raises `PlaneError`."""
         with self._outlets.opened(care_of, home_agent, policy, home_agent) as tunnel:
-            yield
-        earlier = self.backwards.get(home_address.packed)
-        self.backwards[home_address.packed] = tunnel  # in the place of the earlier one: the first is preferred
+            yield tunnel
+        earlier = self.backwards.get(home_address)
+        self.backwards[home_address] = tunnel  # in the place of the earlier one: the first is preferred
         if earlier is not None:
             self._outlets.close(earlier)
 
-    def end_service(self, home_address: IPv6Address) -> bool:
+    def end_service(self, home_address: bytes) -> bool:
         """Use a tunnel to a mobile node no more; tell whether there was one."""
-        tunnel = self.towards.pop(home_address.packed, None)
+        tunnel = self.towards.pop(home_address, None)
         if tunnel is not None:
-            self._homes.remove(tunnel.remote, home_address.packed)
+            self._homes.remove(tunnel.remote, home_address)
             self._outlets.close(tunnel)
         return tunnel is not None
 
-    def end_visit(self, home_address: IPv6Address) -> bool:
+    def end_visit(self, home_address: bytes) -> bool:
         """Use a tunnel to a home agent no more; tell whether there was one."""
-        tunnel = self.backwards.pop(home_address.packed, None)
+        tunnel = self.backwards.pop(home_address, None)
         if tunnel is not None:
             self._outlets.close(tunnel)
         return tunnel is not None

@@ -27,6 +27,7 @@ from lab.engine.io import (
     ListenFor,
     OwnHomeAddress,
     PlaneEffect,
+    Refused,
     RemoveAddress,
     RemoveBinding,
     RemoveReverseTunnel,
@@ -76,6 +77,8 @@ EVERY_GROUP, KERNEL_METRIC = IPv6Network("ff00::/8"), 256
 """Where the kernel routes multicast on each device by itself."""
 PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
+LED_AT_ONCE = 1024
+"""So many home addresses are led into their tunnels with few requests."""
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
 _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, MOBILITY_HEADER})
@@ -135,6 +138,8 @@ class UserPlane:
         self._index = self._host.index(DEVICE)
         self._tunnels = Tunnels()
         self._home_addresses: set[IPv6Address] = set()
+        self._recalled: list[InstallTunnel] | None = None
+        """While bindings are recalled: tunnels into which nothing is led yet."""
         self._counters: Counter[str] = Counter()
         sysctl.set_interface(DEVICE, addr_gen_mode=1, accept_ra=0)
         self._netlink.set_link(self._index, up=True, mtu=self._mtu)
@@ -206,11 +211,22 @@ class UserPlane:
         """Tell whether a direct path carried packets since this was last asked."""
         return self._paths.used(home_address, peer)
 
-    def end_recall(self) -> None:
-        """Let go of home addresses that an earlier run served and this one does not; raises `PlaneError`."""
+    def begin_recall(self) -> None:
+        """Lead packets into tunnels at the end of a recall, into all of them with few requests."""
+        self._recalled = []
+
+    def end_recall(self) -> list[Refused]:
+        """Lead packets into what was recalled, and give what the kernel refuses; raises `PlaneError`.
+
+        Home addresses that an earlier run served and this one does not are let go of.
+        """
+        recalled, self._recalled = self._recalled or [], None
+        portions = (recalled[at : at + LED_AT_ONCE] for at in range(0, len(recalled), LED_AT_ONCE))
+        refused = [each for portion in portions for each in self._lead_into_tunnels(portion)]
         for home_address in self._host.held:
             if home_address.packed not in self._tunnels.towards:
                 self._host.release(home_address)
+        return refused
 
     def take(self, packet: bytes, *, tunnelled: bool = False) -> bool:
         """Deal with a packet that arrived with headers of RFC 6275; False leaves it to the engine."""
@@ -260,27 +276,51 @@ class UserPlane:
     # A home agent's tunnels, §10.4.2 and §10.4.5
 
     def _install(self, effect: InstallTunnel) -> None:
-        home_address = effect.home_address
+        home_address, octets = effect.home_address, effect.home_address.packed  # these are kept, once for all
         policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
-        with self._tunnels.serving(home_address, effect.home_agent_address, effect.care_of_address, policy):
-            if home_address.packed not in self._tunnels.towards:
+        with self._tunnels.serving(octets, effect.home_agent_address, effect.care_of_address, policy) as tunnel:
+            if self._recalled is not None:
+                self._recalled.append(effect)
+            elif octets not in self._tunnels.towards:
                 self._lead_into_tunnel(home_address)
-        self._paths.serve(home_address, effect.care_of_address)
+        self._paths.serve(octets, tunnel.remote.packed)
 
     def _remove(self, home_address: IPv6Address) -> None:
-        self._paths.end_service(home_address)
-        if self._tunnels.end_service(home_address):
+        self._paths.end_service(home_address.packed)
+        if self._tunnels.end_service(home_address.packed):
             self._lead_elsewhere(home_address)
+
+    def _lead_into_tunnels(self, installed: list[InstallTunnel]) -> list[Refused]:
+        """Do so for many at once; give those for which it cannot be."""
+        try:
+            with self._netlink.batch():
+                for effect in installed:
+                    self._route_into_tunnel(effect.home_address)
+        except PlaneError:
+            return [refused for effect in installed if (refused := self._lead_anew(effect)) is not None]
+        return []
+
+    def _lead_anew(self, effect: InstallTunnel) -> Refused | None:
+        """Find out whether it is this one that cannot be."""
+        self._lead_elsewhere(effect.home_address)
+        try:
+            self._lead_into_tunnel(effect.home_address)
+        except PlaneError as error:
+            return Refused(effect=effect, reason=str(error))
+        return None
 
     def _lead_into_tunnel(self, home_address: IPv6Address) -> None:
         """Route packets for a home address to the tunnel device, or nowhere; raises `PlaneError`, then neither."""
         try:
             with self._netlink.batch():
-                self._netlink.add_route(home_address, interface=self._index, metric=TUNNEL_METRIC)
-                self._host.hold(home_address)
+                self._route_into_tunnel(home_address)
         except PlaneError:
             self._lead_elsewhere(home_address)
             raise
+
+    def _route_into_tunnel(self, home_address: IPv6Address) -> None:
+        self._netlink.add_route(home_address, interface=self._index, metric=TUNNEL_METRIC)
+        self._host.hold(home_address)
 
     def _lead_elsewhere(self, home_address: IPv6Address) -> None:
         """Undo `_lead_into_tunnel`."""
@@ -293,7 +333,7 @@ class UserPlane:
     def _install_reverse(self, effect: InstallReverseTunnel) -> None:
         home_address = effect.home_address
         policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
-        with self._tunnels.visiting(home_address, effect.home_agent_address, effect.care_of_address, policy):
+        with self._tunnels.visiting(home_address.packed, effect.home_agent_address, effect.care_of_address, policy):
             if home_address.packed not in self._tunnels.backwards:
                 self.own_home_address(home_address)
                 self._host.route_source(home_address, self._index)
@@ -346,7 +386,7 @@ class UserPlane:
         self._netlink.remove_route(EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=TUNNEL_METRIC)
 
     def _remove_reverse(self, home_address: IPv6Address) -> None:
-        if self._tunnels.end_visit(home_address):
+        if self._tunnels.end_visit(home_address.packed):
             self._host.unroute_source(home_address, self._index)
             if self._tunnels.backwards:
                 self._prefer_tunnel(IPv6Address(next(iter(self._tunnels.backwards))))

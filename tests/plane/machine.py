@@ -66,8 +66,12 @@ class Machine:
         """Make a data plane in the near namespace, of the machine's kind or another."""
         self.ipsec = Ipsec(Policy(protections, at_home_agent=at_home_agent), Secrets(b"machine"), self.refused.append)
 
-        def watch(descriptor: int, callback: Callable[[], None]) -> None:
+        self.watched.clear()  # of one that crashed
+
+        def watch(descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
+            assert descriptor not in self.watched  # an event loop would not notice that it is another one
             self.watched[descriptor] = callback
+            return partial(self.watched.pop, descriptor)
 
         plane = self.run(
             lambda: (kind or self._kind)(

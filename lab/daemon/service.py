@@ -83,6 +83,7 @@ class Service:
         self._timer: asyncio.TimerHandle | None = None
         self._closing = contextlib.ExitStack()
         self._journal = Journal(config.name, config.journal, partial(self._loop.call_later, JOURNAL_DELAY))
+        self._closing.callback(self._end_journal)  # the last of all, whatever cannot be closed
         _prepare(config)
         self._store = None if config.state is None else Store(config.state)
         if self._store is not None:
@@ -162,8 +163,10 @@ class Service:
                 await control.close()
             self._arm(None)
             self._closing.close()
-            self._journal.write(NodeStopped(reason=self._reason or "error"))
-            self._journal.flush()
+
+    def _end_journal(self) -> None:
+        self._journal.write(NodeStopped(reason=self._reason or "error"))
+        self._journal.flush()
 
     def stop(self, reason: str) -> None:
         """End the service in order."""

@@ -117,6 +117,7 @@ class MobileNode:
         """Take one input; see `lab.engine.io.Engine`."""
         if isinstance(happened, Received) and self._movement.repeated(happened, now):
             return
+        self._due_beside = None  # also where what follows is not thought to its end
         yield from self._handle(happened, now)  # what asks and registers is sent before the rest is found
         if not isinstance(happened, LinkUp | LinkHint):  # where it is now is known when a router has answered
             yield from self._follow(now)

@@ -22,6 +22,7 @@ from lab.rtnetlink import (
     ADDRESS_MESSAGE,
     BRIDGE,
     CLASSIFIER,
+    LINK_DESCRIPTION,
     LINK_INFO,
     LINK_MESSAGE,
     METRICS,
@@ -149,13 +150,13 @@ class Netlink:
     def link(self, name: str) -> Link:
         """Look one interface up by its name."""
         request = self._with_header(RTM_GETLINK, NLM_F_REQUEST, LINK_MESSAGE.write({}, [("IFLA_IFNAME", name)]))
-        for message in self._exchange([_Request(request, f"find link {name}")], LINK_MESSAGE):
+        for message in self._exchange([_Request(request, f"find link {name}")], LINK_DESCRIPTION):
             return _describe(message)
         raise PlaneError(f"find link {name}: no answer from the kernel")
 
     def links(self) -> list[Link]:
         """All interfaces of the namespace."""
-        return [_describe(message) for message in self._dump(LINK_MESSAGE, RTM_GETLINK, {})]
+        return [_describe(message) for message in self._dump(LINK_DESCRIPTION, RTM_GETLINK, {})]
 
     def addresses(self, index: int | None = None) -> list[IPv6Interface]:
         """IPv6 addresses, of one interface or of all."""
@@ -564,7 +565,7 @@ def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 def link_of(octets: bytes) -> Link:
     """Read an RTM_NEWLINK or RTM_DELLINK message."""
-    return _describe(LINK_MESSAGE.read(octets, HEADER.size))
+    return _describe(LINK_DESCRIPTION.read(octets, HEADER.size))
 
 
 def _describe(message: Mapping[str, Any]) -> Link:

@@ -85,16 +85,20 @@ class Host:
             self._netlink.remove_address(index, effect.address, effect.prefix_length)
 
     def use_router(self, effect: UseRouter) -> None:
-        """Route what leaves from a source by a router."""
+        """Route what leaves from a source by a router; if that is refused, it has no router any more."""
         index = self.index(effect.interface)
         neighbor = effect.router or effect.destination
-        if neighbor is not None and effect.link_layer_address is not None:
-            self._netlink.set_neighbor(index, neighbor, effect.link_layer_address)
-        with self._source(effect.source) as source:
-            destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
-            # In its own table as well: the main one may lead into the tunnel of another home address.
-            for table in (source.table, *([MAIN_TABLE] if effect.default else [])):
-                self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
+        destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
+        try:
+            with self._netlink.batch(), self._source(effect.source) as source:
+                if neighbor is not None and effect.link_layer_address is not None:
+                    self._netlink.set_neighbor(index, neighbor, effect.link_layer_address)
+                # In its own table as well: the main one may lead into the tunnel of another home address.
+                for table in (source.table, *([MAIN_TABLE] if effect.default else [])):
+                    self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
+        except PlaneError:
+            self.forget_router(ForgetRouter(interface=effect.interface, source=effect.source))
+            raise
 
     def forget_router(self, effect: ForgetRouter) -> None:
         """Undo `use_router` of a source; the routes into a tunnel stay."""

@@ -81,7 +81,7 @@ class Direction(IntEnum):
 
 
 Destination: TypeAlias = IPv6Network | IPv6Address
-"""Of a route; an address means that alone."""
+"""Of a route, or whose packets a rule is for; an address means that alone."""
 What: TypeAlias = str | tuple[object, ...]
 """What is asked for, or the words that say so: they are put together only if it is refused."""
 
@@ -273,11 +273,11 @@ class Netlink:
         body = _route(destination, table, metric, mark, interface=interface)
         self._ask(RTM_DELROUTE, 0, body, ("remove route to", destination))
 
-    def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
+    def add_rule(self, source: Destination, *, table: int, priority: int) -> None:
         """Look up what comes from a source in a table of its own."""
         self._rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, source, table, priority)
 
-    def remove_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
+    def remove_rule(self, source: Destination, *, table: int, priority: int) -> None:
         """Undo `add_rule`."""
         self._rule(RTM_DELRULE, 0, source, table, priority)
 
@@ -403,19 +403,20 @@ class Netlink:
         attributes = [("IFA_ADDRESS", address), *self._mark("IFA_PROTO")]
         self._request(ADDRESS_MESSAGE, kind, flags, fields, attributes, what)
 
-    def _rule(self, kind: int, flags: int, source: IPv6Network, table: int, priority: int) -> None:
-        selector = [("FRA_SRC", source.network_address)]
-        self._any_rule(kind, flags, {"src_len": source.prefixlen}, selector, table, priority, f"rule from {source}")
+    def _rule(self, kind: int, flags: int, source: Destination, table: int, priority: int) -> None:
+        address, length = _split(source)
+        selector = [("FRA_SRC", address)]
+        self._any_rule(kind, flags, {"src_len": length}, selector, table, priority, ("rule from", source))
 
     def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
         selector = [("FRA_FWMARK", 0), ("FRA_FWMASK", mark), ("FRA_IIFNAME", "lo")]
-        self._any_rule(kind, flags, {}, selector, table, priority, f"rule without mark {mark}")
+        self._any_rule(kind, flags, {}, selector, table, priority, ("rule without mark", mark))
 
     def _lookup(self, kind: int, flags: int, table: int, priority: int, *, defaults: bool = True) -> None:
         selector: list[tuple[str, Any]] = [("FRA_IIFNAME", "lo")]
         if not defaults:
             selector.append(("FRA_SUPPRESS_PREFIXLEN", 0))
-        self._any_rule(kind, flags, {}, selector, table, priority, "rule for what is sent here")
+        self._any_rule(kind, flags, {}, selector, table, priority, ("rule for what is sent here",))
 
     def _any_rule(
         self,
@@ -425,7 +426,7 @@ class Netlink:
         selector: list[tuple[str, Any]],
         table: int,
         priority: int,
-        what: str,
+        what: tuple[object, ...],
     ) -> None:
         fields = fields | {
             "family": socket.AF_INET6,
@@ -433,7 +434,7 @@ class Netlink:
             "action": FR_ACT_TO_TBL,
         }
         attributes = [*selector, ("FRA_TABLE", table), ("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
-        self._request(RULE_MESSAGE, kind, flags, fields, attributes, f"{what} to table {table}")
+        self._request(RULE_MESSAGE, kind, flags, fields, attributes, (*what, "to table", table))
 
     def _neighbor(
         self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
@@ -441,7 +442,7 @@ class Netlink:
         fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
         flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
         attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), *attributes]
-        what = f"neighbour {address} on link {interface}"
+        what = ("neighbour", address, "on link", interface)
         self._request(NEIGHBOR_MESSAGE, kind, flags, fields, attributes, what)
 
     def _create(
@@ -593,6 +594,13 @@ def _link_attributes(name: str, namespace: int | None, address: bytes | None) ->
     return attributes
 
 
+def _split(destination: Destination) -> tuple[IPv6Address, int]:
+    """Give an address and the length of its prefix."""
+    if isinstance(destination, IPv6Network):
+        return destination.network_address, destination.prefixlen
+    return destination, destination.max_prefixlen
+
+
 def _route(
     destination: Destination,
     table: int,
@@ -604,10 +612,7 @@ def _route(
     further: tuple[tuple[str, Any], ...] = (),
 ) -> bytes:
     """Write what says which route is meant."""
-    if isinstance(destination, IPv6Network):
-        address, length = destination.network_address, destination.prefixlen
-    else:
-        address, length = destination, 128
+    address, length = _split(destination)
     before, behind = _around_destination(length, table, metric, protocol, kind, interface, further)
     return before + address.packed + behind
 

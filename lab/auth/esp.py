@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from lab.errors import IpsecError, IpsecReason
 
@@ -18,6 +18,7 @@ INTEGRITY_KEY_OCTETS = 32
 ENCRYPTION_KEY_OCTETS = (0, 16, 24, 32)
 SEQUENCE_NUMBERS = 1 << 32
 KEYS_AT_HAND = 1024
+"""For so many keys there are ciphers, which take some kilobytes each."""
 _ICV_OCTETS = 16
 _HEADER = struct.Struct("!II")
 _CIPHER_BLOCK, _PLAIN_BLOCK = 16, 4
@@ -104,26 +105,44 @@ def _icv(association: Association, sealed: bytes) -> bytes:
 
 
 def _encrypt(association: Association, iv: bytes, text: bytes) -> bytes:
-    if not association.encryption_key:
-        return text
-    encryptor = Cipher(_aes(association.encryption_key), modes.CBC(iv)).encryptor()
-    return encryptor.update(text) + encryptor.finalize()
+    return _cipher(association.encryption_key).encrypt(iv, text) if association.encryption_key else text
 
 
 def _decrypt(association: Association, iv: bytes, text: bytes) -> bytes:
-    if not association.encryption_key:
+    return _cipher(association.encryption_key).decrypt(iv, text) if association.encryption_key else text
+
+
+class _Cipher:
+    """AES-CBC with one key for a packet after another: a context of its own for each takes longer than the packet.
+
+    A context mixes the first block with the last sealed one that it knows, here of the packet before; that is taken out
+    again, and the initialization vector of this packet put in.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        cipher = Cipher(algorithms.AES(key), modes.CBC(bytes(IV_OCTETS)))
+        self._encryptor, self._decryptor = cipher.encryptor(), cipher.decryptor()
+        self._last_made = self._last_opened = bytes(IV_OCTETS)
+
+    def encrypt(self, iv: bytes, text: bytes) -> bytes:
+        """Give as many octets, a multiple of a block."""
+        sealed = self._encryptor.update(_mixed(text, iv, self._last_made))
+        self._last_made = sealed[-IV_OCTETS:]
+        return sealed
+
+    def decrypt(self, iv: bytes, sealed: bytes) -> bytes:
+        """Undo `encrypt`."""
+        text = _mixed(self._decryptor.update(sealed), iv, self._last_opened)
+        self._last_opened = sealed[-IV_OCTETS:]
         return text
-    blocks = _decryptor(association.encryption_key).update(text)
-    before = (iv + text)[: len(text)]  # CBC: each block was mixed with the sealed one before it
-    return (int.from_bytes(blocks) ^ int.from_bytes(before)).to_bytes(len(text))
 
 
-@lru_cache(maxsize=KEYS_AT_HAND)
-def _aes(key: bytes) -> algorithms.AES:
-    return algorithms.AES(key)
+def _mixed(text: bytes, *blocks: bytes) -> bytes:
+    """Mix the first block of a text with others."""
+    first = int.from_bytes(text[:IV_OCTETS])
+    for block in blocks:
+        first ^= int.from_bytes(block)
+    return first.to_bytes(IV_OCTETS) + text[IV_OCTETS:]
 
 
-@lru_cache(maxsize=KEYS_AT_HAND)
-def _decryptor(key: bytes) -> CipherContext:
-    """Give what decrypts single blocks: to make it takes longer than to decrypt a packet."""
-    return Cipher(_aes(key), modes.ECB()).decryptor()
+_cipher = lru_cache(maxsize=KEYS_AT_HAND)(_Cipher)

@@ -218,7 +218,7 @@ class Host:
         """Give a source address its table for the block, and for as long as routes are in it."""
         if address not in self._sources:
             source = _Source(table=next(self._tables))
-            self._netlink.add_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
+            self._netlink.add_rule(address, table=source.table, priority=RULE_PRIORITY)
             self._sources[address] = source
         try:
             yield self._sources[address]
@@ -229,7 +229,7 @@ class Host:
         """Give up the rule of a source without routes."""
         if not source.routes:
             del self._sources[address]
-            self._netlink.remove_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
+            self._netlink.remove_rule(address, table=source.table, priority=RULE_PRIORITY)
 
     def _add_route(
         self, source: _Source, route: _Route, effect: UseRouter | None, preferred: IPv6Address | None = None

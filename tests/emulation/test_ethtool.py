@@ -24,7 +24,7 @@ def watching() -> socket.socket:
 
 def told(watcher: socket.socket, name: str) -> list[bool]:
     """Read what was told of the carrier of an interface."""
-    carriers = []
+    carriers: list[bool] = []
     while True:
         try:
             octets = watcher.recv(1 << 17)

@@ -562,6 +562,13 @@ class NodeKilled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFailed(Event):
+    """A node dies at once, as if its power were cut: its links go down with it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStarted(Event):
     """A stream of numbered packets began; `every` in seconds."""
 

@@ -14,12 +14,14 @@ from lab.emulation import kernels
 from lab.emulation.network import Network
 from lab.emulation.scenario import Scenario, Stage
 from lab.emulation.settings import Settings
+from lab.emulation.spec import NodeSpec
 from lab.errors import Mip6LabError
 from lab.events import Record
 from lab.report import html, streams
 from lab.report.handovers import Handover, handovers
-from lab.report.model import Result
-from lab.verify import Check, verify
+from lab.report.model import Interface, Link, Node, Result
+from lab.verify import judge, open_session
+from lab.verify.session import Session
 
 Progress = Callable[[str], None]
 
@@ -62,8 +64,8 @@ def run(
     progress("verifying the captures")
     records = network.context.collector.records()
     _write_events(directory, records)
-    checks, verify_error = _verify(list(captures.values()))
-    error = error or verify_error
+    session, unread = _read(list(captures.values()))
+    error = error or unread
     result = Result(
         scenario=scenario.name,
         topology=scenario.topology.__name__,
@@ -77,10 +79,12 @@ def run(
         duration_s=round(duration, 3),
         ok=False,
         error=error,
-        checks=[*stage.checks, *checks],
+        checks=[*stage.checks, *([] if unread else judge(session))],
         handovers=_handovers(stage, records),
         captures={link: str(path.relative_to(directory)) for link, path in captures.items()},
         streams={s.name: f"streams/{s.name}.csv" for s in stage.streams},
+        links=[Link(name=link.name, prefix=str(link.prefix)) for link in network.topology.link_specs.values()],
+        nodes=[_described(node) for node in network.topology.node_specs.values()],
     )
     result = dataclasses.replace(result, ok=error is None and not result.failed())
     (directory / "result.json").write_text(result.to_json(), encoding="utf-8")
@@ -107,11 +111,29 @@ def _mistake(failure: Exception) -> str:
     return f"{type(failure).__name__}: {failure} ({Path(last.filename).name}, line {last.lineno})"
 
 
-def _verify(captures: list[Path]) -> tuple[list[Check], str | None]:
+def _read(captures: list[Path]) -> tuple[Session, str | None]:
+    """Read the captures; without one of them nothing can be said, except why."""
     try:
-        return verify(captures), None
+        return open_session(captures), None
     except Mip6LabError as error:
-        return [], str(error)
+        return Session(frames=[]), str(error)
+
+
+def _described(node: NodeSpec) -> Node:
+    return Node(
+        name=node.name,
+        kind=node.kind,
+        home=node.home.name if node.home else None,
+        home_addresses=[str(address) for address in node.home_addresses],
+        interfaces=[
+            Interface(
+                link=plug.link.name,
+                address=str(plug.address) if plug.address else None,
+                link_layer_address=plug.link_layer_address.hex(":"),
+            )
+            for plug in node.plugs
+        ],
+    )
 
 
 def _handovers(stage: Stage, records: list[Record]) -> list[Handover]:

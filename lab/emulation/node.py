@@ -23,7 +23,7 @@ from lab.emulation.process import Process, end, hasten, wait_until
 from lab.emulation.settings import Settings
 from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
-from lab.events import LinkImpaired, NodeKilled
+from lab.events import LinkImpaired, NodeFailed, NodeKilled
 from lab.plane import sysctl
 from lab.templating import render
 from lab.wire.addresses import address_like
@@ -427,6 +427,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def fail(self) -> None:
         """Let the node die at once, as one does whose power is cut: nothing is said, and nothing answers any more."""
+        self.context.collector.report(NodeFailed(name=self.name))
         netlink = self.namespace.netlink
         with netlink.batch():
             for plug in self.spec.plugs:

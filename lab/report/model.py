@@ -14,6 +14,37 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link of the network that was played on."""
+
+    name: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """Where a node is attached; a mobile node, where it began."""
+
+    link: str
+    address: str | None
+    """None for a mobile node, which makes its own."""
+    link_layer_address: str
+    """By which captures tell whose a frame is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node of the network that was played on."""
+
+    name: str
+    kind: str
+    home: str | None
+    """The home link of a mobile node or a home agent."""
+    home_addresses: list[str]
+    interfaces: list[Interface]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a run found out."""
 
@@ -38,6 +69,8 @@ class Result:
     captures: dict[str, str] = field(default_factory=dict)
     """Link names and files, relative to the result's folder."""
     streams: dict[str, str] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
 
     def failed(self) -> list[Check]:
         """Give the checks that did not hold."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from lab import events
 from lab.events import Event, Record
 
+STEP = "── "
+"""How the lines begin that say what the scenario does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -26,6 +29,17 @@ def timeline(records: Sequence[Record], start: float | None = None) -> Iterator[
         if text:
             section = f"§{record.event.SECTION}" if record.event.SECTION else ""
             yield Line(time=record.time - first, node=record.node, text=text, section=section)
+
+
+def chapters(records: Sequence[Record], start: float) -> list[tuple[str, list[Line]]]:
+    """Part a timeline at the steps of the scenario, which are the titles; what precedes them has an empty one."""
+    parts: list[tuple[str, list[Line]]] = [("", [])]
+    for line in timeline(records, start):
+        if line.text.startswith(STEP):
+            parts.append((line.text.removeprefix(STEP), []))
+        else:
+            parts[-1][1].append(line)
+    return [(title, lines) for title, lines in parts if title or lines]
 
 
 def sentence(event: Event) -> str:
@@ -72,7 +86,7 @@ def sentence(event: Event) -> str:
 
 
 _SENTENCES: dict[type[Event], str] = {
-    events.ScenarioStep: "── {text}",
+    events.ScenarioStep: f"{STEP}{{text}}",
     events.NodeStarted: "{role} serves (plane {plane})",
     events.LinkWentUp: "link up",
     events.LinkWentDown: "link down",
@@ -112,6 +126,7 @@ _SENTENCES: dict[type[Event], str] = {
     events.HomeAddressEnded: "gives home address {home_address} up",
     events.ReturnedHome: "home again: {home_address} is used on the home link and announced",
     events.EffectRefused: "could not {effect}: {reason}",
+    events.NodeFailed: "{name} dies at once, and its links with it",
     events.NodeKilled: "the daemon of {name} is killed",
     events.StreamEnded: "stream ends: {sent} sent, {received} received",
 }

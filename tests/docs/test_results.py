@@ -17,11 +17,12 @@ from scapy.utils import RawPcapWriter
 from lab.cli.main import FAILED, INTERRUPTED
 from lab.emulation import experiment
 from lab.emulation.settings import Settings
+from lab.emulation.spec import Kind
 from lab.events import EVENTS, BindingUpdateSent, MessageSent, Record
 from lab.report import streams
-from lab.report.handovers import STAGES, Handover
+from lab.report.handovers import PARTS, STAGES, Handover
 from lab.report.html import read_events
-from lab.report.model import SCHEMA_VERSION, Result, load
+from lab.report.model import SCHEMA_VERSION, Interface, Link, Node, Result, load
 from lab.report.streams import Arrival
 from lab.verify.check import Check, Evidence, Verdict
 from lab.verify.rules import SHOWN
@@ -44,6 +45,9 @@ PLURALS: dict[object, str] = {
     Check: "checks",
     Handover: "handovers",
     Evidence: "evidence",
+    Link: "links",
+    Node: "nodes",
+    Interface: "interfaces",
 }
 
 
@@ -66,7 +70,15 @@ def in_words(kind: Any) -> str:
 
 @pytest.mark.parametrize(
     ("kind", "heading", "number"),
-    [(Result, "result.json", 0), (Check, "A check", 0), (Evidence, "A check", 1), (Handover, "A handover", 0)],
+    [
+        (Result, "result.json", 0),
+        (Check, "A check", 0),
+        (Evidence, "A check", 1),
+        (Handover, "A handover", 0),
+        (Link, "The network", 0),
+        (Node, "The network", 1),
+        (Interface, "The network", 2),
+    ],
 )
 def test_fields(kind: type[Any], heading: str, number: int) -> None:
     hints = get_type_hints(kind)
@@ -93,6 +105,7 @@ def test_a_result_is_as_documented() -> None:
         lost=1,
         breakdown={"link": 5.0},
     )
+    interface = Interface(link="home", address=None, link_layer_address="02:00:00:06:00:00")
     result = Result(
         scenario="handover",
         topology="TwoVisitedLinks",
@@ -110,6 +123,8 @@ def test_a_result_is_as_documented() -> None:
         handovers=[handover],
         captures={"home": "captures/home.pcapng"},
         streams={"cn-mn": "streams/cn-mn.csv"},
+        links=[Link(name="home", prefix="2001:db8:1::/64")],
+        nodes=[Node(name="mn", kind="mobile-node", home="home", home_addresses=[], interfaces=[interface])],
     )
     for made in (result, dataclasses.replace(result, error=None)):
         assert [*mismatches(json.loads(made.to_json()), "result.json")] == []
@@ -125,6 +140,9 @@ def mismatches(given: dict[str, Any], heading: str, number: int = 0) -> list[str
     nested = [(check, "A check", 0) for check in given.get("checks", [])]
     nested += [(handover, "A handover", 0) for handover in given.get("handovers", [])]
     nested += [(evidence, "A check", 1) for evidence in given.get("evidence", [])]
+    nested += [(link, "The network", 0) for link in given.get("links", [])]
+    nested += [(node, "The network", 1) for node in given.get("nodes", [])]
+    nested += [(interface, "The network", 2) for interface in given.get("interfaces", [])]
     return found + [fault for entry in nested for fault in mismatches(*entry)]
 
 
@@ -174,9 +192,15 @@ def test_versions() -> None:
 
 def test_parts_of_a_handover() -> None:
     rows = DOCUMENT.table("part", "ends with").rows
-    assert [name(part) for part, _ in rows] == [*(stage for stage, _ in STAGES), "first_packet"]
+    assert [name(part) for part, _ in rows] == [*PARTS]
     for (_, kinds), (_, ends) in zip(STAGES, rows, strict=False):
         assert [word for word in code(ends) if word in EVENTS] == [kind.__name__ for kind in kinds]
+
+
+def test_kinds_of_nodes() -> None:
+    _, of_nodes, _ = [table for table in DOCUMENT.tables if (table.header, table.heading) == (FIELDS, "The network")]
+    (meaning,) = (row[2] for row in of_nodes.rows if name(row[0]) == "kind")
+    assert code(meaning) == [*Kind]
 
 
 def test_so_many_frames_are_evidence() -> None:

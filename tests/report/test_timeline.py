@@ -20,7 +20,7 @@ from lab.events import (
     ScenarioStep,
     StreamStarted,
 )
-from lab.report.timeline import Line, sentence, timeline
+from lab.report.timeline import Line, chapters, sentence, timeline
 from tests.unit.event_samples import sample
 
 SILENT = {
@@ -95,3 +95,19 @@ def test_lines_name_node_and_section() -> None:
     ]
     step = replace(record, event=ScenarioStep(text="x"))
     assert [line.section for line in timeline([step])] == [""]
+
+
+def test_steps_are_the_titles_of_chapters() -> None:
+    told = [
+        Record(time=0.5, node="mn", event=sample(LinkWentUp)),
+        Record(time=1.0, node="lab", event=ScenarioStep(text="first")),
+        Record(time=2.0, node="mn", event=sample(LinkWentUp)),
+        Record(time=3.0, node="lab", event=ScenarioStep(text="second")),
+    ]
+    found = chapters(told, 1.0)
+    assert [(title, [line.time for line in lines]) for title, lines in found] == [
+        ("", [-0.5]),
+        ("first", [1.0]),
+        ("second", []),
+    ]
+    assert chapters([], 0.0) == []

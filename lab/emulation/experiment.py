@@ -88,7 +88,7 @@ def run(
     )
     result = dataclasses.replace(result, ok=error is None and not result.failed())
     (directory / "result.json").write_text(result.to_json(), encoding="utf-8")
-    html.write(directory, result, records)
+    html.write(directory, result, records, session.frames)
     return result
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -21,14 +22,14 @@ from lab.emulation.spec import Kind
 from lab.events import EVENTS, BindingUpdateSent, MessageSent, Record
 from lab.report import streams
 from lab.report.handovers import PARTS, STAGES, Handover
-from lab.report.html import read_events
+from lab.report.html import SHOWN_MESSAGES, read_events
 from lab.report.model import SCHEMA_VERSION, Interface, Link, Node, Result, load
 from lab.report.streams import Arrival
 from lab.verify.check import Check, Evidence, Verdict
 from lab.verify.rules import SHOWN
 from lab.wire.mobility import BindingUpdate, BindingUpdateFlag
 from lab.wire.packet import build, mobility_packet
-from tests.docs.markdown import code, document, name
+from tests.docs.markdown import ROOT, code, document, name
 
 DOCUMENT = document("docs/results.md")
 FIELDS = ("field", "type", "meaning")
@@ -201,6 +202,12 @@ def test_kinds_of_nodes() -> None:
     _, of_nodes, _ = [table for table in DOCUMENT.tables if (table.header, table.heading) == (FIELDS, "The network")]
     (meaning,) = (row[2] for row in of_nodes.rows if name(row[0]) == "kind")
     assert code(meaning) == [*Kind]
+
+
+def test_sections_of_the_report() -> None:
+    page = (ROOT / "templates" / "report.html.j2").read_text(encoding="utf-8")
+    assert [row[0] for row in DOCUMENT.table("section", "what it shows").rows] == re.findall("<h2>(.*?)</h2>", page)
+    assert f"up to {SHOWN_MESSAGES} messages" in DOCUMENT.path.read_text(encoding="utf-8")
 
 
 def test_so_many_frames_are_evidence() -> None:

@@ -18,6 +18,7 @@ from lab.events import Record
 from lab.report import html, streams
 from lab.report.handovers import Handover, handovers
 from lab.report.model import Result
+from lab.safeguards import NOTHING, Without
 from lab.verify import Check, verify
 
 Progress = Callable[[str], None]
@@ -31,21 +32,23 @@ def run(
     directory: Path,
     progress: Progress,
     on_record: Callable[[Record], None],
+    without: Without = NOTHING,
 ) -> Result:
     """Play a scenario and leave result.json, events.jsonl, captures, streams, logs and report.html in a folder.
 
-    A scenario that does not come to its end gives a result with its error, and all that was captured until then.
+    `without` names protections that all nodes do without. A scenario that does not come to its end gives a result with
+    its error, and all that was captured until then.
     """
     _empty(directory)
     started = time.time()
     progress(f"bringing up {scenario.topology.__name__}")
     error: str | None = None
-    with Network(scenario.topology, settings=settings, directory=directory, seed=seed) as network:
+    with Network(scenario.topology, settings=settings, directory=directory, seed=seed, without=without) as network:
         progress(str(network.context.plane))
         network.context.collector.listen(on_record)
         network.start()
         progress(f"up in {time.time() - started:.1f} s; playing {scenario.name}")
-        stage = Stage(network)
+        stage = scenario.stage(network)
         began = time.monotonic()
         try:
             network.wait_settled()
@@ -63,6 +66,7 @@ def run(
     _write_events(directory, records)
     checks, verify_error = _verify(list(captures.values()))
     error = error or verify_error
+    attack = None if verify_error else stage.judge(list(captures.values()), checks, records)
     result = Result(
         scenario=scenario.name,
         topology=scenario.topology.__name__,
@@ -80,8 +84,10 @@ def run(
         handovers=_handovers(stage, records),
         captures={link: str(path.relative_to(directory)) for link, path in captures.items()},
         streams={s.name: f"streams/{s.name}.csv" for s in stage.streams},
+        without=sorted(without),
+        attack=attack,
     )
-    result = dataclasses.replace(result, ok=error is None and not result.failed())
+    result = dataclasses.replace(result, ok=error is None and result.holds)
     (directory / "result.json").write_text(result.to_json(), encoding="utf-8")
     html.write(directory, result, records)
     return result

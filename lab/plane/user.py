@@ -51,6 +51,7 @@ from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
 from lab.plane.tunnel import IPV6_MTU, Outlets, Tunnel, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
 from lab.wire.dhcpv6 import is_dhcpv6_of_link
@@ -104,7 +105,7 @@ class UserPlane:
     further.
     Packets that a tunnel carries already may go through `encapsulation_limit` more (RFC 2473 §4.1.1); all others say
     nothing of a limit, so that they lose no room to it. `dhcpv6`: tunnels carry DHCPv6 too, between clients on a mobile
-    node and the engine of its home agent (§10.4.4).
+    node and the engine of its home agent (§10.4.4). `without`: see `lab.safeguards`.
     """
 
     name = "user"
@@ -119,7 +120,9 @@ class UserPlane:
         *,
         dhcpv6: bool = False,
         dropped: Callable[[PacketDropped], None] = tell_nobody,
+        without: Without = NOTHING,
     ) -> None:
+        self._without = without
         self._dropped = dropped
         self._ipsec = ipsec
         self._mtu = ipsec.room(TUNNEL_MTU)
@@ -512,7 +515,7 @@ class UserPlane:
         tunnel = self._towards.get(packet[_SOURCE]) or self._from.get(packet[_DESTINATION])
         if tunnel is None:
             self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
-        elif outer_source != tunnel.remote:
+        elif self._comes_from_elsewhere(outer_source, tunnel):
             self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1
@@ -525,6 +528,9 @@ class UserPlane:
             elif not self.take(packet, tunnelled=True):
                 self._counters["detunnelled"] += 1
                 self._deliver(packet, True)
+
+    def _comes_from_elsewhere(self, outer_source: IPv6Address, tunnel: Tunnel) -> bool:
+        return outer_source != tunnel.remote and Safeguard.OUTER_SOURCE_CHECK not in self._without  # §10.4.5, §5.5
 
     def _take_out_of_link(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
         """Take what is said on the link that a tunnel is: at a home agent for the engine, at a mobile node for itself.
@@ -552,8 +558,8 @@ class UserPlane:
         tunnel = self._towards.get(packet[_SOURCE]) or backward
         if tunnel is None:
             self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
-        elif tunnel.remote != outer_source:
-            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")  # §10.4.5
+        elif self._comes_from_elsewhere(outer_source, tunnel):
+            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1
         elif not is_wider_than_link(packet[_DESTINATION]):

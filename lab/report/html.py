@@ -8,6 +8,7 @@ from lab.errors import ConfigError
 from lab.events import MessageSent, Record
 from lab.report.model import Result
 from lab.report.timeline import timeline
+from lab.safeguards import Safeguard
 from lab.templating import render
 
 REPORT = "report.html"
@@ -25,6 +26,7 @@ def write(directory: Path, result: Result, records: Sequence[Record]) -> Path:
         messages=[(r.time - start, r.node, r.event) for r in records if isinstance(r.event, MessageSent)],
         longest=longest,
         failed=result.failed(),
+        off={name: Safeguard(name).sentence for name in result.without},
     )
     path = directory / REPORT
     path.write_text(page, encoding="utf-8")

@@ -8,9 +8,44 @@ from pydantic import TypeAdapter, ValidationError
 
 from lab.errors import ConfigError
 from lab.report.handovers import Handover
-from lab.verify.check import Check, Verdict
+from lab.verify.check import Check, Evidence, Verdict
 
 SCHEMA_VERSION = 1
+OWN = "scenario-"
+"""What the names of checks begin with that a scenario makes itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """What became of an exercise's attack."""
+
+    section: str
+    protection: str | None
+    """The one that withstands it; None where RFC 6275 knows none."""
+    attempted: bool
+    """All that the attacker sent was captured on the attacker's link."""
+    succeeded: bool
+    """The captures hold what the attack was for."""
+    expected: bool
+    """It ought to succeed, by the protections in force."""
+    evidence: list[Evidence] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    """What nodes said of it."""
+    caught_by: list[str] = field(default_factory=list)
+    """Rules for captures that do not hold."""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the attack was made, and had the outcome that it ought to have."""
+        return self.attempted and self.succeeded == self.expected
+
+    @property
+    def outcome(self) -> str:
+        """Say what became of it."""
+        if not self.attempted:
+            return "the attack was not made: the attacker's packets are not in the capture"
+        ought = "as it must" if self.as_expected else "AND MUST NOT"
+        return f"the attack {'succeeded' if self.succeeded else 'failed'}, {ought}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +73,25 @@ class Result:
     captures: dict[str, str] = field(default_factory=dict)
     """Link names and files, relative to the result's folder."""
     streams: dict[str, str] = field(default_factory=dict)
+    without: list[str] = field(default_factory=list)
+    """Protections that were switched off."""
+    attack: Attack | None = None
+    """Of an exercise."""
 
     def failed(self) -> list[Check]:
         """Give the checks that did not hold."""
         return [check for check in self.checks if check.verdict is Verdict.FAILED]
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was found is what ought to be.
+
+        Of an exercise that is the outcome of its attack: rules that it breaks are what it is caught by.
+        """
+        if self.attack is None:
+            return not self.failed()
+        own = [check for check in self.failed() if check.id.startswith(OWN)]
+        return self.attack.as_expected and not own
 
     def to_json(self) -> str:
         """Write `result.json`."""

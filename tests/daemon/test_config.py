@@ -34,6 +34,7 @@ TABLES: dict[str, dict[str, str]] = {
         "max_bindings": "1",
         "evict": "true",
         "max_binding_lifetime": "4",
+        "nonce_lifetime": "8",
     },
     "mobile_node": {
         "interface": '"wlan0"',
@@ -64,6 +65,7 @@ CORRESPONDENT = CorrespondentConfig(
     max_bindings=1,
     evict=True,
     max_binding_lifetime=4,
+    nonce_lifetime=8.0,
 )
 
 

@@ -21,7 +21,7 @@ from lab.events import EVENTS, BindingUpdateSent, MessageSent, Record
 from lab.report import streams
 from lab.report.handovers import STAGES, Handover
 from lab.report.html import read_events
-from lab.report.model import SCHEMA_VERSION, Result, load
+from lab.report.model import SCHEMA_VERSION, Attack, Result, load
 from lab.report.streams import Arrival
 from lab.verify.check import Check, Evidence, Verdict
 from lab.verify.rules import SHOWN
@@ -36,6 +36,7 @@ WORDS: dict[object, str] = {
     int: "integer",
     float: "number",
     bool: "boolean",
+    Attack: "attack",
     Verdict: ", ".join(list(Verdict)[:-1]) + f" or {list(Verdict)[-1]}",
 }
 PLURALS: dict[object, str] = {
@@ -44,6 +45,7 @@ PLURALS: dict[object, str] = {
     Check: "checks",
     Handover: "handovers",
     Evidence: "evidence",
+    Attack: "attack",
 }
 
 
@@ -66,7 +68,13 @@ def in_words(kind: Any) -> str:
 
 @pytest.mark.parametrize(
     ("kind", "heading", "number"),
-    [(Result, "result.json", 0), (Check, "A check", 0), (Evidence, "A check", 1), (Handover, "A handover", 0)],
+    [
+        (Result, "result.json", 0),
+        (Check, "A check", 0),
+        (Evidence, "A check", 1),
+        (Handover, "A handover", 0),
+        (Attack, "An attack", 0),
+    ],
 )
 def test_fields(kind: type[Any], heading: str, number: int) -> None:
     hints = get_type_hints(kind)
@@ -110,8 +118,19 @@ def test_a_result_is_as_documented() -> None:
         handovers=[handover],
         captures={"home": "captures/home.pcapng"},
         streams={"cn-mn": "streams/cn-mn.csv"},
+        without=["esp"],
+        attack=Attack(
+            section="15.3",
+            protection="esp",
+            attempted=True,
+            succeeded=True,
+            expected=True,
+            evidence=[Evidence(capture="outside", frame=1)],
+            events=["ha: binding new"],
+            caught_by=["bu-flags"],
+        ),
     )
-    for made in (result, dataclasses.replace(result, error=None)):
+    for made in (result, dataclasses.replace(result, error=None, attack=None)):
         assert [*mismatches(json.loads(made.to_json()), "result.json")] == []
 
 
@@ -124,6 +143,7 @@ def mismatches(given: dict[str, Any], heading: str, number: int = 0) -> list[str
             found.append(f"{heading}: {key} is no {kind}: {given[key]!r}")
     nested = [(check, "A check", 0) for check in given.get("checks", [])]
     nested += [(handover, "A handover", 0) for handover in given.get("handovers", [])]
+    nested += [(given["attack"], "An attack", 0)] if given.get("attack") else []
     nested += [(evidence, "A check", 1) for evidence in given.get("evidence", [])]
     return found + [fault for entry in nested for fault in mismatches(*entry)]
 
@@ -136,6 +156,8 @@ def is_a(value: Any, kind: str) -> bool:
             return isinstance(value, list) and all(isinstance(v, str) for v in value)
         case ["list", "of", _]:
             return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+        case ["attack", "or", "null"]:
+            return value is None or isinstance(value, dict)
         case ["string", "or", "null"]:
             return value is None or isinstance(value, str)
         case ["string"]:

@@ -1,0 +1,91 @@
+"""The attack range: a network with attackers in the places where RFC 6275 §15 sees them."""
+
+from ipaddress import IPv6Address
+
+from lab.emulation.exercise import Matches
+from lab.emulation.prompt import Prompt as CLI  # noqa: F401, N814 - the prompt that `mn --custom` shows
+from lab.emulation.scenario import Stage
+from lab.emulation.topology import Topology
+from lab.events import BindingAcknowledged, BindingRegistered, RouteOptimisationStarted
+from lab.verify.frame import MOBILITY, Frame
+
+
+class AttackRange(Topology):
+    """A mobile node with two links to visit, and a host for whoever means no good in each place of interest.
+
+    cn ─── core ───┬─── ha ═══ home ─── mn, insider        onpath   on the path of home tests and tunnels
+             │     │                                       insider  on the home link
+             │     onpath                                  guest    on a visited link
+             ├───── ar1 ══ visited1 ─── guest              traitor  a mobile node of the same home, away
+             ├───── ar2 ══ visited2 ─── traitor, victim    outsider off every path
+             └───── ar3 ─── outside ─── outsider           victim   whom packets can be sent to
+    """
+
+    summary = "like two_visited_links, with attackers on each link and off the path"
+
+    def declare(self) -> None:
+        """Declare links, then nodes."""
+        home = self.link("home", "2001:db8:1::/64")
+        visited1 = self.link("visited1", "2001:db8:a1::/64")
+        visited2 = self.link("visited2", "2001:db8:a2::/64")
+        outside = self.link("outside", "2001:db8:bad::/64")
+        cn_core = self.link("cn-core", "2001:db8:c::/64")
+        core_ha = self.link("core-ha", "2001:db8:f0::/64")
+        access = [self.link(f"core-ar{n}", f"2001:db8:f{n}::/64") for n in (1, 2, 3)]
+
+        self.router("core", on=[cn_core, core_ha, *access])
+        self.home_agent("ha", home=home, on=[core_ha])
+        self.access_router("ar1", serves=visited1, on=[access[0]])
+        self.access_router("ar2", serves=visited2, on=[access[1]])
+        self.router("ar3", on=[outside, access[2]])
+        self.correspondent("cn", on=[cn_core])
+        self.mobile_node("mn", home=home, home_agent="ha")
+        self.host("onpath", on=[core_ha])
+        self.host("insider", on=[home])
+        self.host("guest", on=[visited1])
+        self.host("outsider", on=[outside])
+        self.host("victim", on=[visited2])
+        traitor = self.host("traitor", on=[visited2])
+        traitor.home, traitor.home_address = home, home.prefix.network_address + 0x666  # it has associations, as mn has
+
+
+topos = {"attack_range": AttackRange}
+
+
+def go(stage: Stage, link: str) -> None:
+    """Move the mobile node to a visited link and wait until its home agent serves it there."""
+    care_of_address = stage.care_of_address("mn", link)
+    stage.say(f"The mobile node moves to {link}")
+    stage.move("mn", link)
+    stage.expect(BindingRegistered, node="ha", care_of_address=care_of_address)
+    stage.expect(BindingAcknowledged, node="mn", care_of_address=care_of_address)
+
+
+def go_straight(stage: Stage, link: str) -> None:
+    """Move to a visited link and wait until packets of the correspondent go straight there."""
+    go(stage, link)
+    stage.expect(RouteOptimisationStarted, node="mn", care_of_address=stage.care_of_address("mn", link))
+
+
+def tunnelled_to(care_of_address: IPv6Address, home_address: IPv6Address) -> Matches:
+    """Match packets for a home address in the tunnel to a care-of address."""
+
+    def matches(frame: Frame) -> bool:
+        return (
+            frame.destination == care_of_address and frame.inner is not None and frame.inner.destination == home_address
+        )
+
+    return matches
+
+
+def routed_to(care_of_address: IPv6Address, home_address: IPv6Address) -> Matches:
+    """Match a correspondent's packets for a home address that go straight to a care-of address, no mobility messages.
+
+    A type 2 routing header tells them.
+    """
+
+    def matches(frame: Frame) -> bool:
+        straight = frame.destination == care_of_address and frame.routed_home_address == home_address
+        return straight and frame.upper != MOBILITY
+
+    return matches

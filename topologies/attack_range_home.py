@@ -1,0 +1,47 @@
+"""Attacks on home registrations (RFC 6275 §5.1, §15.3)."""
+
+from lab.auth.ipsec_policy import Protects
+from lab.emulation.exercise import AttackStage, exercise
+from lab.emulation.forgery import home_registration, sealed
+from lab.safeguards import Safeguard
+from topologies.attack_range import AttackRange, go, tunnelled_to
+
+SEQUENCES = (0x4000, 0xC000)
+"""Whoever does not know the last sequence number takes these two: one of them is newer than any (§9.5.1)."""
+
+
+@exercise(AttackRange, "15.3", Safeguard.ESP, ro=False)
+def false_home_registration(stage: AttackStage) -> None:
+    """An outsider tells the home agent, without ESP, that the mobile node is where he is."""
+    mn, ha = (stage.network.node(name).spec.address for name in ("mn", "ha"))
+    outsider = stage.attacker("outsider")
+    stage.stream("cn", "mn", every=0.05)
+    go(stage, "visited1")
+    stage.say("The outsider registers the mobile node's home address with a care-of address of his own")
+    forged = [home_registration(mn, ha, outsider.address, sequence=sequence, lifetime=60) for sequence in SEQUENCES]
+    stage.attack(outsider, *forged, note="Binding Update without ESP")
+    stage.succeeds_if(outsider.link, tunnelled_to(outsider.address, mn), "a packet for the mobile node")
+    stage.wait(2.0)
+
+
+@exercise(AttackRange, "5.1", Safeguard.ASSOCIATION_CHECK, ro=False)
+def stolen_home_address(stage: AttackStage) -> None:
+    """A mobile node registers the home address of another one, in the ESP of its own security association."""
+    mn, ha = (stage.network.node(name).spec.address for name in ("mn", "ha"))
+    own = stage.network.node("traitor").spec.address
+    traitor = stage.attacker("traitor")
+    (pair,) = (pair for pair in stage.own_associations(own) if pair.protects is Protects.REGISTRATION)
+    stage.stream("cn", "mn", every=0.05)
+    go(stage, "visited1")
+    stage.say("The traitor registers the mobile node's home address, and seals that with keys of its own")
+    forged = [
+        sealed(
+            home_registration(mn, ha, traitor.address, sequence=sequence, lifetime=60),
+            pair.to_home_agent,
+            sequence=number,
+        )
+        for number, sequence in enumerate(SEQUENCES, start=1)
+    ]
+    stage.attack(traitor, *forged, note="Binding Update for mn, in the ESP of the traitor")
+    stage.succeeds_if(traitor.link, tunnelled_to(traitor.address, mn), "a packet for the mobile node")
+    stage.wait(2.0)

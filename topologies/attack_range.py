@@ -1,13 +1,32 @@
 """The attack range: a network with attackers in the places where RFC 6275 §15 sees them."""
 
+import subprocess
 from ipaddress import IPv6Address
 
-from lab.emulation.exercise import Matches
+from lab.emulation.exercise import AttackStage, Matches
 from lab.emulation.prompt import Prompt as CLI  # noqa: F401, N814 - the prompt that `mn --custom` shows
 from lab.emulation.scenario import Stage
 from lab.emulation.topology import Topology
-from lab.events import BindingAcknowledged, BindingRegistered, RouteOptimisationStarted
+from lab.events import (
+    BindingAcknowledged,
+    BindingDeregistered,
+    BindingRegistered,
+    ReturnedHome,
+    RouteOptimisationStarted,
+)
+from lab.safeguards import Safeguard
 from lab.verify.frame import MOBILITY, Frame
+
+SEQUENCES = (0x4000, 0xC000)
+"""Whoever does not know the last sequence number takes these two: one of them is newer than any (§9.5.1)."""
+INGRESS_FILTER = """
+table ip6 ingress {{
+    chain forward {{
+        type filter hook forward priority 0
+        iifname "{interface}" ip6 saddr != {prefix} drop
+    }}
+}}
+"""
 
 
 class AttackRange(Topology):
@@ -65,6 +84,25 @@ def go_straight(stage: Stage, link: str) -> None:
     """Move to a visited link and wait until packets of the correspondent go straight there."""
     go(stage, link)
     stage.expect(RouteOptimisationStarted, node="mn", care_of_address=stage.care_of_address("mn", link))
+
+
+def return_home(stage: Stage) -> None:
+    """Take the mobile node home and wait until its home agent and the correspondent have let go."""
+    stage.say("The mobile node returns home")
+    stage.move("mn", "home")
+    stage.expect(ReturnedHome, node="mn")
+    stage.expect(BindingDeregistered, node="cn")
+
+
+def filter_ingress(stage: AttackStage, router: str, link: str) -> None:
+    """Have a router let nothing out of a link whose source is not of that link, unless that is switched off."""
+    if stage.off(Safeguard.INGRESS_FILTERING):  # RFC 2827
+        return
+    node = stage.network.node(router)
+    plug = node.spec.plug_on(stage.network.topology.link_specs[link])
+    assert plug is not None
+    script = INGRESS_FILTER.format(interface=plug.interface, prefix=plug.link.prefix)
+    node.namespace.run(lambda: subprocess.run(["nft", "-f", "-"], input=script, text=True, check=True))
 
 
 def tunnelled_to(care_of_address: IPv6Address, home_address: IPv6Address) -> Matches:

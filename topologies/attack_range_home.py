@@ -4,10 +4,8 @@ from lab.auth.ipsec_policy import Protects
 from lab.emulation.exercise import AttackStage, exercise
 from lab.emulation.forgery import home_registration, sealed
 from lab.safeguards import Safeguard
-from topologies.attack_range import AttackRange, go, tunnelled_to
-
-SEQUENCES = (0x4000, 0xC000)
-"""Whoever does not know the last sequence number takes these two: one of them is newer than any (§9.5.1)."""
+from lab.verify.frame import ENCAPSULATING_SECURITY_PAYLOAD as ESP
+from topologies.attack_range import SEQUENCES, AttackRange, go, tunnelled_to
 
 
 @exercise(AttackRange, "15.3", Safeguard.ESP, ro=False)
@@ -45,3 +43,23 @@ def stolen_home_address(stage: AttackStage) -> None:
     stage.attack(traitor, *forged, note="Binding Update for mn, in the ESP of the traitor")
     stage.succeeds_if(traitor.link, tunnelled_to(traitor.address, mn), "a packet for the mobile node")
     stage.wait(2.0)
+
+
+@exercise(AttackRange, "15.3", Safeguard.STATE_STORE, ro=False)
+def replayed_home_registration(stage: AttackStage) -> None:
+    """The home agent crashes; then a guest sends again what the mobile node once said to it, sealed as it was."""
+    mn, ha = (stage.network.node(name).spec.address for name in ("mn", "ha"))
+    guest = stage.attacker("guest")
+    old = stage.care_of_address("mn", "visited1")
+    stage.stream("cn", "mn", every=0.05)
+    go(stage, "visited1")
+    heard = guest.hear("ESP for the home agent", lambda f: f.upper == ESP and (f.source, f.destination) == (old, ha))
+    go(stage, "visited2")
+    stage.say("The home agent is killed, and started again")
+    stage.kill("ha")
+    stage.restart("ha")
+    stage.say("The guest takes the old care-of address, and plays the first registration back")
+    guest.take(old)
+    stage.attack(guest, heard.captured, note="the mobile node's own Binding Update, once more")
+    stage.succeeds_if(guest.link, tunnelled_to(old, mn), "a packet for the mobile node, where it is no longer")
+    stage.wait(3.5)  # Duplicate Address Detection comes first, where the home agent knows of no binding

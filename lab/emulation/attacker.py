@@ -66,10 +66,10 @@ class Attacker:
 
     def send(self, packet: Any) -> None:
         """Send a packet by the routers of his link, or a frame onto his link, whatever source it names."""
-        if Ether not in packet:
-            send_again(self._node, bytes(packet[IPv6]))
-            return
-        self._node.namespace.run(partial(_send_frame, self._plug.interface, bytes(packet)))
+        if not isinstance(packet, bytes) and Ether in packet:
+            self._node.namespace.run(partial(_send_frame, self._plug.interface, bytes(packet)))
+        else:
+            send_again(self._node, octets_of(packet))
 
     def take(self, address: IPv6Address) -> None:
         """Have another address on his link, as nobody can forbid him to."""
@@ -86,6 +86,11 @@ class Attacker:
         if found is None:
             raise ScenarioError(f"{self.name} heard no {what} on {self.link} within {SEEN_WITHIN:g} s")
         return found
+
+
+def octets_of(packet: Any) -> bytes:
+    """Give the octets of an IPv6 packet: one of Scapy's, whatever is before it, or one that was heard."""
+    return packet if isinstance(packet, bytes) else bytes(packet[IPv6])
 
 
 def _send_frame(interface: str, frame: bytes) -> None:

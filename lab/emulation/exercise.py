@@ -11,10 +11,8 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from scapy.layers.inet6 import IPv6
-
 from lab.auth.ipsec_policy import Protection
-from lab.emulation.attacker import Attacker
+from lab.emulation.attacker import Attacker, octets_of
 from lab.emulation.network import Network
 from lab.emulation.playback import frames_so_far
 from lab.emulation.scenario import Scenario, Stage, declare
@@ -40,6 +38,8 @@ from lab.verify.frame import Frame
 PREFIX = "exercise/"
 SHOWN = 4
 """So many frames, and events, of a kind are evidence."""
+HOP_LIMIT_AT = 7
+"""In the header of IPv6: it alone changes on the way."""
 CLOCK_SLACK = 0.05
 """Seconds by which a capture may be before the clock of this program."""
 TELLING: tuple[type[Event], ...] = (
@@ -143,11 +143,10 @@ class AttackStage(Stage):
         return safeguard in self.network.context.without
 
     def attack(self, attacker: Attacker, *packets: Any, note: str = "sent by the attacker") -> None:
-        """Send packets of the attacker's; it is an attack if his link carries them all."""
+        """Send packets of Scapy's, or octets as they were heard; it is an attack if the attacker's link carries all."""
         self._since = self._settled = time.time()
         for packet in packets:
-            octets = bytes(packet[IPv6])
-            self._sent.append(_Sent(attacker.link, octets, time.time() - CLOCK_SLACK, note))
+            self._sent.append(_Sent(attacker.link, octets_of(packet), time.time() - CLOCK_SLACK, note))
             attacker.send(packet)
 
     def succeeds_if(self, link: str, matches: Matches, note: str, *, at_least: int = 1) -> None:
@@ -180,8 +179,17 @@ class AttackStage(Stage):
             expected=self._exercise.succeeds(without),
             evidence=evidence,
             events=_told(records, began) if seen else [],
-            caught_by=[check.id for check in checks if check.verdict is Verdict.FAILED],
+            caught_by=self._catching(checks, frames),
         )
+
+    def _catching(self, checks: Sequence[Check], frames: Sequence[Frame]) -> list[str]:
+        """Name rules that do not hold because of the attack: where it must fail, those that its own packets break."""
+        failed = [check for check in checks if check.verdict is Verdict.FAILED]
+        if self._exercise.succeeds(self.network.context.without):
+            return [check.id for check in failed]
+        sent = {sent.octets[:HOP_LIMIT_AT] + sent.octets[HOP_LIMIT_AT + 1 :] for sent in self._sent}
+        own = {(frame.link, frame.number) for frame in frames if frame.same in sent}
+        return [check.id for check in failed if {(e.capture, e.frame) for e in check.evidence} <= own]
 
     @staticmethod
     def _meeting(condition: _Condition, frames: Sequence[Frame], began: float) -> list[Frame]:
@@ -194,5 +202,5 @@ def _is(frame: Frame, sent: _Sent) -> bool:
 
 def _told(records: Sequence[Record], began: float) -> list[str]:
     """Give what nodes said of an attack, in the words of the timeline."""
-    about = [r for r in records if r.time >= began - CLOCK_SLACK and isinstance(r.event, TELLING)]
+    about = [r for r in records if r.time >= began and isinstance(r.event, TELLING)]
     return [f"{record.node}: {sentence(record.event)}" for record in about[:SHOWN]]

@@ -338,6 +338,8 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "route_optimisation": settings.ro,
                     "binding_lifetime": settings.ro_lifetime,
                 } | ({} if agent is None else {"home_agent": str(agent.address)})
+            case Kind.CORRESPONDENT:
+                return {"nonce_lifetime": settings.nonce_lifetime}
             case _:
                 return {}
 

@@ -17,7 +17,7 @@ from lab.emulation.traffic import PORT, Stream, Transfer
 from lab.errors import ScenarioError, TopologyError
 from lab.events import Event, Record, ScenarioStep
 from lab.report import streams
-from lab.report.model import OWN, Attack
+from lab.report.model import Attack
 from lab.templating import shared
 from lab.verify.check import Check, Verdict
 from lab.wire.addresses import address_from, interface_identifier
@@ -305,5 +305,5 @@ class Stage:
         """Add a check of the scenario's own."""
         verdict = Verdict.PASSED if holds else Verdict.FAILED
         self.checks.append(
-            Check(id=f"{OWN}{name}", title=name, requirements=requirements, verdict=verdict, detail=detail)
+            Check(id=f"scenario-{name}", title=name, requirements=requirements, verdict=verdict, detail=detail)
         )

@@ -11,8 +11,6 @@ from lab.report.handovers import Handover
 from lab.verify.check import Check, Evidence, Verdict
 
 SCHEMA_VERSION = 1
-OWN = "scenario-"
-"""What the names of checks begin with that a scenario makes itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,7 @@ class Attack:
     events: list[str] = field(default_factory=list)
     """What nodes said of it."""
     caught_by: list[str] = field(default_factory=list)
-    """Rules for captures that do not hold."""
+    """Rules for captures that do not hold because of it."""
 
     @property
     def as_expected(self) -> bool:
@@ -86,12 +84,11 @@ class Result:
     def holds(self) -> bool:
         """Whether what was found is what ought to be.
 
-        Of an exercise that is the outcome of its attack: rules that it breaks are what it is caught by.
+        Of an exercise that is the outcome of its attack; the rules that catch it need not hold.
         """
         if self.attack is None:
             return not self.failed()
-        own = [check for check in self.failed() if check.id.startswith(OWN)]
-        return self.attack.as_expected and not own
+        return self.attack.as_expected and {check.id for check in self.failed()} <= {*self.attack.caught_by}
 
     def to_json(self) -> str:
         """Write `result.json`."""

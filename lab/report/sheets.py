@@ -1,5 +1,6 @@
 """Sheets of exercises for a class, made of their pages in `docs/exercises` and of what the code says of them."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +15,8 @@ PLAY = "Play it"
 HEADINGS = (PLAY, LOOK_FOR, QUESTIONS, ANSWERS)
 """Of every page, in this order."""
 FENCE = "```"
+_LINK = re.compile(r"\[([^\]]*)\]\((?!https?://)[^)]*\)")
+"""A link to another document, which is not there on a desk."""
 
 
 class Audience(StrEnum):
@@ -81,7 +84,7 @@ def sheet(page: Page, facts: Facts, audience: Audience) -> str:
     """Give a sheet in Markdown; only that of a teacher has the answers, and what comes out."""
     parts = {heading: text for heading, text in page.parts.items() if heading != ANSWERS}
     answers = page.parts[ANSWERS] if audience is Audience.TEACHER else ""
-    return render("sheet.md.j2", page=page, parts=parts, facts=facts, answers=answers)
+    return _LINK.sub(r"\1", render("sheet.md.j2", page=page, parts=parts, facts=facts, answers=answers))
 
 
 def as_html(markdown: str, title: str) -> str:

@@ -1,10 +1,14 @@
 """`docs/exercises.md`, and the page of each exercise, say what the code says."""
 
 import inspect
+import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from scapy.utils import RawPcapWriter
 
 from lab.cli.main import main
 from lab.cli.sheets import facts_of
@@ -127,4 +131,24 @@ def test_an_exercise_without_a_page() -> None:
 def test_the_list_tells_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     told = capsys.readouterr().out
-    assert all(f"  {it.name} " in told and it.summary in told for it in EXERCISES.values())
+    assert [name for name in EXERCISES if f"  {PREFIX}{name} " not in told] == []
+    assert main(["list", "--json"]) == 0
+    (listed,) = (entries for kind, entries in json.loads(capsys.readouterr().out).items() if kind == "exercises")
+    assert {entry["name"]: (entry["section"], entry["protection"], entry["summary"]) for entry in listed} == {
+        it.name: (it.section, it.withstood_by, it.summary) for it in EXERCISES.values()
+    }
+
+
+@EVERY
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
+def test_filters_for_captures(exercise: str, tmp_path: Path) -> None:
+    """Those of a page name fields that there are, and are put as tshark wants them."""
+    empty = tmp_path / "empty.pcap"
+    RawPcapWriter(str(empty), linktype=1).write(b"")
+    text = (ROOT / "docs" / "exercises" / f"{exercise}.md").read_text(encoding="utf-8")
+    filters = [f"({found or bare})" for found, bare in re.findall(r"-Y (?:'([^']+)'|(\w+))", text)]
+    fields = [word for found in re.findall(r"-e ([\w.]+)", text) for word in ("-e", found)]
+    assert filters
+    command = ["tshark", "-r", str(empty), "-Y", " || ".join(filters)] + (["-T", "fields", *fields] if fields else [])
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr

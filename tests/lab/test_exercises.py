@@ -14,6 +14,17 @@ from tests.lab.networks import ROOT
 EXERCISES = {
     "false-home-registration": ("5.1-a", "15.3-a"),
     "stolen-home-address": ("5.1-b",),
+    "replayed-home-registration": ("15.3-a", "10.3.1-f"),
+    "replayed-binding-update": ("15.4.4-a", "9.5.1-b"),
+    "replay-after-deletion": ("15.4.4-a", "5.2.8-a"),
+    "guessed-token": ("15.4-a", "9.5.1-d"),
+    "forged-return": ("15.4.6-a",),
+    "overheard-home-test": ("15.4-a", "9.5.2-a"),
+    "lasting-hijack": ("15.4-a", "9.5.2-a"),
+    "hoarded-token": ("15.4-a", "5.2.7-a"),
+    "flooded-victim": ("15.4-a", "5.2.6-a"),
+    "tunnel-from-outside": ("15.7-a", "10.4.5-a"),
+    "tunnel-by-care-of-address": ("15.7-a",),
 }
 """Names, and the requirements of RFC 6275 that withstand the attack."""
 DECLARED = {name: it for name, it in library().scenarios.items() if isinstance(it, Exercise)}

@@ -19,6 +19,8 @@ from lab.verify.frame import MOBILITY, Frame
 
 SEQUENCES = (0x4000, 0xC000)
 """Whoever does not know the last sequence number takes these two: one of them is newer than any (§9.5.1)."""
+FLOOD = 50
+"""Packets that make a flood of a small stream."""
 INGRESS_FILTER = """
 table ip6 ingress {{
     chain forward {{

@@ -12,13 +12,11 @@ from lab.emulation.exercise import AttackStage, Matches, exercise
 from lab.emulation.forgery import LIFETIME_FOR_EVER, care_of_test_init, correspondent_registration, home_test_init
 from lab.safeguards import Safeguard
 from lab.verify.frame import MOBILITY, Frame
-from topologies.attack_range import SEQUENCES, AttackRange, go_straight, return_home, routed_to
+from topologies.attack_range import FLOOD, SEQUENCES, AttackRange, go_straight, return_home, routed_to
 
 HOME_TEST, CARE_OF_TEST, BINDING_UPDATE, BINDING_ACKNOWLEDGEMENT = 3, 4, 5, 6
 """Types of Mobility Headers."""
 GUESSES = 8
-FLOOD = 50
-"""Packets that make a flood of a small stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

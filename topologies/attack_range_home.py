@@ -3,9 +3,11 @@
 from lab.auth.ipsec_policy import Protects
 from lab.emulation.exercise import AttackStage, exercise
 from lab.emulation.forgery import home_registration, sealed
+from lab.emulation.playback import frames_so_far
+from lab.events import BindingRegistered, ProxyStopped
 from lab.safeguards import Safeguard
 from lab.verify.frame import ENCAPSULATING_SECURITY_PAYLOAD as ESP
-from topologies.attack_range import SEQUENCES, AttackRange, go, tunnelled_to
+from topologies.attack_range import FLOOD, SEQUENCES, AttackRange, go, tunnelled_to
 
 
 @exercise(AttackRange, "15.3", Safeguard.ESP, ro=False)
@@ -63,3 +65,28 @@ def replayed_home_registration(stage: AttackStage) -> None:
     stage.attack(guest, heard.captured, note="the mobile node's own Binding Update, once more")
     stage.succeeds_if(guest.link, tunnelled_to(old, mn), "a packet for the mobile node, where it is no longer")
     stage.wait(3.5)  # Duplicate Address Detection comes first, where the home agent knows of no binding
+
+
+@exercise(AttackRange, "15.3", None, ro=False)
+def lying_mobile_node(stage: AttackStage) -> None:
+    """A mobile node orders a stream, and registers the address of a victim as its care-of address."""
+    ha, victim = (stage.network.node(name).spec.address for name in ("ha", "victim"))
+    own = stage.network.node("traitor").spec.address
+    traitor = stage.attacker("traitor")
+    stage.stream("cn", "traitor", every=0.01)
+    (pair,) = (pair for pair in stage.own_associations(own) if pair.protects is Protects.REGISTRATION)
+    stage.say("The traitor registers its own home address, in its own ESP, with the victim's address")
+    update = home_registration(own, ha, victim, sequence=1, lifetime=60, source=traitor.address)
+    stage.attack(traitor, sealed(update, pair.to_home_agent, sequence=1), note="Binding Update, in ESP as it must be")
+    stage.succeeds_if("visited2", tunnelled_to(victim, own), "a packet that the victim never asked for", at_least=FLOOD)
+    stage.expect(BindingRegistered, node="ha", home_address=own, care_of_address=victim)
+    stage.wait(1.0)
+    stage.say("The victim has complained; the administrator cuts the traitor off")
+    stage.cut_off("traitor")
+    ended = stage.expect(ProxyStopped, node="ha", address=own).time
+    stage.wait(1.0)
+    flood = [f for f in frames_so_far([stage.network.captures["visited2"]]) if tunnelled_to(victim, own)(f)]
+    late = [frame for frame in flood if frame.time > ended + 0.1]
+    stage.check(
+        "cut-off", bool(flood) and not late, "15.3-c", detail=f"{len(flood)} packets, {len(late)} after the end"
+    )

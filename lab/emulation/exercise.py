@@ -189,7 +189,7 @@ class AttackStage(Stage):
             return [check.id for check in failed]
         sent = {sent.octets[:HOP_LIMIT_AT] + sent.octets[HOP_LIMIT_AT + 1 :] for sent in self._sent}
         own = {(frame.link, frame.number) for frame in frames if frame.same in sent}
-        return [check.id for check in failed if {(e.capture, e.frame) for e in check.evidence} <= own]
+        return [c.id for c in failed if c.evidence and {(e.capture, e.frame) for e in c.evidence} <= own]
 
     @staticmethod
     def _meeting(condition: _Condition, frames: Sequence[Frame], began: float) -> list[Frame]:

@@ -33,16 +33,22 @@ def ipv6(source: IPv6Address, destination: IPv6Address, home_address: IPv6Addres
 
 
 def home_registration(
-    home_address: IPv6Address, home_agent: IPv6Address, care_of_address: IPv6Address, *, sequence: int, lifetime: int
+    home_address: IPv6Address,
+    home_agent: IPv6Address,
+    care_of_address: IPv6Address,
+    *,
+    sequence: int,
+    lifetime: int,
+    source: IPv6Address | None = None,
 ) -> Any:
-    """Make a Binding Update for a home agent, as it is before ESP (§11.7.1)."""
+    """Make a Binding Update for a home agent, as it is before ESP (§11.7.1), from the care-of address or elsewhere."""
     update = MIP6MH_BU(
         seq=sequence,
         flags="AH",
         mhtime=lifetime // LIFETIME_UNIT,
         options=[MIP6OptAltCoA(acoa=str(care_of_address))],
     )
-    return ipv6(care_of_address, home_agent, home_address) / update
+    return ipv6(source or care_of_address, home_agent, home_address) / update
 
 
 def sealed(packet: Any, association: Association, *, sequence: int) -> Any:

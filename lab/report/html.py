@@ -18,6 +18,7 @@ def write(directory: Path, result: Result, records: Sequence[Record]) -> Path:
     """Write `report.html` into the folder of a run."""
     start = next((r.time for r in records if type(r.event).__name__ == "ScenarioStep"), result.started)
     longest = max((handover.interruption_ms for handover in result.handovers), default=1.0) or 1.0
+    told = {safeguard.value: safeguard.sentence for safeguard in Safeguard}
     page = render(
         "report.html.j2",
         result=result,
@@ -26,7 +27,7 @@ def write(directory: Path, result: Result, records: Sequence[Record]) -> Path:
         messages=[(r.time - start, r.node, r.event) for r in records if isinstance(r.event, MessageSent)],
         longest=longest,
         failed=result.failed(),
-        off={name: Safeguard(name).sentence for name in result.without},
+        off={name: told.get(name, "") for name in result.without},
     )
     path = directory / REPORT
     path.write_text(page, encoding="utf-8")

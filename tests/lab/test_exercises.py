@@ -14,6 +14,7 @@ from tests.lab.networks import ROOT
 EXERCISES = {
     "false-home-registration": ("5.1-a", "15.3-a"),
     "stolen-home-address": ("5.1-b",),
+    "lying-mobile-node": ("15.3-c",),
     "replayed-home-registration": ("15.3-a", "10.3.1-f"),
     "replayed-binding-update": ("15.4.4-a", "9.5.1-b"),
     "replay-after-deletion": ("15.4.4-a", "5.2.8-a"),

@@ -11,7 +11,7 @@ from lab.errors import ConfigError
 from lab.events import Record
 from lab.report.html import read_events, write
 from lab.report.model import Result
-from tests.report.results import HOSTILE, hostile_records, hostile_result, records, result
+from tests.report.results import HOSTILE, exercise_result, hostile_records, hostile_result, records, result
 
 VOID = {"meta", "br"}
 
@@ -75,6 +75,17 @@ def test_the_verdict_is_said_first(tmp_path: Path, ok: bool) -> None:
     assert ("the daemon of mn ended" in page(tmp_path, shown, []).text) is not ok
 
 
+@pytest.mark.parametrize("without", [True, False])
+def test_an_attack_and_what_was_switched_off_are_said_first(tmp_path: Path, without: bool) -> None:
+    seen = page(tmp_path, exercise_result(without=without), [])
+    assert f"The attack {'succeeded' if without else 'failed'}, as it must." in seen.text
+    assert ("WITHOUT esp" in seen.text) is without
+    assert ("--without esp" in seen.text) is without
+    for told in ("withstood by esp", "outside:13", "ha: drops a packet: unprotected", "that it breaks: c3"):
+        assert told in " ".join(seen.text.split())
+    assert "checks that apply hold" not in seen.text
+
+
 def test_an_empty_run_has_a_page(tmp_path: Path) -> None:
     empty = replace(result(), checks=[], handovers=[], captures={}, streams={}, settings={}, versions={})
     assert "Handovers" in page(tmp_path, empty, []).text
@@ -100,7 +111,7 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_hostile_names_are_shown_and_do_nothing(tmp_path: Path) -> None:
-    harmless = page(tmp_path, result(), records())
+    harmless = page(tmp_path, exercise_result(without=True), records())
     seen = page(tmp_path, hostile_result(), hostile_records())
     assert {tag for tag, _ in seen.elements} <= {tag for tag, _ in harmless.elements}
     names = {name for _, attributes in seen.elements for name in attributes}

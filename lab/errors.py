@@ -91,3 +91,7 @@ class ScenarioError(Mip6LabError):
 
 class MissingError(Mip6LabError):
     """This machine lacks something; the text says what and how to get it."""
+
+
+class GuestError(Mip6LabError):
+    """A guest kernel ended before its command did."""

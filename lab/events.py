@@ -552,6 +552,17 @@ class MoveDone(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkImpaired(Event):
+    """A link delays packets from now on (in seconds), loses a fraction of them, or limits its bits in a second."""
+
+    link: str
+    delay: float
+    jitter: float
+    loss: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeKilled(Event):
     """The daemon of a node is ended as by a crash: it can clear nothing away."""
 

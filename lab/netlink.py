@@ -25,8 +25,12 @@ from lab.rtnetlink import (
     LINK_MESSAGE,
     METRICS,
     NEIGHBOR_MESSAGE,
+    NETEM,
+    NETEM_RATE,
     ROUTE_MESSAGE,
     RULE_MESSAGE,
+    SHAPER,
+    SHAPER_PARAMETERS,
     TRAFFIC_MESSAGE,
     VETH,
     Layout,
@@ -38,18 +42,23 @@ NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
-RTM_NEWNEIGH = 28
+RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
-RTM_NEWQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 44, 45
+RTM_NEWQDISC, RTM_DELQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 37, 44, 45
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
 IFA_F_NODAD = 0x02
-NUD_STALE = 0x04
+NTF_PROXY, NUD_STALE = 0x08, 0x04
 RTPROT_KERNEL, RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE, FR_ACT_TO_TBL = 2, 4, 1, 6, 1
 CLSACT, CLSACT_HANDLE, DIRECT_ACTION = 0xFFFFFFF1, 0xFFFF0000, 1
 CLASSIFIER_NAME, CLASSIFIER_PRIORITY = "mip6lab", 6275
 """Classifiers with this priority are ours."""
+ROOT_QUEUE = 0xFFFFFFFF
+TICKS = 15_625_000
+"""Of the packet scheduler, in a second."""
+QUEUED_PACKETS, LONGEST_FRAME = 1000, 1514
+ETHERNET_LINK_LAYER = 1
 MAIN_TABLE, LOCAL_TABLE = 254, 255
-REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELRULE, RTM_DELTFILTER})
+REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE, RTM_DELTFILTER, RTM_DELQDISC})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
 
@@ -288,12 +297,18 @@ class Netlink:
         """Undo `add_lookup`."""
         self._lookup(RTM_DELRULE, 0, table, priority)
 
+    def add_proxy(self, interface: int, address: IPv6Address) -> None:
+        """Answer Neighbor Solicitations for an address of somebody else (RFC 4861 §7.2.8)."""
+        self._neighbor(RTM_NEWNEIGH, interface, address, {"flags": NTF_PROXY}, [])
+
+    def remove_proxy(self, interface: int, address: IPv6Address) -> None:
+        """Undo `add_proxy`."""
+        self._neighbor(RTM_DELNEIGH, interface, address, {"flags": NTF_PROXY}, [])
+
     def set_neighbor(self, interface: int, address: IPv6Address, link_layer_address: bytes) -> None:
         """Tell the kernel a neighbour's link-layer address, for it to use and to verify (RFC 4861 §6.3.4)."""
-        fields = {"family": socket.AF_INET6, "ifindex": interface, "state": NUD_STALE}
-        attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), ("NDA_LLADDR", link_layer_address)]
-        flags, what = NLM_F_CREATE | NLM_F_REPLACE, f"neighbour {address} on link {interface}"
-        self._request(NEIGHBOR_MESSAGE, RTM_NEWNEIGH, flags, fields, attributes, what)
+        told = [("NDA_LLADDR", link_layer_address)]
+        self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_STALE}, told)
 
     def add_classifier(self, interface: int, direction: Direction, program: int) -> None:
         """Have a BPF program (by its descriptor) look at IPv6 packets; unlike a link of BPF it stays until removed."""
@@ -313,8 +328,41 @@ class Netlink:
         fields, what = _classifier_fields(interface, direction), f"remove classifier from link {interface}"
         self._request(TRAFFIC_MESSAGE, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
 
+    def add_netem(self, interface: int, *, delay: float, jitter: float, loss: float, rate: float) -> None:
+        """Delay (in seconds) what leaves by an interface, lose a fraction of it, and limit its bits in a second."""
+        options = {
+            "delay": round(delay * TICKS),
+            "jitter": round(jitter * TICKS),
+            "loss": round(loss * 0xFFFFFFFF),
+            "limit": QUEUED_PACKETS,
+        }
+        limit = [("TCA_NETEM_RATE", NETEM_RATE.write({"rate": round(rate / 8)}, []))] if rate else []
+        self._queue(interface, "netem", NETEM.write(options, limit))
+
+    def add_shaper(self, interface: int, *, rate: float) -> None:
+        """Limit the bits in a second that leave by an interface."""
+        burst = max(rate / 8 / 100, 2 * LONGEST_FRAME)  # at least what is due in a tick of a slow kernel
+        parameters = {
+            "rate": round(rate / 8),
+            "rate___reserved": ETHERNET_LINK_LAYER,
+            "limit": QUEUED_PACKETS * LONGEST_FRAME,
+            "buffer": round(burst / (rate / 8) * TICKS),
+        }
+        self._queue(interface, "tbf", SHAPER.write({}, [("TCA_TBF_PARMS", SHAPER_PARAMETERS.write(parameters, []))]))
+
+    def remove_queue(self, interface: int) -> None:
+        """Undo `add_netem` or `add_shaper`."""
+        fields, what = {"index": interface, "parent": ROOT_QUEUE}, f"remove queue from link {interface}"
+        self._request(TRAFFIC_MESSAGE, RTM_DELQDISC, 0, fields, [], what, frozenset({errno.EINVAL}))
+
+    def _queue(self, interface: int, kind: str, options: bytes) -> None:
+        fields = {"index": interface, "parent": ROOT_QUEUE}
+        attributes = [("TCA_KIND", kind), ("TCA_OPTIONS", options)]
+        what = f"{kind} on link {interface}"
+        self._request(TRAFFIC_MESSAGE, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+
     def sweep(self) -> frozenset[IPv6Address]:
-        """Remove the routes, rules, addresses and classifiers that bear the mark, whoever made them.
+        """Remove the routes, rules, addresses, proxies and classifiers that bear the mark, whoever made them.
 
         Blackholes stay, since what they hold back must not get out in the meantime; gives their destinations.
         """
@@ -342,6 +390,9 @@ class Netlink:
         for entry in self._dump(ADDRESS_MESSAGE, RTM_GETADDR, family):
             if entry.get("IFA_PROTO") == self._protocol:
                 self.remove_address(entry["index"], entry["IFA_ADDRESS"], entry["prefixlen"])
+        for neighbor in self._dump(NEIGHBOR_MESSAGE, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
+            if neighbor.get("NDA_PROTOCOL") == self._protocol:
+                self.remove_proxy(neighbor["ifindex"], neighbor["NDA_DST"])
         for link in self.links():
             self.remove_classifier(link.index, Direction.INGRESS)
         return frozenset(blackholes)
@@ -383,6 +434,15 @@ class Netlink:
         }
         attributes = [*selector, ("FRA_TABLE", table), ("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
         self._request(RULE_MESSAGE, kind, flags, fields, attributes, f"{what} to table {table}")
+
+    def _neighbor(
+        self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
+    ) -> None:
+        fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
+        flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
+        attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), *attributes]
+        what = f"neighbour {address} on link {interface}"
+        self._request(NEIGHBOR_MESSAGE, kind, flags, fields, attributes, what)
 
     def _create(
         self, layout: Layout, kind: int, fields: dict[str, Any], attributes: list[tuple[str, Any]], what: str

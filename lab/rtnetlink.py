@@ -18,7 +18,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
-from pyroute2.netlink.rtnl.tcmsg import tcmsg
+from pyroute2.netlink.rtnl.tcmsg import sched_netem, sched_tbf, tcmsg
 from pyroute2.netlink.rtnl.tcmsg.sched_bpf import options as bpf_options
 
 _ATTRIBUTE = struct.Struct("=HH")
@@ -106,4 +106,8 @@ RULE_MESSAGE = Layout(
 )
 NEIGHBOR_MESSAGE = Layout(ndmsg, "NDA_DST NDA_LLADDR NDA_PROTOCOL")
 TRAFFIC_MESSAGE = Layout(tcmsg, "TCA_KIND TCA_OPTIONS")
+NETEM = Layout(sched_netem.options, "TCA_NETEM_RATE")
+NETEM_RATE = Layout(sched_netem.options.netem_rate, "")
+SHAPER = Layout(sched_tbf.options, "TCA_TBF_PARMS")
+SHAPER_PARAMETERS = Layout(sched_tbf.options.tbf_parms, "")
 CLASSIFIER = Layout(bpf_options, "TCA_BPF_FD TCA_BPF_NAME TCA_BPF_FLAGS")

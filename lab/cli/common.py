@@ -34,11 +34,16 @@ def settings_of(args: argparse.Namespace, base: Settings | None = None) -> Setti
     return settings_from([*args.settings, *([f"plane={args.plane}"] if args.plane else [])], base)
 
 
+def may_call_sudo() -> bool:
+    """Tell whether `need_root` starts the command anew by sudo."""
+    return os.environ.get(RAISE) == "sudo" and shutil.which("sudo") is not None
+
+
 def need_root(what: str) -> None:
     """Return only as root: start this command anew by sudo where that was promised, else raise `MissingError`."""
     if os.geteuid() == 0:
         return
-    if os.environ.get(RAISE) == "sudo" and shutil.which("sudo"):
+    if may_call_sudo():
         print(f"mip6lab: {what} needs root, calling sudo", file=sys.stderr, flush=True)
         # sudo forgets PATH; compiled files of root in the checkout would lock its owner out.
         environment = [f"PATH={os.environ['PATH']}", "PYTHONDONTWRITEBYTECODE=1"]

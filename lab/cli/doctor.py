@@ -1,7 +1,7 @@
 """Say what this machine can do for the lab, what is missing, what that costs, and how to get it.
 
 The kernel is tried, not asked, in a network namespace that is thrown away. The exit status is 0 if the data plane
-`user`, and with it every scenario so far, works here.
+`user`, and with it every scenario so far, works here, or in a guest kernel.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lab.cli.common import console
+from lab.emulation import guest
 
 EXAMPLES = """examples:
   mip6lab doctor
@@ -90,8 +91,8 @@ KERNEL = {
     ),
     "netem": Need(
         name="netem",
-        cost="nothing yet; links with delay and loss, to come, need it",
-        remedy=f"modprobe sch_netem, or {OTHER_KERNEL}",
+        cost="links have no delay and no loss",
+        remedy=f"modprobe sch_netem, {OTHER_KERNEL}, or --kernel guest",
     ),
     "ip6_tunnel": Need(
         name="IPv6 tunnels", cost="nothing yet; the plane `kernel`, to come, needs it", remedy=OTHER_KERNEL
@@ -129,8 +130,14 @@ TOOLS = [
     _tool("ping", "iputils-ping", "no ping at Mininet's prompt", needed=False),
     _tool("tshark", "tshark", "the tests that compare with Wireshark skip", needed=False),
     _tool("chromium", "chromium", "nothing yet; the tests of web pages, to come, need it", needed=False),
-    _tool("linux.uml", "user-mode-linux", "nothing yet; the guest kernel, to come, is this", needed=False),
 ]
+
+
+GUEST = Need(
+    name=guest.KERNEL,
+    cost="no --kernel guest: who is not root, or lacks something of the above, runs nothing",
+    remedy=f"apt-get install --no-install-recommends {guest.PACKAGE} (x86 only)",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,15 +146,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examine the machine; 0 only if the plane `user` works."""
+    """Examine the machine; 0 only if the plane `user` works, here or in a guest."""
     findings = list(examine())
     obstacles = [finding for finding in findings if finding.need.needed and finding.state is not State.THERE]
+    helps = guest_helps(findings, obstacles)
     if args.json:
         listed = [{"area": f.area, "state": f.state, "detail": f.detail} | asdict(f.need) for f in findings]
-        print(json.dumps({"user_plane": not obstacles, "findings": listed}, indent=2))
+        print(json.dumps({"user_plane": not obstacles, "guest": helps, "findings": listed}, indent=2))
     else:
         show(findings, obstacles, console())
-    return 1 if obstacles else 0
+    return 1 if obstacles and not helps else 0
+
+
+def guest_helps(findings: Sequence[Finding], obstacles: Sequence[Finding]) -> bool:
+    """Tell whether scenarios run in a guest kernel: it has the rights and the kernel, and the rest is there."""
+    there = any(finding.need is GUEST and finding.state is State.THERE for finding in findings)
+    return there and all(finding.area in ("rights", "kernel") for finding in obstacles)
 
 
 def examine() -> Iterator[Finding]:
@@ -157,6 +171,7 @@ def examine() -> Iterator[Finding]:
     for need in TOOLS:
         place = shutil.which(need.name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
         yield Finding(area="tools", need=need, state=State.THERE if place else State.MISSING, detail=place or "")
+    yield _guest()
     yield from _packages(metadata.requires("mip6lab") or [])
 
 
@@ -177,7 +192,9 @@ def show(findings: Sequence[Finding], obstacles: Sequence[Finding], out: Console
         area = finding.area
     out.print(table)
     missing = ", ".join(finding.need.name for finding in obstacles if finding.state is State.MISSING)
-    if missing:
+    if obstacles and guest_helps(findings, obstacles):
+        out.print("[bold green]All works in the guest kernel[/]: lab/bootstrap mip6lab run handover --kernel guest")
+    elif missing:
         out.print(f"[bold red]The plane user does not work here[/]: see {escape(missing)}")
     elif obstacles:
         unknown = escape(", ".join(finding.need.name for finding in obstacles))
@@ -208,7 +225,7 @@ def kernel_findings(results: dict[str, str | None] | None, reason: str) -> Itera
 def _probe() -> tuple[dict[str, str | None] | None, str]:
     """Try the kernel in a namespace that ends with the process; as an ordinary user, root of a user namespace."""
     rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    command = ["unshare", *rights, "--net", sys.executable, "-P", "-m", "lab.cli.probes"]
+    command = ["unshare", *rights, "--net", sys.executable, "-P", "-m", "lab.emulation.probes"]
     path = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin"
     try:
         done = subprocess.run(
@@ -219,6 +236,16 @@ def _probe() -> tuple[dict[str, str | None] | None, str]:
     if done.returncode != 0:
         return None, (done.stderr.strip().splitlines() or ["unshare failed"])[-1]
     return json.loads(done.stdout), ""
+
+
+def _guest() -> Finding:
+    """Look for the guest kernel and its modules, without booting it."""
+    reason = guest.obstacle()
+    if reason is not None:
+        return Finding(area="guest", need=GUEST, state=State.THERE if guest.inside() else State.MISSING, detail=reason)
+    lacking = ", ".join(sorted(guest.MODULES_OF_USE - guest.modules()))
+    detail = f"Linux {guest.release()}, " + (f"without modules {lacking}" if lacking else "with all modules of use")
+    return Finding(area="guest", need=GUEST, state=State.THERE, detail=detail)
 
 
 def _rights() -> Finding:

@@ -1,16 +1,22 @@
 """Bring a network up, play a scenario on it, verify the captures, and leave a report."""
 
 import argparse
+import contextlib
 import difflib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, need_root, settings_of
+from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, settings_of
+from lab.cli.kernel import add_kernel, choose_kernel, same_inside
+from lab.emulation import guest
+from lab.emulation.experiment import empty
 from lab.emulation.experiment import run as run_experiment
+from lab.emulation.kernels import KernelName
 from lab.emulation.scenario import Scenario, find_scenarios
 from lab.emulation.settings import Settings
 from lab.events import Record
@@ -49,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PROTECTION",
         help="switch a protection off in all of the network, to see what it is for (repeat for more)",
     )
+    add_kernel(parser)
     parser.add_argument("--seed", type=int, default=1, help="what keys are drawn from (default: 1)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the result (default: results/SCENARIO)")
@@ -58,16 +65,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the scenarios; 0 only if all their checks hold."""
     scenarios = [scenario for name in args.scenarios for scenario in find_scenarios(name)]
-    settings = [settings_of(args, scenario.settings) for scenario in scenarios]
-    need_root("mip6lab run")
+    plays = [
+        (scenario, settings_of(args, scenario.settings), _directory(args, scenario, number, several=len(scenarios) > 1))
+        for scenario in scenarios
+        for number in range(1, args.repeat + 1)
+    ]
     out = console(quiet=args.json)
+    netem = any(scenario.needs_netem for scenario in scenarios)
+    if choose_kernel(args, "mip6lab run", netem=netem, out=out) is KernelName.GUEST:
+        return _run_in_guest(args, [directory for *_, directory in plays], out)
     without = frozenset(args.without)
     results = []
-    for scenario, chosen in zip(scenarios, settings, strict=True):
-        for number in range(1, args.repeat + 1):
-            directory = _directory(args, scenario, number, several=len(scenarios) > 1)
-            with made_for_user(directory):
-                results.append(_play(scenario, chosen, args.seed, directory, out, without))
+    for scenario, chosen, directory in plays:
+        with made_for_user(directory):
+            results.append(_play(scenario, chosen, args.seed, directory, out, without))
     if args.json:
         if len(results) == 1:
             sys.stdout.write(results[0].to_json())
@@ -81,6 +92,15 @@ def _directory(args: argparse.Namespace, scenario: Scenario, number: int, *, sev
     if args.out is None or several:
         base = base / scenario.name
     return base.resolve() if args.repeat == 1 else (base / f"{number:03d}").resolve()
+
+
+def _run_in_guest(args: argparse.Namespace, directories: Sequence[Path], out: Console) -> int:
+    """Run the same command in a guest that writes into the folders of the results."""
+    with contextlib.ExitStack() as made:
+        for directory in directories:
+            made.enter_context(made_for_user(directory))
+            empty(directory)
+        return guest.run(same_inside(args, out, lent=directories))
 
 
 def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, out: Console, without: Without) -> Result:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from lab.cli.common import add_settings, console, made_for_user, need_root, settings_of
+from lab.cli.common import add_settings, console, made_for_user, settings_of
+from lab.cli.kernel import add_kernel, choose_kernel, same_inside
+from lab.emulation import terminal
+from lab.emulation.kernels import KernelName
 from lab.emulation.network import Network
 from lab.emulation.prompt import Prompt
 from lab.emulation.scenario import find_topology
@@ -28,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("topology", metavar="TOPOLOGY", help="a name, see `mip6lab list`, or a file of your own")
     add_settings(parser)
+    add_kernel(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for captures and logs (default: not kept)")
 
 
@@ -35,14 +39,16 @@ def run(args: argparse.Namespace) -> int:
     """Bring the network up, serve the prompt, take everything down."""
     topology = find_topology(args.topology)
     settings = settings_of(args)
-    need_root("mip6lab up")
     out = console()
-    out.print(f"[dim]{escape(topology.__doc__ or '')}[/]")
-    out.print("[dim]· bringing it up[/]")
+    kernel = choose_kernel(args, "mip6lab up", netem=topology().needs_netem, out=out)
     directory = None if args.out is None else args.out.resolve()
     with made_for_user(directory) if directory else contextlib.nullcontext():
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
+        if kernel is KernelName.GUEST:
+            return terminal.attend(same_inside(args, out, lent=[directory] if directory else []))
+        out.print(f"[dim]{escape(topology.__doc__ or '')}[/]")
+        out.print("[dim]· bringing it up[/]")
         with Network(topology, settings=settings, directory=directory) as network:
             out.print(f"[dim]· {escape(str(network.context.plane))}[/]")
             network.start()

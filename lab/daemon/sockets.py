@@ -1,12 +1,13 @@
 """The sockets of a node: one way to send, one way to receive mobility, one for ICMPv6, one for DHCPv6 of servers.
 
 A kernel without IPV6_MIP6 would answer a Home Address option, a type 2 routing header or a Mobility Header with an
-error. So nftables hides them from it, and a packet socket takes them; ESP as well, where the node has associations.
+error. So they are hidden from it, and a packet socket takes them; ESP as well, where the node has associations.
 """
 
 import contextlib
 import socket
 import struct
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -71,6 +72,35 @@ table ip6 {table} {{
     }}
 }}
 """
+
+
+def _hide_from_kernel(table: str, whole: Sequence[int]) -> contextlib.ExitStack:
+    """Hide headers from the kernel until the stack is closed.
+
+    A kernel without nftables for IPv6 will do if it has IPV6_MIP6. It drops without a word a Home Address option or a
+    type 2 routing header that no state of its own explains (§9.3.1, §6.4), and a raw socket, even one that takes
+    nothing, keeps it from calling a header unrecognized.
+    """
+    hidden = contextlib.ExitStack()
+    nothing = nft.without(table)
+    try:
+        nft.run(nft.without(defence.TABLE) + nothing + _hiding(table, whole))  # what a crash left as well
+        hidden.callback(nft.run, nothing)
+    except PlaneError as error:
+        if not _has_mip6():
+            raise PlaneError(f"{error}; without nftables the kernel would need IPV6_MIP6") from error
+        for kind in whole:
+            taken = hidden.enter_context(_socket(socket.AF_INET6, socket.SOCK_RAW, kind))
+            packet_filter.attach(taken, packet_filter.TAKE_NOTHING)
+    return hidden
+
+
+def _has_mip6() -> bool:
+    """Tell whether the kernel was built with IPV6_MIP6; its module need not be loaded for what we want of it."""
+    try:
+        return subprocess.run(["modprobe", "--dry-run", "--quiet", "mip6"], check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _select(next_header_at: int, at: int, whole: Sequence[int]) -> tuple[Instruction, ...]:
@@ -164,14 +194,13 @@ class MobilityReceiver:
 
     def __init__(self, netlink: Netlink, table: str = "mip6lab", *, esp: bool = False) -> None:
         self._netlink = netlink
-        self._table = table
         self._own: frozenset[IPv6Address] = frozenset()
         self._forwards = sysctl.forwarding()
         self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IPV6))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, ROOM_OCTETS)
         whole = (MOBILITY_HEADER, ESP) if esp else (MOBILITY_HEADER,)
         packet_filter.attach(self._socket, _taking(whole))
-        nft.run(nft.without(defence.TABLE) + nft.without(table) + _hiding(table, whole))  # what a crash left as well
+        self._hidden = _hide_from_kernel(table, whole)
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""
@@ -196,7 +225,7 @@ class MobilityReceiver:
     def close(self) -> None:
         """Let the kernel see everything again."""
         self._socket.close()
-        nft.run(nft.without(self._table))
+        self._hidden.close()
 
     def _is_own(self, address: IPv6Address) -> bool:
         # A host is told of a new address by an answer to it sooner than by the kernel, which starts using it beside;

@@ -9,7 +9,7 @@ from lab.emulation.namespace import Namespace
 from lab.emulation.process import end, wait_until
 from lab.errors import MissingError
 
-READY_WITHIN = 10.0
+READY_WITHIN = 30.0
 
 
 class Capture:
@@ -21,9 +21,10 @@ class Capture:
         self.path = path
         self._link, self._log = link, log
         comment = f"mip6lab link {link}"
-        command = ["dumpcap", "-q", "-n", "-i", link, "-w", str(path), "--capture-comment", comment]
-        with log.open("wb") as output:
-            self._process = links.spawn(command, stdout=output, stderr=output)
+        command = ["dumpcap", "-q", "-n", "-i", link, "-w", "-", "--capture-comment", comment]
+        # The file is opened here: dumpcap lays down the right to write into another's folder, which root has.
+        with path.open("wb") as file, log.open("wb") as output:
+            self._process = links.spawn(command, stdout=file, stderr=output)
 
     def wait_ready(self) -> None:
         """Wait until packets are being taken; raises `ScenarioError` if dumpcap ends or takes too long."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from lab.emulation import kernels
 from lab.emulation.network import Network
 from lab.emulation.scenario import Scenario, Stage
 from lab.emulation.settings import Settings
@@ -39,7 +40,7 @@ def run(
     `without` names protections that all nodes do without. A scenario that does not come to its end gives a result with
     its error, and all that was captured until then.
     """
-    _empty(directory)
+    empty(directory)
     started = time.time()
     progress(f"bringing up {scenario.topology.__name__}")
     error: str | None = None
@@ -72,7 +73,7 @@ def run(
         topology=scenario.topology.__name__,
         seed=seed,
         plane=network.context.plane.name,
-        kernel="host",
+        kernel=kernels.running(),
         time="real",
         settings={key: str(value) for key, value in dataclasses.asdict(settings).items()},
         versions=versions(),
@@ -131,7 +132,7 @@ def _write_events(directory: Path, records: list[Record]) -> None:
         file.writelines(record.to_json() + "\n" for record in records)
 
 
-def _empty(directory: Path) -> None:
+def empty(directory: Path) -> None:
     """Make the folder, without what an earlier run left in it; other files are not touched."""
     directory.mkdir(parents=True, exist_ok=True)
     for name in ("captures", "logs", "streams"):

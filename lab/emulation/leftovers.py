@@ -9,11 +9,13 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "MIP6LAB_RUN"
 ROOT = Path("/run/mip6lab")
+_OF_GUESTS = "mip6lab-guest-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,11 @@ def make_folder() -> Path:
     return Path(tempfile.mkdtemp(dir=run))
 
 
+def make_guest_folder() -> Path:
+    """Make a folder for one guest kernel where any user can."""
+    return Path(tempfile.mkdtemp(prefix=f"{_OF_GUESTS}{run_id()}-"))
+
+
 def environment() -> dict[str, str]:
     """Give the environment that marks a process as one of this run."""
     return {**os.environ, VARIABLE: run_id()}
@@ -50,15 +57,23 @@ def clean(*, everything: bool = False) -> Removed:
             runner = int(run.partition("-")[0])
             ours[runner] = _name(runner)
     for pid in ours:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
     _wait_for_end(list(ours))
     folders = []
-    for folder in sorted(ROOT.iterdir()) if ROOT.is_dir() else []:
-        if folder.name != run_id() and not _is_alive(folder.name):
+    for folder, run in _folders():
+        if run != run_id() and not _is_alive(run):
             shutil.rmtree(folder, ignore_errors=True)
             folders.append(folder)
-    return Removed(processes=ours, folders=folders)
+    return Removed(processes=ours, folders=[folder for folder in folders if not folder.exists()])
+
+
+def _folders() -> Iterator[tuple[Path, str]]:
+    """Give the folders of all runs, as far as this user sees them, with the names of the runs."""
+    with contextlib.suppress(OSError):
+        yield from ((folder, folder.name) for folder in sorted(ROOT.iterdir()))
+    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_OF_GUESTS}*-*-*")):
+        yield folder, folder.name.removeprefix(_OF_GUESTS).rpartition("-")[0]
 
 
 def _marked_processes() -> dict[int, str]:

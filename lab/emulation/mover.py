@@ -4,6 +4,7 @@ import contextlib
 import time
 
 from lab.daemon.control import Conversation
+from lab.emulation.impairment import impair
 from lab.emulation.node import LabBridge, LabNode
 from lab.emulation.process import hastened
 from lab.emulation.spec import Kind
@@ -33,10 +34,12 @@ def move(node: LabNode, to: LabBridge, *, outage: float | None, hint: bool) -> N
         )
         if outage is None:
             netlink.set_link(peer, master=to.index, mtu=to.spec.mtu)
+            impair(node.namespace.netlink, plug.index, to.impairment)
         else:
             back = time.monotonic() + max(outage, SHORTEST_OUTAGE)
             netlink.set_link(peer, up=False)
             netlink.set_link(peer, master=to.index, mtu=to.spec.mtu)
+            impair(node.namespace.netlink, plug.index, to.impairment)
             time.sleep(max(back - time.monotonic(), 0.0))
             netlink.set_link(peer, up=True)
         node.link_name = to.name

@@ -13,6 +13,7 @@ from lab.emulation import administrator, capture, leftovers
 from lab.emulation.associations import ESP_SA, as_esp_sa
 from lab.emulation.capture import Capture
 from lab.emulation.context import Context
+from lab.emulation.impairment import Impairment
 from lab.emulation.mover import move
 from lab.emulation.node import LabBridge, LabNode
 from lab.emulation.process import allow_descriptors, end
@@ -129,6 +130,10 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         hint = settings.hint if hint is None else hint
         outage = settings.outage if outage is None else outage
         move(self.node(mobile_node), self.bridge(to), outage=None if hint else outage, hint=hint)
+
+    def impair(self, link: str, impairment: Impairment) -> None:
+        """Have a link delay or lose packets; see `LabBridge.impair`."""
+        self.bridge(link).impair(impairment, self.hosts)
 
     def renumber(self, link: str, *prefixes: PrefixSpec) -> None:
         """Give a link other prefixes; see `lab.emulation.renumbering.renumber`."""

@@ -3,7 +3,8 @@
 import atexit
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,21 @@ from lab.daemon.control import CommandError, ask
 from lab.emulation import offloads
 from lab.emulation.associations import as_tables
 from lab.emulation.context import Context
+from lab.emulation.impairment import UNIMPAIRED, Impairment, impair
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
 from lab.emulation.process import Process, end, hasten, wait_until
 from lab.emulation.settings import Settings
 from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
-from lab.events import NodeKilled
+from lab.events import LinkImpaired, NodeKilled
 from lab.plane import sysctl
 from lab.templating import render
 from lab.wire.addresses import address_like
 
 LOOPBACK = 1
-READY_WITHIN = 20.0
-SETTLED_WITHIN = 15.0
+READY_WITHIN = 60.0
+SETTLED_WITHIN = 30.0
 LEASES_FROM, LEASES_TO, DNS_SERVER = 0x1000, 0x1FFF, 0x53
 """What a DHCPv6 server gives: addresses of its link, by their last two octets, and that of a name server."""
 
@@ -93,6 +95,7 @@ class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no type
         self.spec = spec
         self.context: Context = context_of(topology)
         self.index = spec.number + 1
+        self.impairment = spec.impairment
         netlink = self.context.links.netlink
         with netlink.batch():
             netlink.create_bridge(name, index=self.index)
@@ -101,6 +104,14 @@ class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no type
         self._made = False
         super().__init__(name, **params)
         self._made = True
+
+    def impair(self, impairment: Impairment, nodes: Iterable["LabNode"]) -> None:
+        """Treat so what nodes send on the link from now on; raises `MissingError` where the kernel cannot."""
+        for node in nodes:
+            for plug in node.plugs_on(self.name):
+                impair(node.namespace.netlink, plug.index, impairment)
+        self.impairment = impairment
+        self.context.collector.report(LinkImpaired(link=self.name, **asdict(impairment)))
 
     def cmd(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command where the bridges are; what Mininet runs for every switch it makes is not needed."""
@@ -184,6 +195,14 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     netlink.add_address(plug.index, plug.address, plug.link.prefix.prefixlen)
             for destination, hop in self.spec.routes.items():
                 netlink.add_route(destination, via=hop)
+        for plug in self.spec.plugs:
+            if plug.link.impairment != UNIMPAIRED:
+                impair(netlink, plug.index, plug.link.impairment)
+
+    def plugs_on(self, link: str) -> list[Plug]:
+        """Give the interfaces that are on a link now."""
+        first, *others = self.spec.plugs
+        return [*([first] if self.link_name == link else []), *(plug for plug in others if plug.link.name == link)]
 
     def _set_sysctls(self) -> None:
         if self.spec.kind.forwards:

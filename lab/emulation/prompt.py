@@ -9,6 +9,7 @@ from mininet.log import output
 
 from lab.emulation.administrator import cut_off, readmit
 from lab.emulation.context import Context
+from lab.emulation.impairment import parse
 from lab.emulation.mover import move
 from lab.emulation.node import LabBridge, LabNode
 from lab.errors import Mip6LabError, TopologyError
@@ -57,6 +58,14 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         Example: move mn visited1
         """
         self._answer(line, self._move, "move NODE LINK [--no-carrier-loss]")
+
+    def do_impair(self, line: str) -> None:
+        """Have a link delay or lose packets: impair LINK [delay=…] [jitter=…] [loss=…] [rate=…].
+
+        What is not named ends, so that `impair LINK` alone mends it.
+        Example: impair visited1 delay=20ms loss=1%
+        """
+        self._answer(line, self._impair, "impair LINK [delay=20ms] [jitter=5ms] [loss=1%] [rate=2mbit]")
 
     def do_kill(self, line: str) -> None:
         """End the daemon of a node as a crash would: kill NODE.
@@ -118,10 +127,13 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         names = [word for word in words if word != "--no-carrier-loss"]
         if len(names) != 2:
             raise ValueError("a node and a link are needed")
-        node, link = self._node(names[0]), self.mn.nameToNode.get(names[1])
-        if not isinstance(link, LabBridge):
-            raise TopologyError(f"no link {names[1]}; links: {', '.join(node.topology.link_specs)}")
+        node, link = self._node(names[0]), self._link(names[1])
         move(node, link, outage=None if silent else settings.outage, hint=silent)
+
+    def _impair(self, words: Sequence[str]) -> None:
+        if not words:
+            raise ValueError("a link is needed")
+        self._link(words[0]).impair(parse(words[1:]), self._nodes())
 
     def _bindings(self, words: Sequence[str]) -> None:
         if len(words) > 1:
@@ -158,6 +170,12 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
             if node.name == name:
                 return node
         raise TopologyError(f"no node {name}; nodes: {', '.join(node.name for node in self._nodes())}")
+
+    def _link(self, name: str) -> LabBridge:
+        found = self.mn.nameToNode.get(name)
+        if not isinstance(found, LabBridge):
+            raise TopologyError(f"no link {name}; links: {', '.join(self._nodes()[0].topology.link_specs)}")
+        return found
 
     def _context(self) -> Context:
         context: Any = self._nodes()[0].context

@@ -9,6 +9,7 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
+from lab.emulation.impairment import Impairment
 from lab.emulation.network import Network
 from lab.emulation.settings import Settings
 from lab.emulation.spec import PrefixSpec
@@ -38,6 +39,13 @@ class Scenario:
     """Called with what `stage` gives."""
     settings: Settings = field(default_factory=Settings)
     """What it is played with unless the user says otherwise."""
+    impairs: bool = False
+    """It impairs links while it is played; see `Stage.impair`."""
+
+    @property
+    def needs_netem(self) -> bool:
+        """Whether links delay or lose packets; raises `TopologyError`."""
+        return self.impairs or self.topology().needs_netem
 
     @property
     def summary(self) -> str:
@@ -61,17 +69,18 @@ class Library:
 _declared: dict[str, Scenario] = {}
 
 
-def scenario(topology: type[Topology], **settings: Any) -> Callable[[Body], Body]:
+def scenario(topology: type[Topology], *, impairs: bool = False, **settings: Any) -> Callable[[Body], Body]:
     """Declare a function to be a scenario on a topology; its name, with hyphens, is the scenario's.
 
-    Settings are those of `lab.emulation.settings.Settings`; what the user sets counts more.
+    It `impairs` links if it calls `Stage.impair`. Settings are those of `lab.emulation.settings.Settings`; what the
+    user sets counts more.
     """
     if not _is_topology(topology):
         raise ScenarioError(f"@scenario({topology!r}): name a topology, as in @scenario(TwoVisitedLinks)")
 
     def declare_scenario(body: Body) -> Body:
         name = body.__name__.replace("_", "-")
-        declare(Scenario(name=name, topology=topology, body=body, settings=Settings(**settings)))
+        declare(Scenario(name=name, topology=topology, body=body, settings=Settings(**settings), impairs=impairs))
         return body
 
     return declare_scenario
@@ -215,6 +224,10 @@ class Stage:
         """Take a mobile node to another link."""
         self._since = self._settled = time.time()
         self.network.move(mobile_node, to, **how)
+
+    def impair(self, link: str, **how: float) -> None:
+        """Have a link delay or lose packets from now on, as `Impairment` has it; what is not named ends."""
+        self.network.impair(link, Impairment(**how))
 
     def kill(self, node: str) -> None:
         """End the daemon of a node as a crash would."""

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from lab.auth.ipsec_policy import Protection
 from lab.emulation.context import Context
+from lab.emulation.impairment import UNIMPAIRED, Impairment
 from lab.errors import TopologyError
 
 ROUTER_LIFETIME = 1800
@@ -49,6 +50,7 @@ class LinkSpec:
     number: int
     mtu: int = ETHERNET_MTU
     """Octets of the largest packet that it carries."""
+    impairment: Impairment = UNIMPAIRED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import heapq
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import cached_property
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from lab.auth.ipsec_policy import Protection
 from lab.constants import MINIMUM_MTU
 from lab.emulation.associations import protections
 from lab.emulation.context import Context
+from lab.emulation.impairment import Impairment
 from lab.emulation.node import LabBridge, LabLink, LabNode
 from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import TopologyError
@@ -55,8 +57,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         """Make links first, then nodes on them."""
         raise TopologyError(f"{type(self).__name__} declares nothing: give it a method declare()")
 
-    def link(self, name: str, prefix: str, *, mtu: int = ETHERNET_MTU) -> LinkSpec:
-        """Declare a link with its /64 prefix, and the octets of the largest packet that it carries."""
+    def link(self, name: str, prefix: str, *, mtu: int = ETHERNET_MTU, **impairment: float) -> LinkSpec:
+        """Declare a link with its /64 prefix, what its largest packet has in octets, and its `Impairment`."""
         self._check_name(name)
         try:
             network = IPv6Network(prefix)
@@ -71,7 +73,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
                 raise TopologyError(f"link {name}: its prefix {prefix} overlaps that of link {other.name}")
         if not MINIMUM_MTU <= mtu <= ETHERNET_MTU:
             raise TopologyError(f"link {name}: its MTU is from {MINIMUM_MTU} to {ETHERNET_MTU} octets, not {mtu}")
-        spec = LinkSpec(name=name, prefix=network, number=len(self.link_specs) + 1, mtu=mtu)
+        number, impaired = len(self.link_specs) + 1, _impairment(name, impairment)
+        spec = LinkSpec(name=name, prefix=network, number=number, mtu=mtu, impairment=impaired)
         self.link_specs[name] = spec
         return spec
 
@@ -225,6 +228,11 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         """The security associations of its nodes, once it has a context."""
         return protections(self, self.context.settings, self.context.seed)
 
+    @property
+    def needs_netem(self) -> bool:
+        """Whether one of its links does what only netem can do."""
+        return any(link.impairment.needs_netem for link in self.link_specs.values())
+
     def has_router(self, link: LinkSpec) -> bool:
         """Tell whether a link has a router that is no home agent and says so."""
         return any(node.kind is Kind.ROUTER and link in node.advertises for node in self.node_specs.values())
@@ -266,3 +274,13 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         if unreached:
             raise TopologyError(f"{start.name} cannot reach {', '.join(unreached)}: no router joins them")
         return hops
+
+
+def _impairment(link: str, given: dict[str, float]) -> Impairment:
+    try:
+        return Impairment(**given)
+    except TypeError:
+        known = ", ".join(field.name for field in fields(Impairment))
+        raise TopologyError(f"link {link}: {', '.join(given)}: it can have {known}") from None
+    except TopologyError as error:
+        raise TopologyError(f"link {link}: {error}") from None

@@ -19,7 +19,7 @@ from lab.report.streams import Arrival
 from lab.wire.addresses import is_wider_than_link
 
 PORT = 6275
-READY_WITHIN = 10.0
+READY_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from lab.netlink import ETH_P_IPV6, Netlink
 from lab.plane import nft, packet_filter
 from lab.plane.base import Watch
 from lab.plane.packet_filter import Instruction
+from lab.plane.proxy_entries import ProxyEntries
 from lab.wire.addresses import ALL_NODES, LINK_LOCAL_PREFIX, UNSPECIFIED
 from lab.wire.chain import destination
 from lab.wire.icmpv6 import ICMPV6, NeighborSolicitation
@@ -71,6 +72,15 @@ class _HomeLink:
     link_layer_address: bytes
     link_local_address: IPv6Address | None
     socket: socket.socket
+
+
+def begin(watch: Watch, netlink: Netlink) -> "Defence | ProxyEntries":
+    """Give what answers for others here, where the kernel has nftables for IPv6 and where not."""
+    try:
+        nft.run(nft.without(TABLE))
+    except PlaneError:
+        return ProxyEntries(netlink)
+    return Defence(watch, netlink)
 
 
 class Defence:

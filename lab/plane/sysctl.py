@@ -14,6 +14,11 @@ def set_interface(interface: str, **values: int) -> dict[Path, str]:
     return _exchange(_ROOT / "conf" / interface, values)
 
 
+def set_neighbor(interface: str, **values: int) -> dict[Path, str]:
+    """Set `net.ipv6.neigh.INTERFACE.NAME`; give what was there, for `restore`. Raises `PlaneError`."""
+    return _exchange(_ROOT / "neigh" / interface, values)
+
+
 def restore(before: Mapping[Path, str]) -> None:
     """Undo changes, except for interfaces that are gone."""
     for path, value in before.items():

@@ -8,7 +8,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
@@ -41,13 +41,14 @@ from lab.engine.mobility_header import ERRONEOUS_HEADER_FIELD
 from lab.errors import PlaneError, PlaneReason
 from lab.events import PacketDropped
 from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
-from lab.plane import sessions, sysctl
+from lab.plane import defence, sessions, sysctl
 from lab.plane.base import Watch
 from lab.plane.defence import Defence
 from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, is_multicast, onward
 from lab.plane.host import MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
+from lab.plane.proxy_entries import ProxyEntries
 from lab.plane.tun import Tun
 from lab.plane.tunnel import IPV6_MTU, Outlets, Tunnel, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
@@ -149,7 +150,9 @@ class UserPlane:
         self._netlink.set_link(self._index, up=True, mtu=self._mtu)
         self._leave_groups_to_links()
         self._groups = Groups(watch, self._spread)
-        self._defence = Defence(watch, self._netlink)
+        self._begin_defence = partial(defence.begin, watch, self._netlink)
+        self._defence: Defence | ProxyEntries | None = None
+        """Of home agents, once they need it."""
         watch(self._tun.fileno(), self._carry_out)
         watch(self._inlet.fileno(), self._take_in)
 
@@ -167,8 +170,9 @@ class UserPlane:
             case SetLinkMtu():
                 self._host.set_link_mtu(effect)
             case DefendAddress():
+                self._defence = self._defence or self._begin_defence()
                 self._defence.defend(effect)
-            case StopDefending():
+            case StopDefending() if self._defence is not None:
                 self._defence.stop(effect)
             case InstallTunnel():
                 self._install(effect)
@@ -205,7 +209,8 @@ class UserPlane:
     def restore(self, interface: str) -> None:
         """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""
         self._host.restore(interface)
-        self._defence.restore(interface)
+        if self._defence is not None:
+            self._defence.restore(interface)
 
     def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
         """Tell whether a direct path carried packets since this was last asked."""
@@ -257,7 +262,8 @@ class UserPlane:
         self._towards.clear()
         self._from.clear()
         self._groups.close()
-        self._defence.close()
+        if self._defence is not None:
+            self._defence.close()
         self._host.close()
         self._inlet.close()
         self._outlet.close()
@@ -572,7 +578,8 @@ class UserPlane:
 
     def _send_to_home_link(self, packet: bytes) -> None:
         """Forward a mobile node's multicast as if it had sent it at home (§11.3.4), and to all who listen from afar."""
-        index, forwarded = self._defence.link_of(IPv6Address(packet[_SOURCE])), onward(packet)
+        index = None if self._defence is None else self._defence.link_of(IPv6Address(packet[_SOURCE]))
+        forwarded = onward(packet)
         if index is None or forwarded is None:
             self._drop(PlaneReason.LINK_SCOPE, packet)
             return

@@ -55,6 +55,16 @@ def sentence(event: Event) -> str:
         case events.MoveBegan(mobile_node=node, from_link=before, to_link=after, outage=outage):
             how = "without loss of carrier" if outage is None else f"{outage * 1000:.0f} ms without carrier"
             return f"{node} moves from {before} to {after}, {how}"
+        case events.LinkImpaired(link=link, delay=delay, jitter=jitter, loss=loss, rate=rate):
+            delays = (
+                f"delays packets by {delay * 1000:g}{f' ± {jitter * 1000:g}' if jitter else ''} ms" if delay else ""
+            )
+            what = (
+                delays,
+                f"loses {loss * 100:g} % of them" if loss else "",
+                f"carries {rate / 1e6:g} Mbit/s" if rate else "",
+            )
+            return f"link {link} {', '.join(filter(None, what)) or 'carries all packets, at once'}"
         case events.StreamStarted(source=source, destination=destination, every=every):
             return f"stream {source} → {destination}, a packet every {every * 1000:g} ms"
         case _:

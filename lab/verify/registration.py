@@ -101,7 +101,7 @@ def _repeats(session: Session, before: Update, update: Update) -> bool:
 
 @rule("ba-answers", "Every home registration is acknowledged", "10.3.1-i", "10.3.2-d")
 def answers(session: Session, findings: Findings) -> None:
-    """RFC 6275 §10.3.1; one that a later one overtook, or that came as capture or home agent ended, may go without."""
+    """RFC 6275 §10.3.1; what was overtaken, got lost, or came as capture or home agent ended may go without."""
     for update in session.updates:
         overtaken = any(
             other.peers == update.peers and update.frame.time < other.frame.time < update.frame.time + ANSWERED_WITHIN
@@ -111,7 +111,7 @@ def answers(session: Session, findings: Findings) -> None:
         answered = [a for a in session.acknowledgements if a.update is update]
         if answered:
             findings.judge(answered[0].frame, True, "")
-        elif not overtaken and not late and not session.is_gone(update.peer, update.frame.time):
+        elif not (overtaken or late or session.is_gone(update.peer, update.frame.time) or session.is_lost(update)):
             findings.judge(update.frame, False, "not acknowledged")
 
 

@@ -31,7 +31,7 @@ from lab.verify.frame import (
     ROUTER_SOLICITATION,
     Frame,
 )
-from lab.verify.trace import first_sightings
+from lab.verify.trace import SAME_PACKET_WITHIN, first_sightings
 from lab.verify.traffic import Pair, Payload, payloads
 
 LONGEST_PREFIX = 128
@@ -214,6 +214,13 @@ class Session:
         """Whether a home agent was never heard again, not even advertising itself: it died, and nobody can ask more."""
         heard = self._last_heard.get(home_agent)
         return heard is not None and heard < time and self.last_time - heard > GONE_AFTER
+
+    def is_lost(self, update: Update) -> bool:
+        """Whether a Binding Update was seen, but on no link on which its receiver speaks."""
+        its = {frame.link for frame in self.packets if frame.source == update.peer}
+        same, since = update.frame.same, update.frame.time
+        reached = {f.link for f in self.frames if 0 <= f.time - since < SAME_PACKET_WITHIN and f.same == same}
+        return bool(its) and its.isdisjoint(reached)
 
     @cached_property
     def _last_heard(self) -> dict[IPv6Address, float]:

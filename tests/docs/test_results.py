@@ -212,7 +212,7 @@ def test_the_folder_is_what_a_run_replaces(tmp_path: Path) -> None:
     for entry in (*entries, "notes.txt"):
         (tmp_path / entry).parent.mkdir(exist_ok=True)
         (tmp_path / entry).touch()
-    experiment._empty(tmp_path)
+    experiment.empty(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 

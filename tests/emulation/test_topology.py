@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.emulation.impairment import Impairment
 from lab.emulation.spec import Kind, LinkSpec
 from lab.emulation.topology import Topology
 from lab.errors import TopologyError
@@ -309,3 +310,28 @@ def test_mininet_knows_nodes_and_links() -> None:
     assert set(topology.hosts()) == set(topology.node_specs)
     assert set(topology.switches()) == set(topology.link_specs)
     assert len(topology.links()) == sum(len(node.plugs) for node in topology.node_specs.values())
+
+
+def test_a_link_may_impair_what_it_carries() -> None:
+    def far(topology: Topology) -> None:
+        topology.host("h", on=[topology.link("far", "2001:db8:b::/64", delay=0.02, loss=0.5)])
+
+    topology = declared(far)
+    assert topology.link_specs["far"].impairment == Impairment(delay=0.02, loss=0.5)
+    assert topology.needs_netem
+    assert not declared(with_agent).needs_netem
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"dely": 1.0}, "link far: dely: it can have delay, jitter, loss, rate"),
+        ({"delay": 11.0}, "link far: delay=11: from 0 to 10 seconds"),
+        ({"delay": float("nan")}, "link far: delay=nan: from 0 to 10 seconds"),
+        ({"jitter": 0.01}, "link far: jitter=0.01: from 0 to the delay, which is 0 seconds"),
+        ({"loss": 1.5}, "link far: loss=1.5: from 0 to 1"),
+        ({"rate": 10.0}, "link far: rate=10: from 8000 to 3e+10 bits in a second"),
+    ],
+)
+def test_no_link_does_the_impossible(given: dict[str, Any], said: str) -> None:
+    assert said in refusal(lambda it: it.link("far", "2001:db8:b::/64", **given))

@@ -72,6 +72,10 @@ def test_a_tour(session: Session) -> None:
         "move home home": "*** no node home; nodes: ",
         "move cn home": "*** cn is a correspondent; only mobile nodes move",
         "move 'mn": "*** No closing quotation; usage: move NODE LINK",
+        "impair": "*** a link is needed; usage: impair LINK",
+        "impair mn loss=1%": "*** no link mn; links: home",
+        "impair home loss=lots": "*** loss=lots: write delay=20ms, jitter=5ms, loss=1% or rate=2mbit",
+        "impair home loss=101%": "*** loss=1.01: from 0 to 1",
         "kill": "*** a node is needed; usage: kill NODE",
         "restart ha mn": "*** a node is needed; usage: restart NODE",
         "cutoff": "*** a node is needed; usage: cutoff NODE",
@@ -90,6 +94,11 @@ def test_a_tour(session: Session) -> None:
     assert session.ask("move mn visited2 --no-carrier-loss") == PROMPT
     session.ask_until("bindings ha", "at 2001:db8:a2::")
     assert "mn moves from visited1 to visited2, without loss of carrier" in session.ask("events 100")
+    assert session.ask("impair visited2 rate=1mbit") == PROMPT  # which needs no netem
+    assert "rate 1Mbit" in session.ask("mn tc qdisc show dev mn-eth0")
+    assert "rate 1Mbit" in session.ask("ar2 tc qdisc show dev ar2-eth0")
+    assert session.ask("impair visited2") == PROMPT
+    assert "rate" not in session.ask("mn tc qdisc show dev mn-eth0")
     assert session.ask("cutoff mn") == PROMPT
     assert "cut-off" in session.ask("bindings ha")
     assert session.ask("readmit mn") == PROMPT

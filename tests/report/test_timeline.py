@@ -10,6 +10,7 @@ from lab.events import (
     CareOfAddressFormed,
     DadFinished,
     Event,
+    LinkImpaired,
     LinkWentUp,
     MoveBegan,
     MovementDetected,
@@ -62,6 +63,14 @@ def test_every_event_has_a_sentence_or_is_silent_for_a_reason(kind: type[Event])
         (CareOfAddressFormed(address=IPv6Address("::1"), optimistic=False), "care-of address ::1"),
         (DadFinished(address=IPv6Address("::1"), unique=False), "::1 is used by somebody else"),
         (PacketDropped(reason="bad-checksum"), "drops a packet: bad-checksum"),
+        (
+            LinkImpaired(link="radio", delay=0.02, jitter=0.005, loss=0.01, rate=2.5e6),
+            "link radio delays packets by 20 ± 5 ms, loses 1 % of them, carries 2.5 Mbit/s",
+        ),
+        (
+            LinkImpaired(link="radio", delay=0.0, jitter=0.0, loss=0.0, rate=0.0),
+            "link radio carries all packets, at once",
+        ),
         (
             StreamStarted(stream="s", source="cn", destination="mn", every=0.0025),
             "stream cn → mn, a packet every 2.5 ms",

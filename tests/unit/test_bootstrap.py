@@ -11,6 +11,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "lab" / "bootstrap"
 PROGRAMS = {"ping": "iputils-ping", "mnexec": "mininet", "dumpcap": "wireshark-common", "tshark": "tshark"}
 """Programs that live outside the sbin folders, which the script looks into by itself."""
+GUEST = "user-mode-linux"
 BORROWED = [
     "cat",
     "chown",
@@ -159,6 +160,28 @@ def test_a_fresh_machine_is_set_up(checkout: Checkout) -> None:
         "making .venv with Python 3.12.9",
         "installing Python packages of requirements.lock",
     ]
+
+
+def test_a_guest_kernel_is_installed_where_apt_has_one(checkout: Checkout) -> None:
+    checkout.install("apt-cache")
+    packages = lacking_programs(checkout)
+    assert checkout.run("true").returncode == 0
+    apt = "noninteractive apt-get -qy -o DPkg::Lock::Timeout=300"
+    everything = [f"{apt} update", *(f"{apt} install --no-install-recommends {it}" for it in (packages, GUEST))]
+    assert checkout.did()[:3] == everything
+
+
+def test_without_a_guest_kernel_it_goes_on(checkout: Checkout) -> None:
+    checkout.install("apt-cache")
+    done = checkout.run("true", APT_FAILS=GUEST)
+    assert done.returncode == 0
+    assert "bootstrap: going on without it\n" in done.stderr
+
+
+def test_nobody_is_asked_for_a_password_for_a_guest_kernel_alone(checkout: Checkout) -> None:
+    checkout.install("apt-cache")
+    assert checkout.run("true", uid=1000).returncode == 0
+    assert not [line for line in checkout.did() if "sudo" in line or "apt-get" in line]
 
 
 def test_a_second_call_only_starts(checkout: Checkout) -> None:

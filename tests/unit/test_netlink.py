@@ -53,10 +53,9 @@ def test_a_message_that_was_cut_off_is_left_out() -> None:
     ("flags", "up", "carrier"), [(0, False, False), (IFF_UP, True, False), (IFF_UP | IFF_LOWER_UP, True, True)]
 )
 def test_a_link_is_described(flags: int, up: bool, carrier: bool) -> None:
-    octets = link_message(flags, IFNAME="eth0", ADDRESS="02:00:00:00:00:01", MTU=1500)
-    assert link_of(octets) == Link(
-        index=7, name="eth0", up=up, carrier=carrier, link_layer_address=bytes.fromhex("020000000001"), mtu=1500
-    )
+    address = bytes.fromhex("020000000001")
+    octets = link_message(flags, IFNAME="eth0", ADDRESS=address.hex(":"), MTU=1500)
+    assert link_of(octets) == Link(index=7, name="eth0", up=up, carrier=carrier, link_layer_address=address, mtu=1500)
 
 
 def test_a_link_without_address_has_none() -> None:

@@ -23,8 +23,12 @@ from lab.rtnetlink import (
     LINK_MESSAGE,
     METRICS,
     NEIGHBOR_MESSAGE,
+    NETEM,
+    NETEM_RATE,
     ROUTE_MESSAGE,
     RULE_MESSAGE,
+    SHAPER,
+    SHAPER_PARAMETERS,
     TRAFFIC_MESSAGE,
     VETH,
     Layout,
@@ -134,6 +138,23 @@ def test_options_of_a_classifier_are_nested() -> None:
     octets = TRAFFIC_MESSAGE.write({}, [("TCA_KIND", "bpf"), ("TCA_OPTIONS", CLASSIFIER.write({}, options.items()))])
     read = decoded(tcmsg, octets).get_attr("TCA_OPTIONS")
     assert {name: read.get_attr(name) for name in options} == options
+
+
+def test_options_of_netem_and_its_rate_are_nested() -> None:
+    options = {"delay": 1, "limit": 2, "loss": 3, "jitter": 4}
+    data = NETEM.write(options, [("TCA_NETEM_RATE", NETEM_RATE.write({"rate": 5}, []))])
+    read = decoded(tcmsg, TRAFFIC_MESSAGE.write({}, [("TCA_KIND", "netem"), ("TCA_OPTIONS", data)]))
+    read = read.get_attr("TCA_OPTIONS")
+    assert {name: read[name] for name in options} == options
+    assert read.get_attr("TCA_NETEM_RATE")["rate"] == 5
+
+
+def test_parameters_of_a_shaper_are_nested() -> None:
+    parameters = {"rate": 1, "rate___reserved": 2, "limit": 3, "buffer": 4}
+    data = SHAPER.write({}, [("TCA_TBF_PARMS", SHAPER_PARAMETERS.write(parameters, []))])
+    read = decoded(tcmsg, TRAFFIC_MESSAGE.write({}, [("TCA_KIND", "tbf"), ("TCA_OPTIONS", data)]))
+    read = read.get_attr("TCA_OPTIONS").get_attr("TCA_TBF_PARMS")
+    assert {name: read[name] for name in parameters} == parameters
 
 
 @given(st.binary(max_size=40), st.integers(40, 200))

@@ -126,6 +126,13 @@ def _count_on(story: Story, sequence: int) -> None:
     story.alter("ba-6", inet6.MIP6MH_BA, seq=sequence + 3)
 
 
+@variant()
+def an_update_that_never_reached_the_home_agent(story: Story) -> None:
+    """Nobody can answer it, however long the next one takes."""
+    story.drop("bu-4")
+    story.move("bu-5", 9.105)
+
+
 @variant(silent=(*RETURNING, *DELETION))
 def the_mobile_node_stays_away(story: Story) -> None:
     _until(story, 10.5)

@@ -77,14 +77,12 @@ def bpf() -> None:
     programs.probe()
 
 
+NEEDED = (veth, bridge, tun, raw_sockets, mobility_filter)
+"""Without these no network can be brought up."""
 PROBES: dict[str, Callable[[], None]] = {
     probe.__name__: probe
     for probe in (
-        veth,
-        bridge,
-        tun,
-        raw_sockets,
-        mobility_filter,
+        *NEEDED,
         optimistic_dad,
         bpf,
         netem,

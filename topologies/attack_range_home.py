@@ -1,6 +1,5 @@
 """Attacks on home registrations (RFC 6275 §5.1, §15.3)."""
 
-from lab.auth.ipsec_policy import Protects
 from lab.emulation.exercise import AttackStage, exercise
 from lab.emulation.forgery import home_registration, sealed
 from lab.emulation.playback import frames_so_far
@@ -28,16 +27,15 @@ def false_home_registration(stage: AttackStage) -> None:
 def stolen_home_address(stage: AttackStage) -> None:
     """A mobile node registers the home address of another one, in the ESP of its own security association."""
     mn, ha = (stage.network.node(name).spec.address for name in ("mn", "ha"))
-    own = stage.network.node("traitor").spec.address
     traitor = stage.attacker("traitor")
-    (pair,) = (pair for pair in stage.own_associations(own) if pair.protects is Protects.REGISTRATION)
+    own_association = stage.own_association(traitor)
     stage.stream("cn", "mn", every=0.05)
     go(stage, "visited1")
     stage.say("The traitor registers the mobile node's home address, and seals that with keys of its own")
     forged = [
         sealed(
             home_registration(mn, ha, traitor.address, sequence=sequence, lifetime=60),
-            pair.to_home_agent,
+            own_association,
             sequence=number,
         )
         for number, sequence in enumerate(SEQUENCES, start=1)
@@ -74,10 +72,10 @@ def lying_mobile_node(stage: AttackStage) -> None:
     own = stage.network.node("traitor").spec.address
     traitor = stage.attacker("traitor")
     stage.stream("cn", "traitor", every=0.01)
-    (pair,) = (pair for pair in stage.own_associations(own) if pair.protects is Protects.REGISTRATION)
     stage.say("The traitor registers its own home address, in its own ESP, with the victim's address")
     update = home_registration(own, ha, victim, sequence=1, lifetime=60, source=traitor.address)
-    stage.attack(traitor, sealed(update, pair.to_home_agent, sequence=1), note="Binding Update, in ESP as it must be")
+    forged = sealed(update, stage.own_association(traitor), sequence=1)
+    stage.attack(traitor, forged, note="Binding Update, in ESP as it must be")
     stage.succeeds_if("visited2", tunnelled_to(victim, own), "a packet that the victim never asked for", at_least=FLOOD)
     stage.expect(BindingRegistered, node="ha", home_address=own, care_of_address=victim)
     stage.wait(1.0)
@@ -87,6 +85,5 @@ def lying_mobile_node(stage: AttackStage) -> None:
     stage.wait(1.0)
     flood = [f for f in frames_so_far([stage.network.captures["visited2"]]) if tunnelled_to(victim, own)(f)]
     late = [frame for frame in flood if frame.time > ended + 0.1]
-    stage.check(
-        "cut-off", bool(flood) and not late, "15.3-c", detail=f"{len(flood)} packets, {len(late)} after the end"
-    )
+    detail = f"{len(flood)} packets, {len(late)} after the end"
+    stage.check("cut-off", bool(flood) and not late, "15.3-c", detail=detail)

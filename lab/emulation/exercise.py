@@ -7,11 +7,11 @@ that is in force, and succeeds without it; anything else is a fault of ours.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lab.auth.ipsec_policy import Protection
+from lab.auth.esp import Association
+from lab.auth.ipsec_policy import Protects
 from lab.emulation.attacker import Attacker, octets_of
 from lab.emulation.network import Network
 from lab.emulation.playback import frames_so_far
@@ -134,9 +134,13 @@ class AttackStage(Stage):
         """Give a host to whoever means no good."""
         return Attacker(self.network.node(name), self.network.captures)
 
-    def own_associations(self, home_address: IPv6Address) -> list[Protection]:
-        """Give the security associations that are the attacker's own, as a mobile node of that home address."""
-        return [pair for pair in self.network.topology.protections if pair.home_address == home_address]
+    def own_association(self, attacker: Attacker) -> Association:
+        """Give what the attacker seals registrations of its own home address with, as a mobile node may."""
+        spec = self.network.node(attacker.name).spec
+        for pair in self.network.topology.protections:
+            if pair.home_address == spec.home_address and pair.protects is Protects.REGISTRATION:
+                return pair.to_home_agent
+        raise ScenarioError(f"{attacker.name} has no security association with a home agent: set ipsec=on")
 
     def off(self, safeguard: Safeguard) -> bool:
         """Tell whether a protection that the network itself has is switched off."""

@@ -6,12 +6,12 @@ import pytest
 
 from lab.constants import MAX_NONCE_LIFETIME, MAX_RR_BINDING_LIFETIME, Status
 from lab.engine.config import CorrespondentConfig
-from lab.engine.io import Effect
+from lab.engine.io import Effect, Recalled, Remember
 from lab.events import BindingRegistered, PacketDropped
 from lab.safeguards import NOTHING, Safeguard, Without
 from tests.engine import home_agent_bench as agents
 from tests.engine.correspondent_bench import CARE_OF, HOME, OTHER_CARE_OF, Bench, Tokens
-from tests.engine.effects import events
+from tests.engine.effects import events, of_kind
 from tests.engine.home_agent_bench import status
 
 FOR_EVER = 262140
@@ -40,6 +40,19 @@ def test_sequence_check_of_a_home_agent(off: bool) -> None:
     bench.register(1)
     bench.register(2, care_of=OTHER_CARE_OF)
     assert status(bench.register(1)) == (Status.ACCEPTED if off else Status.SEQUENCE_NUMBER_OUT_OF_WINDOW)
+
+
+@both_ways
+@pytest.mark.rfc6275("15.3-a", "10.3.1-f")
+def test_state_store(off: bool) -> None:
+    """The store itself is the daemon's; this is what its record is good for after a restart."""
+    before = agents.Bench()
+    before.register(1)
+    (kept, *_) = of_kind(before.register(2, care_of=OTHER_CARE_OF), Remember)
+    after = agents.Bench(now=before.now)
+    if not off:
+        after.take(Recalled(record=kept.record))
+    assert status(after.register(1)) == (Status.ACCEPTED if off else Status.SEQUENCE_NUMBER_OUT_OF_WINDOW)
 
 
 @both_ways

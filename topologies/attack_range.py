@@ -34,12 +34,18 @@ table ip6 ingress {{
 class AttackRange(Topology):
     """A mobile node with two links to visit, and a host for whoever means no good in each place of interest.
 
-    cn ─── core ───┬─── ha ═══ home ─── mn, insider        onpath   on the path of home tests and tunnels
-             │     │                                       insider  on the home link
-             │     onpath                                  guest    on a visited link
-             ├───── ar1 ══ visited1 ─── guest              traitor  a mobile node of the same home, away
-             ├───── ar2 ══ visited2 ─── traitor, victim    outsider off every path
-             └───── ar3 ─── outside ─── outsider           victim   whom packets can be sent to
+    cn ─── core ───┬─── ha ═══ home ─── mn, insider
+             │     onpath
+             ├───── ar1 ══ visited1 ─── guest
+             ├───── ar2 ══ visited2 ─── traitor, victim
+             └───── ar3 ─── outside ─── outsider
+
+    onpath    on the path of home tests and tunnels
+    insider   on the home link
+    guest     on a visited link
+    traitor   a mobile node of the same home, away
+    outsider  off every path
+    victim    whom packets can be sent to
     """
 
     summary = "like two_visited_links, with attackers on each link and off the path"

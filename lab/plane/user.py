@@ -8,7 +8,7 @@ import errno
 import socket
 from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
@@ -43,12 +43,10 @@ from lab.events import PacketDropped
 from lab.netlink import LOCAL_TABLE, RTPROT_KERNEL, Netlink
 from lab.plane import defence, sessions, sysctl
 from lab.plane.base import Watch
-from lab.plane.defence import Defence
 from lab.plane.groups import MULTICAST, Groups, concerns_more_than_link, is_listener_discovery, is_multicast, onward
 from lab.plane.host import MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
-from lab.plane.proxy_entries import ProxyEntries
 from lab.plane.tun import Tun
 from lab.plane.tunnel import IPV6_MTU, Outlets, Tunnel, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
@@ -150,9 +148,8 @@ class UserPlane:
         self._netlink.set_link(self._index, up=True, mtu=self._mtu)
         self._leave_groups_to_links()
         self._groups = Groups(watch, self._spread)
-        self._begin_defence = partial(defence.begin, watch, self._netlink)
-        self._defence: Defence | ProxyEntries | None = None
-        """Of home agents, once they need it."""
+        self._defence = defence.begin(watch, self._netlink) if sysctl.forwarding() else None
+        """Of routers alone, which home agents are: what it tries takes its time."""
         watch(self._tun.fileno(), self._carry_out)
         watch(self._inlet.fileno(), self._take_in)
 
@@ -169,8 +166,9 @@ class UserPlane:
                 self._host.forget_router(effect)
             case SetLinkMtu():
                 self._host.set_link_mtu(effect)
-            case DefendAddress():
-                self._defence = self._defence or self._begin_defence()
+            case DefendAddress(address=address):
+                if self._defence is None:
+                    raise PlaneError(f"answer for {address}: this node forwards nothing")
                 self._defence.defend(effect)
             case StopDefending() if self._defence is not None:
                 self._defence.stop(effect)

@@ -13,7 +13,7 @@ from scapy.layers.l2 import Ether
 from lab.engine.io import DefendAddress, InstallTunnel, StopDefending
 from lab.errors import PlaneError
 from lab.netlink import ETH_P_IPV6, Netlink
-from lab.plane import defence
+from lab.plane import defence, sysctl
 from lab.plane.base import Watch
 from lab.plane.defence import TABLE
 from lab.plane.proxy_entries import ProxyEntries
@@ -191,6 +191,14 @@ def test_the_end_leaves_no_filter(machine: Machine) -> None:
     assert TABLE in run_in(machine.namespace, "nft", "list", "tables").stdout
     machine.close_plane()
     assert TABLE not in run_in(machine.namespace, "nft", "list", "tables").stdout
+
+
+def test_a_node_that_forwards_nothing_answers_for_nobody(machine: Machine) -> None:
+    machine.run(partial(sysctl.set_interface, "all", forwarding=0))
+    machine.plane()
+    with pytest.raises(PlaneError, match=f"answer for {HOME}: this node forwards nothing"):
+        machine.apply(DEFEND)
+    machine.apply(STOP)
 
 
 def test_an_interface_that_is_not_there_is_refused(machine: Machine) -> None:

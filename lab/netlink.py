@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -21,6 +22,7 @@ from lab.rtnetlink import (
     ADDRESS_MESSAGE,
     BRIDGE,
     CLASSIFIER,
+    LINK_DESCRIPTION,
     LINK_INFO,
     LINK_MESSAGE,
     METRICS,
@@ -65,6 +67,8 @@ GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 UNSPECIFIED = IPv6Address("::")
 ETH_P_IPV6 = 0x86DD
 HEADER = struct.Struct("=LHHLL")
+_DESTINATION_AT = 16
+"""In what is said of a route: behind the fixed fields and the header of the first attribute."""
 BATCH_OCTETS = 16384
 """Requests sent at once; their acknowledgements must fit the receive buffer."""
 
@@ -77,7 +81,7 @@ class Direction(IntEnum):
 
 
 Destination: TypeAlias = IPv6Network | IPv6Address
-"""Of a route; an address means that alone."""
+"""Of a route, or whose packets a rule is for; an address means that alone."""
 What: TypeAlias = str | tuple[object, ...]
 """What is asked for, or the words that say so: they are put together only if it is refused."""
 
@@ -145,14 +149,14 @@ class Netlink:
 
     def link(self, name: str) -> Link:
         """Look one interface up by its name."""
-        request = self._encode(LINK_MESSAGE, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
-        for message in self._exchange([_Request(request, f"find link {name}")], LINK_MESSAGE):
+        request = self._with_header(RTM_GETLINK, NLM_F_REQUEST, LINK_MESSAGE.write({}, [("IFLA_IFNAME", name)]))
+        for message in self._exchange([_Request(request, f"find link {name}")], LINK_DESCRIPTION):
             return _describe(message)
         raise PlaneError(f"find link {name}: no answer from the kernel")
 
     def links(self) -> list[Link]:
         """All interfaces of the namespace."""
-        return [_describe(message) for message in self._dump(LINK_MESSAGE, RTM_GETLINK, {})]
+        return [_describe(message) for message in self._dump(LINK_DESCRIPTION, RTM_GETLINK, {})]
 
     def addresses(self, index: int | None = None) -> list[IPv6Interface]:
         """IPv6 addresses, of one interface or of all."""
@@ -239,23 +243,21 @@ class Netlink:
         mtu: int | None = None,
     ) -> None:
         """Install a route, in place of one to the same destination with the same metric."""
-        attributes = _route_attributes(destination, interface, table, metric)
+        further: list[tuple[str, Any]] = []
         if via is not None:
-            attributes.append(("RTA_GATEWAY", via))
+            further.append(("RTA_GATEWAY", via))
         if source is not None:
-            attributes.append(("RTA_PREFSRC", source))
+            further.append(("RTA_PREFSRC", source))
         if mtu is not None:
-            attributes.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
+            further.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
+        body = _route(destination, table, metric, self._mark_of_routes, interface=interface, further=tuple(further))
         what = ("route to", destination, *(("by", via) if via else ()))
-        fields = self._route_fields(destination, table)
-        self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+        self._ask(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, what)
 
     def add_blackhole(self, destination: Destination, *, metric: int) -> None:
         """Swallow what is sent to a destination, unless a route with a better metric has it; see `remove_route`."""
-        attributes = _route_attributes(destination, None, MAIN_TABLE, metric)
-        fields = self._route_fields(destination, MAIN_TABLE) | {"type": RTN_BLACKHOLE}
-        what = ("blackhole for", destination)
-        self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+        body = _route(destination, MAIN_TABLE, metric, self._mark_of_routes, kind=RTN_BLACKHOLE)
+        self._ask(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, ("blackhole for", destination))
 
     def remove_route(
         self,
@@ -267,17 +269,15 @@ class Netlink:
         protocol: int | None = None,
     ) -> None:
         """Remove a route; with a `protocol`, one that bears another mark than ours."""
-        attributes = _route_attributes(destination, interface, table, metric)
-        fields = self._route_fields(destination, table)
-        if protocol is not None:
-            fields["proto"] = protocol
-        self._request(ROUTE_MESSAGE, RTM_DELROUTE, 0, fields, attributes, ("remove route to", destination))
+        mark = self._mark_of_routes if protocol is None else protocol
+        body = _route(destination, table, metric, mark, interface=interface)
+        self._ask(RTM_DELROUTE, 0, body, ("remove route to", destination))
 
-    def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
+    def add_rule(self, source: Destination, *, table: int, priority: int) -> None:
         """Look up what comes from a source in a table of its own."""
         self._rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, source, table, priority)
 
-    def remove_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
+    def remove_rule(self, source: Destination, *, table: int, priority: int) -> None:
         """Undo `add_rule`."""
         self._rule(RTM_DELRULE, 0, source, table, priority)
 
@@ -403,19 +403,20 @@ class Netlink:
         attributes = [("IFA_ADDRESS", address), *self._mark("IFA_PROTO")]
         self._request(ADDRESS_MESSAGE, kind, flags, fields, attributes, what)
 
-    def _rule(self, kind: int, flags: int, source: IPv6Network, table: int, priority: int) -> None:
-        selector = [("FRA_SRC", source.network_address)]
-        self._any_rule(kind, flags, {"src_len": source.prefixlen}, selector, table, priority, f"rule from {source}")
+    def _rule(self, kind: int, flags: int, source: Destination, table: int, priority: int) -> None:
+        address, length = _split(source)
+        selector = [("FRA_SRC", address)]
+        self._any_rule(kind, flags, {"src_len": length}, selector, table, priority, ("rule from", source))
 
     def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
         selector = [("FRA_FWMARK", 0), ("FRA_FWMASK", mark), ("FRA_IIFNAME", "lo")]
-        self._any_rule(kind, flags, {}, selector, table, priority, f"rule without mark {mark}")
+        self._any_rule(kind, flags, {}, selector, table, priority, ("rule without mark", mark))
 
     def _lookup(self, kind: int, flags: int, table: int, priority: int, *, defaults: bool = True) -> None:
         selector: list[tuple[str, Any]] = [("FRA_IIFNAME", "lo")]
         if not defaults:
             selector.append(("FRA_SUPPRESS_PREFIXLEN", 0))
-        self._any_rule(kind, flags, {}, selector, table, priority, "rule for what is sent here")
+        self._any_rule(kind, flags, {}, selector, table, priority, ("rule for what is sent here",))
 
     def _any_rule(
         self,
@@ -425,7 +426,7 @@ class Netlink:
         selector: list[tuple[str, Any]],
         table: int,
         priority: int,
-        what: str,
+        what: tuple[object, ...],
     ) -> None:
         fields = fields | {
             "family": socket.AF_INET6,
@@ -433,7 +434,7 @@ class Netlink:
             "action": FR_ACT_TO_TBL,
         }
         attributes = [*selector, ("FRA_TABLE", table), ("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
-        self._request(RULE_MESSAGE, kind, flags, fields, attributes, f"{what} to table {table}")
+        self._request(RULE_MESSAGE, kind, flags, fields, attributes, (*what, "to table", table))
 
     def _neighbor(
         self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
@@ -441,7 +442,7 @@ class Netlink:
         fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
         flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
         attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), *attributes]
-        what = f"neighbour {address} on link {interface}"
+        what = ("neighbour", address, "on link", interface)
         self._request(NEIGHBOR_MESSAGE, kind, flags, fields, attributes, what)
 
     def _create(
@@ -459,35 +460,25 @@ class Netlink:
         what: What,
         tolerated: frozenset[int] = frozenset(),
     ) -> None:
-        octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
+        self._ask(kind, flags, layout.write(fields, attributes), what, tolerated)
+
+    def _ask(self, kind: int, flags: int, body: bytes, what: What, tolerated: frozenset[int] = frozenset()) -> None:
+        octets = self._with_header(kind, NLM_F_REQUEST | flags, body)
         request = _Request(octets, what, tolerated | GONE if kind in REMOVALS else tolerated)
         if self._batch is None:
             self._send([request])
         else:
             self._batch.append(request)
 
-    def _route_fields(self, destination: Destination, table: int) -> dict[str, Any]:
-        return {
-            "family": socket.AF_INET6,
-            "dst_len": destination.prefixlen if isinstance(destination, IPv6Network) else 128,
-            "table": table if table < 256 else 0,
-            "proto": RTPROT_STATIC if self._protocol is None else self._protocol,
-            "type": RTN_UNICAST,
-        }
+    @property
+    def _mark_of_routes(self) -> int:
+        return RTPROT_STATIC if self._protocol is None else self._protocol
 
     def _mark(self, attribute: str) -> list[tuple[str, Any]]:
         return [] if self._protocol is None else [(attribute, self._protocol)]
 
-    def _encode(
-        self,
-        layout: Layout,
-        kind: int,
-        flags: int,
-        fields: dict[str, Any],
-        attributes: list[tuple[str, Any]],
-    ) -> bytes:
+    def _with_header(self, kind: int, flags: int, body: bytes) -> bytes:
         self._sequence += 1
-        body = layout.write(fields, attributes)
         return HEADER.pack(HEADER.size + len(body), kind, flags, self._sequence, 0) + body
 
     def _send(self, requests: list[_Request]) -> None:
@@ -503,29 +494,32 @@ class Netlink:
             self._exchange(portion, None)
 
     def _exchange(self, requests: list[_Request], layout: Layout | None) -> list[dict[str, Any]]:
-        """Send requests in one call and wait for every acknowledgement; raise the first refusal."""
-        waiting = {HEADER.unpack_from(request.octets)[3]: request for request in requests}
-        self._socket.send(b"".join(request.octets for request in requests))
+        """Send requests in one call; raise the first refusal.
+
+        The kernel takes them in their order, tells of each that it refuses, and acknowledges the last.
+        """
+        *before, last = (request.octets for request in requests)
+        self._socket.send(b"".join((*before, _to_be_acknowledged(last))))
+        first, end = _sequence(requests[0].octets), _sequence(last)
         answers: list[dict[str, Any]] = []
         refusal: PlaneError | None = None
-        while waiting:
+        while True:
             for kind, sequence, body in messages(self._socket.recv(1 << 17)):
-                if sequence not in waiting:
+                if not first <= sequence <= end:
                     continue
                 if kind == NLMSG_ERROR:
-                    request = waiting.pop(sequence)
                     code = -struct.unpack_from("=l", body, HEADER.size)[0]
-                    if code and code not in request.tolerated and refusal is None:
-                        what = request.what if isinstance(request.what, str) else " ".join(map(str, request.what))
-                        refusal = PlaneError(f"{what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
+                    if code and refusal is None:
+                        refusal = _refusal(code, next(each for each in requests if _sequence(each.octets) == sequence))
+                    if sequence == end:
+                        if refusal is not None:
+                            raise refusal
+                        return answers
                 elif layout is not None:
                     answers.append(layout.read(body, HEADER.size))
-        if refusal is not None:
-            raise refusal
-        return answers
 
     def _dump(self, layout: Layout, kind: int, fields: dict[str, Any]) -> list[dict[str, Any]]:
-        octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_DUMP, fields, [])
+        octets = self._with_header(kind, NLM_F_REQUEST | NLM_F_DUMP, layout.write(fields, []))
         wanted = HEADER.unpack_from(octets)[3]
         self._socket.send(octets)
         answers: list[dict[str, Any]] = []
@@ -538,6 +532,25 @@ class Netlink:
                 if answer == NLMSG_ERROR:
                     raise PlaneError(f"list: {os.strerror(-struct.unpack_from('=l', body, HEADER.size)[0])}")
                 answers.append(layout.read(body, HEADER.size))
+
+
+def _sequence(octets: bytes) -> int:
+    """Give the number by which the kernel answers a request."""
+    return int(HEADER.unpack_from(octets)[3])
+
+
+def _to_be_acknowledged(octets: bytes) -> bytes:
+    """Have the kernel answer a request even if all is well."""
+    length, kind, flags, sequence, port = HEADER.unpack_from(octets)
+    return HEADER.pack(length, kind, flags | NLM_F_ACK, sequence, port) + octets[HEADER.size :]
+
+
+def _refusal(code: int, request: _Request) -> PlaneError | None:
+    """Say what the kernel refuses; None for what is well all the same."""
+    if code in request.tolerated:
+        return None
+    what = request.what if isinstance(request.what, str) else " ".join(map(str, request.what))
+    return PlaneError(f"{what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
 
 
 def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -553,7 +566,7 @@ def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 def link_of(octets: bytes) -> Link:
     """Read an RTM_NEWLINK or RTM_DELLINK message."""
-    return _describe(LINK_MESSAGE.read(octets, HEADER.size))
+    return _describe(LINK_DESCRIPTION.read(octets, HEADER.size))
 
 
 def _describe(message: Mapping[str, Any]) -> Link:
@@ -581,13 +594,51 @@ def _link_attributes(name: str, namespace: int | None, address: bytes | None) ->
     return attributes
 
 
-def _route_attributes(
-    destination: Destination, interface: int | None, table: int, metric: int | None
-) -> list[tuple[str, Any]]:
-    address = destination.network_address if isinstance(destination, IPv6Network) else destination
-    attributes: list[tuple[str, Any]] = [("RTA_DST", address), ("RTA_TABLE", table)]
+def _split(destination: Destination) -> tuple[IPv6Address, int]:
+    """Give an address and the length of its prefix."""
+    if isinstance(destination, IPv6Network):
+        return destination.network_address, destination.prefixlen
+    return destination, destination.max_prefixlen
+
+
+def _route(
+    destination: Destination,
+    table: int,
+    metric: int | None,
+    protocol: int,
+    *,
+    kind: int = RTN_UNICAST,
+    interface: int | None = None,
+    further: tuple[tuple[str, Any], ...] = (),
+) -> bytes:
+    """Write what says which route is meant."""
+    address, length = _split(destination)
+    before, behind = _around_destination(length, table, metric, protocol, kind, interface, further)
+    return before + address.packed + behind
+
+
+@lru_cache(maxsize=256)  # of each home address the same is said
+def _around_destination(
+    length: int,
+    table: int,
+    metric: int | None,
+    protocol: int,
+    kind: int,
+    interface: int | None,
+    further: tuple[tuple[str, Any], ...],
+) -> tuple[bytes, bytes]:
+    """Write the octets before and behind the destination."""
+    fields = {
+        "family": socket.AF_INET6,
+        "dst_len": length,
+        "table": table if table < 256 else 0,
+        "proto": protocol,
+        "type": kind,
+    }
+    attributes: list[tuple[str, Any]] = [("RTA_DST", UNSPECIFIED), ("RTA_TABLE", table)]
     if interface is not None:
         attributes.append(("RTA_OIF", interface))
     if metric is not None:
         attributes.append(("RTA_PRIORITY", metric))
-    return attributes
+    octets = ROUTE_MESSAGE.write(fields, [*attributes, *further])
+    return octets[:_DESTINATION_AT], octets[_DESTINATION_AT + len(UNSPECIFIED.packed) :]

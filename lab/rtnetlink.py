@@ -78,11 +78,14 @@ class Layout:
     def read(self, octets: bytes, at: int) -> dict[str, Any]:
         """Read fields and attributes from an offset on; attributes without a name here are passed over.
 
+        What comes behind the last that has a name is not looked at.
+
         Raises `struct.error` or ValueError on what no kernel says.
         """
         values: dict[str, Any] = dict(zip(self._names, self._fixed.unpack_from(octets, at), strict=True))
         at += self._fixed.size
-        while at + _ATTRIBUTE.size <= len(octets):
+        complete = len(values) + len(self._readable)
+        while at + _ATTRIBUTE.size <= len(octets) and len(values) < complete:
             length, number = _ATTRIBUTE.unpack_from(octets, at)
             if length < _ATTRIBUTE.size:
                 raise ValueError(f"attribute {number} of {length} octets")
@@ -95,6 +98,8 @@ class Layout:
 
 
 LINK_MESSAGE = Layout(ifinfmsg, "IFLA_ADDRESS IFLA_IFNAME IFLA_MTU IFLA_MASTER IFLA_LINKINFO IFLA_NET_NS_FD")
+LINK_DESCRIPTION = Layout(ifinfmsg, "IFLA_IFNAME IFLA_MTU IFLA_ADDRESS")
+"""What the lab reads of the same message, of which the kernel says ten times as much behind."""
 LINK_INFO = Layout(ifinfmsg.ifinfo, "IFLA_INFO_KIND IFLA_INFO_DATA")
 VETH = Layout(ifinfmsg.ifinfo.veth_data, "VETH_INFO_PEER")
 BRIDGE = Layout(ifinfmsg.ifinfo.bridge_data, "IFLA_BR_FORWARD_DELAY IFLA_BR_STP_STATE IFLA_BR_MCAST_SNOOPING")

@@ -50,9 +50,9 @@ def small_mtu(stage: Stage) -> None:
     stage.wait(0.5)
     for link in ("visited1", "visited2"):
         stage.say(f"The mobile node moves to {link}")
+        streams = [stage.stream(*ends, every=0.01, size=SIZE) for ends in (("cn", "mn"), ("mn", "cn"))]
         stage.move("mn", link)
         stage.expect(BindingAcknowledged, node="mn", care_of_address=stage.care_of_address("mn", link))
-        streams = [stage.stream(*ends, every=0.01, size=SIZE) for ends in (("cn", "mn"), ("mn", "cn"))]
         stage.wait(1.5)
         for stream in streams:
             stage.check_survival(stream, "10.4.2-c", "11.3.1-a")

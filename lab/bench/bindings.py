@@ -13,8 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from lab.bench.crowd.home_agent import HomeAgentDaemon
-from lab.bench.crowd.mobile_nodes import Crowd, Round
+from lab.bench.crowd.mobile_nodes import Crowd
 from lab.bench.crowd.place import ROUTER, Wire, place
+from lab.bench.crowd.questions import Round
+from lab.bench.crowd.waits import waits
 from lab.bench.measure import Benchmark, Curves, Row, Unit, row
 from lab.emulation.network import Network
 from lab.emulation.settings import Settings
@@ -31,6 +33,8 @@ FOLLOW_UPS = 2.5
 """Seconds in which a home agent repeats what it says of a new binding (§10.4.1)."""
 ENOUGH = 10_000
 """Bindings whose memory in the kernel stands out."""
+STORM, STORMS = 5000, 2
+"""Mobile nodes that refresh at once, and how often."""
 QUESTIONS = 20
 """Questions that are timed one by one."""
 REQUESTS_APART = 0.2
@@ -106,6 +110,7 @@ def measure(quick: bool) -> Benchmark:
                 growth.setdefault(what, []).append((float(size), rows[-1]["ours"]["median"]))
             many.agent.empty_journal()
         resident, objects = many.agent.memory() - memory, _slab() - slab
+        rows += waits(many.crowd, many.sample(STORM), STORMS, f" with {many.size:,} bindings")
         rows += _questions(few, many)
         restarts = _turns(turns, Side.restart, few, many)
         rows.append(row(f"restart with {many.size:,} bindings", f"with {sizes[0]}", *restarts))

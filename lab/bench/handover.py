@@ -2,17 +2,18 @@
 
 The baseline of a move is the least that any protocol could reach: the cable is pulled for as long and put back into the
 same link. A hinted move, which has no outage, is compared with one that the mobile node must find out about by Router
-Advertisements alone; a care-of address that is used while it is tested with one that is used after that; and a direct
-path with the tunnel, in the very same moves, by a second correspondent to which the route is never optimised. That
-difference is what the tests of return routability and the Binding Update to the correspondent take.
+Advertisements alone; a care-of address that is used while it is tested with one that is used after that, in two
+networks one after the other, since that is a setting of all of a network; and a direct path with the tunnel, in the
+very same moves, by a second correspondent to which the route is never optimised. That difference is what the tests of
+return routability and the Binding Update to the correspondent take.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
-from lab.bench.measure import Benchmark, Row, histogram, row
-from lab.bench.moves import Way, play
+from lab.bench.measure import Benchmark, histogram, row
+from lab.bench.moves import Cost, Way, play
 from lab.emulation.scenario import find_topology
 from lab.emulation.settings import Settings
 from lab.emulation.topology import Topology
@@ -47,32 +48,23 @@ def _outage(found: Benchmark, outage: float, rounds: int) -> None:
     moved, replugged = Way(outage=outage), Way(outage=outage, elsewhere=False)
     played = play(find_topology("two_visited_links"), Settings(ro=False), (replugged, moved), rounds)
     without = f"{_milliseconds(outage)} without carrier"
-    theirs, ours = played.interruptions(replugged, "cn"), played.interruptions(moved, "cn")
-    _add(found, row(f"move, {without}", f"{without}, no move", theirs, ours), ours, played.parts(moved, "cn"))
+    _add(found, f"move, {without}", played.cost(moved), f"{without}, no move", played.cost(replugged))
 
 
 def _hint(found: Benchmark, interval: float, rounds: int) -> None:
     settings = Settings(ro=False, ra_interval=interval)
     played = play(find_topology("two_visited_links"), settings, (ADVERTISED, HINTED), rounds)
     what = f"move told by the link layer, advertisements every {_milliseconds(interval)}"
-    ours = played.interruptions(HINTED, "cn")
-    _add(
-        found,
-        row(what, "by Router Advertisements alone", played.interruptions(ADVERTISED, "cn"), ours),
-        ours,
-        played.parts(HINTED, "cn"),
-    )
+    _add(found, what, played.cost(HINTED), "by Router Advertisements alone", played.cost(ADVERTISED))
 
 
 def _test_of_the_address(found: Benchmark, rounds: int) -> None:
     way = Way(outage=OUTAGES[0])
-    played = {
-        mode: play(find_topology("two_visited_links"), Settings(ro=False, dad=mode), (way,), rounds) for mode in DadMode
-    }
-    ours = played[DadMode.OPTIMISTIC].interruptions(way, "cn")
-    theirs = played[DadMode.STANDARD].interruptions(way, "cn")
-    what = "move, care-of address used while it is tested"
-    _add(found, row(what, "used after its test", theirs, ours), ours, played[DadMode.OPTIMISTIC].parts(way, "cn"))
+    standard, optimistic = (
+        play(find_topology("two_visited_links"), Settings(ro=False, dad=mode), (way,), rounds).cost(way)
+        for mode in (DadMode.STANDARD, DadMode.OPTIMISTIC)
+    )
+    _add(found, "move, care-of address used while it is tested", optimistic, "used after its test", standard)
 
 
 def _direct_path(found: Benchmark, rounds: int) -> None:
@@ -81,20 +73,14 @@ def _direct_path(found: Benchmark, rounds: int) -> None:
         one_path_each(), Settings(), (way,), rounds, sources=("cn", "cn2"), awaited=(RouteOptimisationStarted,)
     )
     what = f"move, {_milliseconds(OUTAGES[0])} without carrier, route-optimised"
-    ours = played.interruptions(way, "cn")
-    _add(
-        found,
-        row(what, "the same move, by the tunnel", played.interruptions(way, "cn2"), ours),
-        ours,
-        played.parts(way, "cn"),
-    )
+    _add(found, what, played.cost(way), "the same move, by the tunnel", played.cost(way, "cn2"))
     found["parts"]["of it, return routability"] = {"care-of test": median(_tests(played.records)) * 1e6}
 
 
-def _add(found: Benchmark, measured: Row, ours: Sequence[float], parts: Mapping[str, float]) -> None:
-    found["rows"].append(measured)
-    found["parts"][measured["what"]] = dict(parts)
-    found["histograms"][measured["what"]] = histogram(ours, CLASS)
+def _add(found: Benchmark, what: str, ours: Cost, baseline: str, theirs: Cost) -> None:
+    found["rows"].append(row(what, baseline, theirs.interruptions, ours.interruptions))
+    found["parts"][what] = ours.parts
+    found["histograms"][what] = histogram(ours.interruptions, CLASS)
 
 
 def one_path_each() -> type[Topology]:

@@ -38,20 +38,29 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What moves of one way cost one stream, in microseconds."""
+
+    interruptions: Sequence[float]
+    """In the order of the moves."""
+    parts: dict[str, float]
+    """The median of each part of the breakdown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
     """Handovers by way and source of the stream, each in the order of the moves; and all records."""
 
     handovers: Mapping[Way, Mapping[str, Sequence[Handover]]]
     records: Sequence[Record]
 
-    def interruptions(self, way: Way, source: str) -> list[float]:
-        """Give how long a stream was interrupted, in microseconds."""
-        return [handover.interruption_ms * 1000 for handover in self.handovers[way][source]]
-
-    def parts(self, way: Way, source: str) -> dict[str, float]:
-        """Give the median of each part of the breakdown, in microseconds."""
+    def cost(self, way: Way, source: str = "cn") -> Cost:
+        """Give what the moves of one way cost the stream from one source."""
         found = self.handovers[way][source]
-        return {part: median(handover.breakdown[part] for handover in found) * 1000 for part in found[0].breakdown}
+        return Cost(
+            interruptions=[handover.interruption_ms * 1000 for handover in found],
+            parts={part: median(handover.breakdown[part] for handover in found) * 1000 for part in found[0].breakdown},
+        )
 
 
 def play(

@@ -13,10 +13,12 @@ from time import process_time
 
 from lab.bench import codec
 from lab.bench.crowd.home_agent import HomeAgentDaemon, protections
-from lab.bench.crowd.mobile_nodes import WINDOW, Crowd, Round
+from lab.bench.crowd.mobile_nodes import Crowd
 from lab.bench.crowd.place import ROUTER, Wire, place
+from lab.bench.crowd.questions import Round
+from lab.bench.crowd.waits import waits
 from lab.bench.measure import Benchmark, Row, Unit, row
-from lab.constants import INITIAL_BINDACK_TIMEOUT, Status
+from lab.constants import Status
 from lab.emulation.network import Network
 from lab.emulation.settings import Settings
 from lab.wire.mobility import BindingAcknowledgement
@@ -27,16 +29,15 @@ MOBILE_NODES, QUICK_MOBILE_NODES = 5000, 100
 TURNS, QUICK_TURNS = 5, 2
 TESTED_AT_ONCE = 4000
 """First registrations under way: each waits a second for Duplicate Address Detection (§10.3.1)."""
-PACE = 1000
-"""Registrations in a second, amid which one is timed."""
-ALONE = 200
 
 
 def measure(quick: bool) -> Benchmark:
     """Register crowds at two home agents, in turns."""
     size, turns = (QUICK_MOBILE_NODES, QUICK_TURNS) if quick else (MOBILE_NODES, TURNS)
     with _crowds(size) as (agents, crowds):
-        rows = [*_rates(agents, crowds, size // turns, turns), *_waits(crowds[PLAIN], size, turns)]
+        rows = [*_rates(agents, crowds, size // turns, turns)]
+        crowds[PLAIN].register(range(size), window=TESTED_AT_ONCE)
+        rows += waits(crowds[PLAIN], range(size), turns)
     return Benchmark(name="registrations", rows=rows)
 
 
@@ -96,26 +97,3 @@ def codec_time(count: int) -> float:
 
 
 _HOME = IPv6Address("2001:db8:1::100")
-
-
-def _waits(crowd: Crowd, size: int, turns: int) -> Iterator[Row]:
-    """Register all once more, and see how long one waits: by itself, amid others, and when all come at once."""
-    crowd.register(range(size), window=TESTED_AT_ONCE)
-    alone, amid, steady, storm = [], [], [], []
-    sample = range(min(ALONE, size))
-    for _ in range(turns):
-        alone += crowd.register(sample, window=1).latencies[: len(sample)]
-        amid += crowd.register(sample, window=size, every=1 / PACE).latencies[: len(sample)]
-        steady.append(crowd.register(range(size)).seconds)
-        storm.append(crowd.register(range(size), window=size, patience=INITIAL_BINDACK_TIMEOUT).seconds)
-    yield row(f"a refresh amid {PACE:,} in a second", "by itself", _microseconds(alone), _microseconds(amid))
-    yield row(
-        f"{size:,} refreshes at once, until all are acknowledged",
-        f"{WINDOW} at a time",
-        _microseconds(steady),
-        _microseconds(storm),
-    )
-
-
-def _microseconds(figures: list[float]) -> list[float]:
-    return [seconds * 1e6 for seconds in figures]

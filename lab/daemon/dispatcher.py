@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Protocol
@@ -162,6 +162,13 @@ class Dispatcher:
 
     def _carry_out(self, effects: Iterable[Answer], now: Instant) -> None:
         rest = iter(effects)
+        try:
+            self._carry_out_each(rest, now)
+        finally:  # dropped after a refusal or a fault, but the engine thinks to the end before it hears of anything
+            for _ in rest:
+                pass
+
+    def _carry_out_each(self, rest: Iterator[Answer], now: Instant) -> None:
         for effect in rest:
             match effect:
                 case Report(event=event):
@@ -192,8 +199,6 @@ class Dispatcher:
                         self._plane.apply(plane_effect)
                     except PlaneError as error:
                         self.report(EffectRefused(effect=type(plane_effect).__name__, reason=str(error)))
-                        for _ in rest:
-                            pass  # dropped, but the engine thinks to the end before it hears of that
                         self._queue.appendleft(Refused(effect=plane_effect, reason=str(error)))
                         return  # so no acknowledgement precedes its route
 

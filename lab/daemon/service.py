@@ -12,6 +12,7 @@ from functools import partial
 from ipaddress import IPv6Address
 from typing import Any
 
+from lab.auth import esp
 from lab.auth.ipsec_policy import Policy, Protection
 from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role
@@ -83,6 +84,7 @@ class Service:
         self._timer: asyncio.TimerHandle | None = None
         self._closing = contextlib.ExitStack()
         self._journal = Journal(config.name, config.journal, partial(self._loop.call_later, JOURNAL_DELAY))
+        self._closing.callback(self._end_journal)  # the last of all, whatever cannot be closed
         _prepare(config)
         keeps = Safeguard.STATE_STORE not in config.without  # §15.3
         self._store = Store(config.state) if config.state is not None and keeps else None
@@ -96,6 +98,8 @@ class Service:
             _log.warning("switched off, to show what they are for: %s", ", ".join(sorted(config.without)))
         if not policy and config.role is not Role.CORRESPONDENT:
             _log.warning("no key ipsec: home registrations are not protected (RFC 6275 §5.1)")
+        if policy:
+            esp.warm_up()  # here nobody waits for it
         self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_dropped)
         netlink = self._closing.enter_context(Netlink())
         choice = choose(config.plane)
@@ -111,8 +115,8 @@ class Service:
             without=config.without,
         )
         self._closing.callback(self._plane.close)
-        sender = Sender(self._ipsec.write)
-        self._closing.callback(sender.close)
+        self._sender = Sender(self._ipsec.write)
+        self._closing.callback(self._sender.close)
         self._mobility = MobilityReceiver(netlink, esp=bool(policy))
         self._closing.callback(self._mobility.close)
         self._icmpv6 = Icmpv6Receiver()
@@ -127,7 +131,7 @@ class Service:
         self._dispatcher = Dispatcher(
             self._engine,
             self._plane,
-            sender,
+            self._sender,
             journal=self._journal.write,
             clock=time.monotonic,
             arm=self._arm,
@@ -151,11 +155,12 @@ class Service:
             self._dispatcher.feed(Started())
             for change in self._links.present():
                 self._dispatcher.feed(change)
+            self._plane.begin_recall()
             if self._store is not None:
                 self._dispatcher.feed(*(CutOff(home_address=home_address) for home_address in self._store.cut_off))
                 self._dispatcher.feed(*(Recalled(record=record) for record in self._store.recalled))
                 self._store.recalled = ()
-            self._plane.end_recall()
+            self._dispatcher.feed(*self._plane.end_recall())
             gc.freeze()  # what was recalled stays as well
             gc.enable()
             if control is not None:
@@ -166,17 +171,21 @@ class Service:
                 await control.close()
             self._arm(None)
             self._closing.close()
-            self._journal.write(NodeStopped(reason=self._reason or "error"))
-            self._journal.flush()
+
+    def _end_journal(self) -> None:
+        self._journal.write(NodeStopped(reason=self._reason or "error"))
+        self._journal.flush()
 
     def stop(self, reason: str) -> None:
         """End the service in order."""
         self._reason = reason
         self._stopping.set()
 
-    def _watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def _watch(self, descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
         self._loop.add_reader(descriptor, callback)
-        self._closing.callback(self._loop.remove_reader, descriptor)
+        ended = partial(self._loop.remove_reader, descriptor)
+        self._closing.callback(ended)
+        return ended
 
     def _arm(self, deadline: Instant | None) -> None:
         if self._timer is not None:
@@ -190,6 +199,8 @@ class Service:
         changes, addresses_changed = self._links.receive()
         if addresses_changed:
             self._mobility.forget_addresses()
+        if changes:
+            self._sender.forget_interfaces()
         for change in changes:
             if isinstance(change, LinkUp) and self._links.was_taken_down(change.interface):
                 self._restore(change.interface)

@@ -149,10 +149,16 @@ class Sender:
         """Sockets with the number of their memberships: one has no room for thousands."""
         self._groups: dict[tuple[str, IPv6Address], socket.socket] = {}
         """Which of them is in which group."""
+        self._indexes: dict[str, int] = {}
+        """Of interfaces, for as long as they are the same: the kernel takes longer to tell than to send."""
+
+    def forget_interfaces(self) -> None:
+        """Look the indexes of interfaces up anew: there may be others of the same names."""
+        self._indexes.clear()
 
     def send(self, packet: Packet, interface: str | None) -> None:
         """Send a packet; raises OSError where the kernel does not, and `IpsecError`."""
-        index = 0 if interface is None else socket.if_nametoindex(interface)
+        index = 0 if interface is None else self._index(interface)
         # The source is told beside the packet so that the rules for it choose the route (§11.3.1).
         told = struct.pack("=16sI", packet.source.packed, index)
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
@@ -164,7 +170,7 @@ class Sender:
         member = next((each for each, number in self._members.items() if number < MEMBERSHIPS), None)
         if member is None:
             member = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
-        _membership(member, socket.IPV6_JOIN_GROUP, interface, group)
+        self._change(member, socket.IPV6_JOIN_GROUP, interface, group)
         self._groups[interface, group] = member
         self._members[member] += 1
 
@@ -172,7 +178,7 @@ class Sender:
         """Undo `join`."""
         member = self._groups.pop((interface, group), self._socket)
         self._members[member] -= 1
-        _membership(member, socket.IPV6_LEAVE_GROUP, interface, group)
+        self._change(member, socket.IPV6_LEAVE_GROUP, interface, group)
 
     def join_anycast(self, interface: str, address: IPv6Address) -> None:
         """Receive what is sent to an anycast address; raises OSError.
@@ -180,13 +186,23 @@ class Sender:
         A kernel that took the interface down keeps the membership but not its route: it begins anew.
         """
         with contextlib.suppress(OSError):
-            _membership(self._socket, _IPV6_LEAVE_ANYCAST, interface, address)
-        _membership(self._socket, _IPV6_JOIN_ANYCAST, interface, address)
+            self._change(self._socket, _IPV6_LEAVE_ANYCAST, interface, address)
+        self._change(self._socket, _IPV6_JOIN_ANYCAST, interface, address)
 
     def close(self) -> None:
         """End all memberships too."""
         for member in self._members:
             member.close()
+
+    def _change(self, member: socket.socket, option: int, interface: str, group: IPv6Address) -> None:
+        """Change a membership."""
+        request = group.packed + struct.pack("=I", self._index(interface))
+        member.setsockopt(socket.IPPROTO_IPV6, option, request)
+
+    def _index(self, interface: str) -> int:
+        if interface not in self._indexes:
+            self._indexes[interface] = socket.if_nametoindex(interface)
+        return self._indexes[interface]
 
 
 class MobilityReceiver:
@@ -332,11 +348,6 @@ def _arrival(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[IPv6Address, 
 def _source(address: str) -> IPv6Address:
     """Read an address, behind which the kernel names the interface of a link-local one."""
     return IPv6Address(address.partition("%")[0])
-
-
-def _membership(member: socket.socket, option: int, interface: str, group: IPv6Address) -> None:
-    request = group.packed + struct.pack("=I", socket.if_nametoindex(interface))
-    member.setsockopt(socket.IPPROTO_IPV6, option, request)
 
 
 def _socket(family: int, kind: int, protocol: int) -> socket.socket:

@@ -15,6 +15,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.auth import esp
 from lab.daemon import process
 from lab.daemon.config import load
 from lab.emulation.fork_server import Order
@@ -50,6 +51,7 @@ class Daemon:
 def main(descriptor: int) -> int:
     """Fork as ordered. The forks come out here as well, and become daemons."""
     end_with_parent(os.getppid())
+    esp.warm_up()
     gc.collect()
     gc.freeze()  # a collection in a daemon would write to all that it shares
     with socket.socket(fileno=descriptor) as orders, selectors.DefaultSelector() as selector:

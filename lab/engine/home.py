@@ -413,12 +413,9 @@ class Home:
         effects = self._agent.follow(source, away=away, now=now)
         self.route_optimisation.home_agent = self._agent.address
         match self._place:
-            case Away(usable=True) as place if self._agent.address != before and not self._ending:
-                effects += [*self._register(place, now), *self.tunnel()]
-            case _:
-                pass
-        match self._place:
             case Away(usable=True) as place if not self._ending:
+                if self._agent.address != before:
+                    effects += [*self._register(place, now), *self.tunnel()]
                 effects += self._registration.limit(self._valid_until(place, now), now)
             case _:
                 pass

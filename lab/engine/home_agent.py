@@ -1,6 +1,7 @@
 """A home agent, RFC 6275 §10: home registrations, their proxies and tunnels."""
 
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import Any
@@ -110,7 +111,7 @@ class HomeAgent:
         self._recalled: deque[tuple[Instant, IPv6Address]] = deque()
         """Home addresses that are served again, and since when; neighbours are still to be told."""
 
-    def handle(self, happened: Input, now: Instant) -> list[Effect]:
+    def handle(self, happened: Input, now: Instant) -> Iterable[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
         match happened:
             case Received():
@@ -168,7 +169,7 @@ class HomeAgent:
         own += [{"home_address": str(home_address), "state": "cut-off"} for home_address in sorted(cut_off)]
         return own + self._correspondent.snapshot(now)
 
-    def _received(self, received: Received, now: Instant) -> list[Effect]:
+    def _received(self, received: Received, now: Instant) -> Iterable[Effect]:
         packet = received.packet
         match packet.payload:
             case BindingUpdate(flags=flags) as update if flags & BindingUpdateFlag.HOME_REGISTRATION:
@@ -216,7 +217,7 @@ class HomeAgent:
 
     # Binding Updates, §10.3
 
-    def _on_update(self, received: Received, update: BindingUpdate, now: Instant) -> list[Effect]:
+    def _on_update(self, received: Received, update: BindingUpdate, now: Instant) -> Iterable[Effect]:
         packet = received.packet
         home_address = packet.home_address or packet.source
         if not is_unicast_routable(home_address) or not is_unicast_routable(packet.source):
@@ -235,7 +236,7 @@ class HomeAgent:
             return self._deregister(registration, state, now)
         return self._register(registration, state, now)
 
-    def _register(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
+    def _register(self, registration: Registration, state: State | None, now: Instant) -> Iterable[Effect]:
         match state:
             case None | Deregistered():
                 tested = registration.defended
@@ -258,7 +259,7 @@ class HomeAgent:
         defended: tuple[IPv6Address, ...],
         kind: RegistrationKind,
         now: Instant,
-    ) -> list[Effect]:
+    ) -> Iterator[Effect]:
         """Serve a binding, then acknowledge it (§10.3.1); `defended` names what is answered for already."""
         home_address = registration.home_address
         lifetime, status = self._prefixes.grant(home_address, registration.lifetime, now)
@@ -266,16 +267,15 @@ class HomeAgent:
             registration = replace(registration, lifetime=lifetime)
         state = Registered(registration=registration, deadline=now + registration.lifetime)
         self._cache.put(home_address, state)
-        effects: list[Effect] = []
         if kind is not RegistrationKind.REFRESHED:  # first of all: what is intercepted must have a way to go
-            effects += self._tunnel(registration, now)
+            yield from self._tunnel(registration, now)  # and packets wait for it while the rest is found
         for address in registration.defended:
             if address not in defended:
-                effects += self._defend(address, now) + self._announce(address, now)
+                yield from self._defend(address, now) + self._announce(address, now)
         for address in defended:
             if address not in registration.defended:
-                effects += self._stop_defending(address, now)
-        effects.append(Remember(record=record_of(state)))  # §15.3: what is acknowledged survives a restart
+                yield from self._stop_defending(address, now)
+        yield Remember(record=record_of(state))  # §15.3: what is acknowledged survives a restart
         registered = BindingRegistered(
             home_address=home_address,
             care_of_address=registration.care_of_address,
@@ -283,8 +283,8 @@ class HomeAgent:
             sequence=registration.sequence,
             kind=kind,
         )
-        effects += [self._acknowledge(registration, status), Report(event=registered)]
-        return effects + self._prefixes.registered(registration, now)
+        yield from (self._acknowledge(registration, status), Report(event=registered))
+        yield from self._prefixes.registered(registration, now)
 
     def _deregister(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
         home_address = registration.home_address

@@ -118,6 +118,7 @@ class MobileNode:
         """Take one input; see `lab.engine.io.Engine`."""
         if isinstance(happened, Received) and self._movement.repeated(happened, now):
             return
+        self._due_beside = None  # also where what follows is not thought to its end
         yield from self._handle(happened, now)  # what asks and registers is sent before the rest is found
         if not isinstance(happened, LinkUp | LinkHint):  # where it is now is known when a router has answered
             yield from self._follow(now)
@@ -373,7 +374,8 @@ class MobileNode:
         if prefix is None:
             return effects + self._arrive_away(router, 0, now)
         self._attachment = HomeLink(router=router, prefix=prefix)
-        return effects + _all(home.arrive_home(router, now) for home in self._homes.values())
+        effects += _all(home.arrive_home(router, now) for home in self._homes.values())
+        return effects + self._end_tests()
 
     def _leave(self, attachment: Attachment, now: Instant) -> list[Effect]:
         """Take back what belonged to the link that was left.
@@ -384,15 +386,20 @@ class MobileNode:
         match attachment:
             case Away(care_of=care_of):
                 self._left_behind.append(care_of)
-                return [*effects, StopDad(address=care_of.address)]
             case _:
-                return effects
+                pass
+        return effects
+
+    def _end_tests(self) -> list[Effect]:
+        """End the tests of addresses that were left behind."""
+        return [StopDad(address=care_of.address) for care_of in self._left_behind]
 
     def _arrive_away(self, router: Router, collisions: int, now: Instant) -> list[Effect]:
         """Form a care-of address and, if it may be used before its test ends, register it at once."""
         link = self._movement.link
         assert link is not None  # an advertisement came in on it
         care_of = form(router, link.link_layer_address, collisions, now)
+        end_tests = self._end_tests()
         self._left_behind = [left for left in self._left_behind if left.address != care_of.address]
         optimistic = self._config.dad is DadMode.OPTIMISTIC
         interface = self._config.interface
@@ -405,6 +412,7 @@ class MobileNode:
             ),
             # The Binding Update as soon as it finds its way: whoever sends to the home address waits for it alone.
             *self._visit(Away(care_of=care_of, usable=optimistic), now),
+            *end_tests,
             AddAddress(interface=interface, address=care_of.address, prefix_length=SLAAC_PREFIX_LENGTH),
             *self._tunnels(),
             Report(event=CareOfAddressFormed(address=care_of.address, optimistic=optimistic)),

@@ -1,6 +1,7 @@
 """Movement detection, RFC 6275 §11.5.1: which router the link of a mobile node has."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import MINIMUM_MTU, RETRANS_TIMER
@@ -58,6 +59,7 @@ class _Attempts:
     deadline: Instant
 
 
+@lru_cache(maxsize=16)  # routers say the same many times a second
 def network_of(prefix: PrefixInformation) -> IPv6Network:
     """Give the prefix without the host part that an R bit leaves in it."""
     return IPv6Network((int(prefix.prefix), prefix.prefix_length), strict=False)

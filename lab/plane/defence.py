@@ -8,6 +8,7 @@ thousand, one more takes a millisecond. Here it is one more key of a dictionary.
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
@@ -71,7 +72,8 @@ class _HomeLink:
     index: int
     link_layer_address: bytes
     link_local_address: IPv6Address | None
-    socket: socket.socket
+    close: Callable[[], object]
+    """Hear nobody there any more."""
 
 
 def begin(watch: Watch, netlink: Netlink) -> "Defence | ProxyEntries":
@@ -110,14 +112,14 @@ class Defence:
 
     def restore(self, interface: str) -> None:
         """Go on with an interface that was taken down, or with another of the same name; raises `PlaneError`."""
-        if interface in self._links:
-            self._links[interface].socket.close()
+        if (before := self._links.get(interface)) is not None:
             self._open(interface)
+            before.close()
 
     def close(self) -> None:
         """Answer for nobody any more; may be called twice."""
         for link in self._links.values():
-            link.socket.close()
+            link.close()
         if self._links:
             with contextlib.suppress(PlaneError):
                 nft.run(nft.without(TABLE))
@@ -127,15 +129,17 @@ class Defence:
     def _open(self, interface: str) -> None:
         link = self._netlink.link(interface)
         own = [entry.ip for entry in self._netlink.addresses(link.index) if entry.ip in LINK_LOCAL_PREFIX]
-        made = _socket(interface, link.index)
+        with contextlib.ExitStack() as failing:
+            inlet = failing.enter_context(_socket(interface, link.index))
+            nft.run(nft.without(TABLE) + _hiding(sorted({*self._links, interface})))
+            failing.callback(self._watch(inlet.fileno(), lambda: self._receive(interface, inlet)))
+            closing = failing.pop_all()
         self._links[interface] = _HomeLink(
             index=link.index,
             link_layer_address=link.link_layer_address,
             link_local_address=own[0] if own else None,
-            socket=made,
+            close=closing.close,
         )
-        nft.run(nft.without(TABLE) + _hiding(sorted(self._links)))
-        self._watch(made.fileno(), lambda: self._receive(interface, made))
 
     def _receive(self, interface: str, inlet: socket.socket) -> None:
         for _ in range(_PACKETS_PER_WAKE):

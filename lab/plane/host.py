@@ -85,16 +85,20 @@ class Host:
             self._netlink.remove_address(index, effect.address, effect.prefix_length)
 
     def use_router(self, effect: UseRouter) -> None:
-        """Route what leaves from a source by a router."""
+        """Route what leaves from a source by a router; if that is refused, it has no router any more."""
         index = self.index(effect.interface)
         neighbor = effect.router or effect.destination
-        if neighbor is not None and effect.link_layer_address is not None:
-            self._netlink.set_neighbor(index, neighbor, effect.link_layer_address)
-        with self._source(effect.source) as source:
-            destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
-            # In its own table as well: the main one may lead into the tunnel of another home address.
-            for table in (source.table, *([MAIN_TABLE] if effect.default else [])):
-                self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
+        destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
+        try:
+            with self._netlink.batch(), self._source(effect.source) as source:
+                if neighbor is not None and effect.link_layer_address is not None:
+                    self._netlink.set_neighbor(index, neighbor, effect.link_layer_address)
+                # In its own table as well: the main one may lead into the tunnel of another home address.
+                for table in (source.table, *([MAIN_TABLE] if effect.default else [])):
+                    self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
+        except PlaneError:
+            self.forget_router(ForgetRouter(interface=effect.interface, source=effect.source))
+            raise
 
     def forget_router(self, effect: ForgetRouter) -> None:
         """Undo `use_router` of a source; the routes into a tunnel stay."""
@@ -214,7 +218,7 @@ class Host:
         """Give a source address its table for the block, and for as long as routes are in it."""
         if address not in self._sources:
             source = _Source(table=next(self._tables))
-            self._netlink.add_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
+            self._netlink.add_rule(address, table=source.table, priority=RULE_PRIORITY)
             self._sources[address] = source
         try:
             yield self._sources[address]
@@ -225,7 +229,7 @@ class Host:
         """Give up the rule of a source without routes."""
         if not source.routes:
             del self._sources[address]
-            self._netlink.remove_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
+            self._netlink.remove_rule(address, table=source.table, priority=RULE_PRIORITY)
 
     def _add_route(
         self, source: _Source, route: _Route, effect: UseRouter | None, preferred: IPv6Address | None = None

@@ -103,13 +103,13 @@ class Paths:
         self._widen(home_address)
         self._bindings.pop(home_address.packed, None)
 
-    def serve(self, home_address: IPv6Address, care_of_address: IPv6Address) -> None:
+    def serve(self, home_address: bytes, care_of_address: bytes) -> None:
         """Take packets with a Home Address option that a home registration stands for (§9.3.1)."""
-        self._served[home_address.packed] = care_of_address.packed
+        self._served[home_address] = care_of_address
 
-    def end_service(self, home_address: IPv6Address) -> None:
+    def end_service(self, home_address: bytes) -> None:
         """Undo `serve`."""
-        self._served.pop(home_address.packed, None)
+        self._served.pop(home_address, None)
 
     def route(self, home_address: IPv6Address, peer: IPv6Address, care_of_address: IPv6Address) -> None:
         """Let packets from a home address to a peer leave from the care-of address."""

@@ -17,55 +17,93 @@ from lab.wire.packet import HEADER_OCTETS, IPV6
 
 IPV6_MTU = 24
 _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_WANT, _IPV6_PMTUDISC_DO = 23, 1, 2
+_IPV6_RECVERR = 25
 
 
 class Outlets:
     """The sockets by which tunnels leave: all those that begin at one address share them, however many they are."""
 
     def __init__(self) -> None:
-        self._sockets: dict[tuple[IPv6Address, int], socket.socket] = {}
+        self._outlets: dict[tuple[IPv6Address, int], Outlet] = {}
+        """By address and protocol."""
         self._tunnels: Counter[IPv6Address] = Counter()
         """How many begin at each address."""
 
     @contextlib.contextmanager
-    def opened(self, local: IPv6Address, remote: IPv6Address, policy: TunnelPolicy) -> Iterator["Tunnel"]:
+    def opened(
+        self, local: IPv6Address, remote: IPv6Address, policy: TunnelPolicy, home_agent: IPv6Address
+    ) -> Iterator["Tunnel"]:
         """Open a tunnel, and close it again if the block cannot lead packets into it; raises `PlaneError`."""
         self._tunnels[local] += 1
         try:
             try:
-                outlet = self._socket(local, IPV6)
-                sealed_outlet = self._socket(local, ESP) if policy.protects_anything else outlet
-                outlet.connect((written(remote), 0))  # is there a way?
+                outlet = self._outlet(local, IPV6)
+                sealed_outlet = self._outlet(local, ESP) if policy.protects_anything else outlet
+                outlet.path_mtu(remote)  # is there a way?
             except OSError as error:
                 raise PlaneError(f"open tunnel from {local} to {remote}: {error.strerror}") from error
-            yield Tunnel(local=local, remote=remote, policy=policy, outlet=outlet, sealed_outlet=sealed_outlet)
+            yield Tunnel(
+                local=local,
+                remote=remote,
+                home_agent=home_agent,
+                policy=policy,
+                outlet=outlet,
+                sealed_outlet=sealed_outlet,
+            )
         except BaseException:
             self._release(local)
             raise
-
-    def exchange(self, tunnels: dict[bytes, "Tunnel"], home_address: IPv6Address, tunnel: "Tunnel") -> None:
-        """Use a tunnel from now on, in place of an earlier one."""
-        earlier = tunnels.get(home_address.packed)
-        tunnels[home_address.packed] = tunnel
-        if earlier is not None:
-            self.close(earlier)
 
     def close(self, tunnel: "Tunnel") -> None:
         """Send no more through a tunnel."""
         self._release(tunnel.local)
 
-    def _socket(self, local: IPv6Address, protocol: int) -> socket.socket:
-        if (local, protocol) not in self._sockets:
-            self._sockets[local, protocol] = _outlet(local, protocol)
-        return self._sockets[local, protocol]
+    def _outlet(self, local: IPv6Address, protocol: int) -> "Outlet":
+        if (local, protocol) not in self._outlets:
+            self._outlets[local, protocol] = Outlet(local, protocol)
+        return self._outlets[local, protocol]
 
     def _release(self, local: IPv6Address) -> None:
         self._tunnels[local] -= 1
         if not self._tunnels[local]:
             del self._tunnels[local]
             for protocol in (IPV6, ESP):
-                if (outlet := self._sockets.pop((local, protocol), None)) is not None:
+                if (outlet := self._outlets.pop((local, protocol), None)) is not None:
                     outlet.close()
+
+
+class Outlet:
+    """How packets of one protocol leave one address, whoever they are for; raises OSError.
+
+    What sends is not connected: an ICMPv6 error about a packet to one remote shall not fail the next packet to another.
+    For such sockets the kernel keeps no path MTU in mind that a router tells of; it does for one that wants to hear of
+    errors itself, which is there for nothing else.
+    """
+
+    def __init__(self, local: IPv6Address, protocol: int) -> None:
+        with contextlib.ExitStack() as failing:
+            self._whole = failing.enter_context(_bound(local, protocol))
+            self._pieces = failing.enter_context(_bound(local, protocol))
+            self._pieces.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_WANT)
+            self._asking = failing.enter_context(_bound(local, protocol))
+            self._learning = failing.enter_context(_bound(local, protocol))
+            self._learning.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+            self._closing = failing.pop_all()
+
+    def send(self, octets: bytes, options: bytes, remote: IPv6Address, *, in_pieces: bool) -> None:
+        """Send a packet, in fragments if it may be and is too big for its path; raises OSError."""
+        ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, options)] if options else []
+        outlet = self._pieces if in_pieces else self._whole
+        outlet.sendmsg([octets], ancillary, 0, (written(remote), 0))
+
+    def path_mtu(self, remote: IPv6Address) -> int:
+        """Ask the kernel what the path to a remote carries; raises OSError if there is none."""
+        self._asking.connect((written(remote), 0))  # a socket knows the path MTU of when it was connected
+        return self._asking.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._closing.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +112,16 @@ class Tunnel:
 
     local: IPv6Address
     remote: IPv6Address
+    home_agent: IPv6Address
+    """Whichever end that is."""
     policy: TunnelPolicy
-    outlet: socket.socket
-    sealed_outlet: socket.socket
+    outlet: Outlet
+    sealed_outlet: Outlet
+
+    @property
+    def leads_to_home_agent(self) -> bool:
+        """Whether this node is the mobile one."""
+        return self.remote == self.home_agent
 
     def send(self, packet: bytes, options: bytes, ipsec: Ipsec, *, in_pieces: bool) -> None:
         """Send a packet through, behind options if there are any, sealed if the policy wants it; raises OSError.
@@ -84,43 +129,31 @@ class Tunnel:
         With `in_pieces` it is the tunnel packet that is fragmented, if it is too big for its path (RFC 2473 §7.1 b).
         """
         sealed = ipsec.seal_tunnelled(self.policy, packet)
-        outlet, octets = (self.outlet, packet) if sealed is None else (self.sealed_outlet, sealed)
-        ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS, options)] if options else []
-        to = (written(self.remote), 0)
-        try:
-            outlet.sendmsg([octets], ancillary, 0, to)
-        except OSError:  # perhaps an ICMP error about an earlier packet, which is told once
-            with _fragmenting(outlet) if in_pieces else contextlib.nullcontext():
-                outlet.sendmsg([octets], ancillary, 0, to)
+        if sealed is None:
+            self.outlet.send(packet, options, self.remote, in_pieces=in_pieces)
+        else:
+            self.sealed_outlet.send(sealed, options, self.remote, in_pieces=in_pieces)
 
     def mtu(self, options: bytes, ipsec: Ipsec) -> int:
-        """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1)."""
-        self.outlet.connect((written(self.remote), 0))  # a socket knows the path MTU of when it was connected
-        path_mtu = self.outlet.getsockopt(socket.IPPROTO_IPV6, IPV6_MTU)
-        room = path_mtu - HEADER_OCTETS - 2 * len(options)  # the kernel counts options twice
+        """Give the largest packet that fits, in octets; at least what every link carries (RFC 2473 §7.1).
+
+        Raises OSError if there is no path.
+        """
+        room = self.outlet.path_mtu(self.remote) - HEADER_OCTETS - 2 * len(options)  # the kernel counts options twice
         return max(ipsec.room(room, self.policy), MINIMUM_MTU)
 
 
-def _outlet(local: IPv6Address, protocol: int) -> socket.socket:
-    outlet = raw_socket(protocol)
+def _bound(local: IPv6Address, protocol: int) -> socket.socket:
+    """Open a socket that sends from an address, and hears nothing: others take what comes back; raises OSError."""
+    made = raw_socket(protocol)
     try:
-        outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
-        outlet.bind((written(local), 0))
-        packet_filter.attach(outlet, packet_filter.TAKE_NOTHING)  # others take what comes back
+        made.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
+        made.bind((written(local), 0))
+        packet_filter.attach(made, packet_filter.TAKE_NOTHING)
     except OSError:
-        outlet.close()
+        made.close()
         raise
-    return outlet
-
-
-@contextlib.contextmanager
-def _fragmenting(outlet: socket.socket) -> Iterator[None]:
-    """Have a socket fragment what is too big, for the block."""
-    outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_WANT)
-    try:
-        yield
-    finally:
-        outlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO)
+    return made
 
 
 def written(address: IPv6Address) -> str:

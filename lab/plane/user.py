@@ -4,6 +4,7 @@ It needs no more of the kernel than TUN, and is the readable reference for the o
 by fixed offsets alone: they are the payload of others.
 """
 
+import contextlib
 import errno
 import socket
 from collections import Counter
@@ -12,7 +13,6 @@ from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
-from lab.engine.index import Index
 from lab.engine.io import (
     AddAddress,
     DefendAddress,
@@ -27,6 +27,7 @@ from lab.engine.io import (
     ListenFor,
     OwnHomeAddress,
     PlaneEffect,
+    Refused,
     RemoveAddress,
     RemoveBinding,
     RemoveReverseTunnel,
@@ -48,8 +49,9 @@ from lab.plane.host import MARK, PROTOCOL, SO_MARK, TUNNEL_METRIC, Host
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import Dropped, Paths, Restored, Unclaimed
 from lab.plane.tun import Tun
-from lab.plane.tunnel import IPV6_MTU, Outlets, Tunnel, raw_socket
+from lab.plane.tunnel import IPV6_MTU, Tunnel, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
+from lab.plane.tunnels import Tunnels
 from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
@@ -76,10 +78,10 @@ EVERY_GROUP, KERNEL_METRIC = IPv6Network("ff00::/8"), 256
 """Where the kernel routes multicast on each device by itself."""
 PACKETS_PER_WAKE = 64
 """So many packets are carried before other work has its turn."""
+LED_AT_ONCE = 1024
+"""So many home addresses are led into their tunnels with few requests."""
 INVOKING_OCTETS = MINIMUM_MTU - HEADER_OCTETS - 8
 _NEXT_HEADER, _SOURCE, _DESTINATION = 6, slice(8, 24), slice(24, 40)
-_IDENTIFIER = slice(8, 16)
-"""The interface identifier of an address."""
 _WITH_MOBILITY = frozenset({ROUTING, DESTINATION_OPTIONS, MOBILITY_HEADER})
 """First headers of what is no conversation: mobility messages, and packets between mobile nodes."""
 _BEFORE_MOBILITY = _WITH_MOBILITY | {HOP_BY_HOP}
@@ -137,12 +139,10 @@ class UserPlane:
         self._outlet = raw_socket(socket.IPPROTO_RAW)
         self._outlet.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         self._index = self._host.index(DEVICE)
-        self._outlets = Outlets()
-        self._towards: dict[bytes, Tunnel] = {}
-        self._homes: Index[IPv6Address, bytes] = Index()
-        """Home addresses of `_towards` by care-of address."""
-        self._from: dict[bytes, Tunnel] = {}
+        self._tunnels = Tunnels()
         self._home_addresses: set[IPv6Address] = set()
+        self._recalled: list[InstallTunnel] | None = None
+        """While bindings are recalled: tunnels into which nothing is led yet."""
         self._counters: Counter[str] = Counter()
         sysctl.set_interface(DEVICE, addr_gen_mode=1, accept_ra=0)
         self._netlink.set_link(self._index, up=True, mtu=self._mtu)
@@ -214,11 +214,22 @@ class UserPlane:
         """Tell whether a direct path carried packets since this was last asked."""
         return self._paths.used(home_address, peer)
 
-    def end_recall(self) -> None:
-        """Let go of home addresses that an earlier run served and this one does not; raises `PlaneError`."""
+    def begin_recall(self) -> None:
+        """Lead packets into tunnels at the end of a recall, into all of them with few requests."""
+        self._recalled = []
+
+    def end_recall(self) -> list[Refused]:
+        """Lead packets into what was recalled, and give what the kernel refuses; raises `PlaneError`.
+
+        Home addresses that an earlier run served and this one does not are let go of.
+        """
+        recalled, self._recalled = self._recalled or [], None
+        portions = (recalled[at : at + LED_AT_ONCE] for at in range(0, len(recalled), LED_AT_ONCE))
+        refused = [each for portion in portions for each in self._lead_into_tunnels(portion)]
         for home_address in self._host.held:
-            if home_address.packed not in self._towards:
+            if home_address.packed not in self._tunnels.towards:
                 self._host.release(home_address)
+        return refused
 
     def take(self, packet: bytes, *, tunnelled: bool = False) -> bool:
         """Deal with a packet that arrived with headers of RFC 6275; False leaves it to the engine."""
@@ -242,10 +253,10 @@ class UserPlane:
         found = tunnelled(error)
         if found is None:
             return
-        tunnel = self._towards.get(found.packet[_DESTINATION]) or self._from.get(found.packet[_SOURCE])
-        if tunnel is None or (tunnel.local.packed, tunnel.remote.packed) != (found.local, found.remote):
+        tunnel = self._tunnels.of_error(found)
+        if tunnel is None:
             return
-        report = relayed(error, found.packet, self._reporter(tunnel, found.packet))
+        report = relayed(error, found.packet, tunnel.home_agent)
         if report is not None:
             self._count_delivery("errors-relayed", build(report))
 
@@ -255,10 +266,7 @@ class UserPlane:
 
     def close(self) -> None:
         """Take back every route, address and device."""
-        for tunnel in (*self._towards.values(), *self._from.values()):
-            self._outlets.close(tunnel)
-        self._towards.clear()
-        self._from.clear()
+        self._tunnels.close()
         self._groups.close()
         if self._defence is not None:
             self._defence.close()
@@ -271,34 +279,51 @@ class UserPlane:
     # A home agent's tunnels, §10.4.2 and §10.4.5
 
     def _install(self, effect: InstallTunnel) -> None:
-        home_address = effect.home_address
+        home_address, octets = effect.home_address, effect.home_address.packed  # these are kept, once for all
         policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
-        with self._outlets.opened(effect.home_agent_address, effect.care_of_address, policy) as tunnel:
-            if home_address.packed not in self._towards:
+        with self._tunnels.serving(octets, effect.home_agent_address, effect.care_of_address, policy) as tunnel:
+            if self._recalled is not None:
+                self._recalled.append(effect)
+            elif octets not in self._tunnels.towards:
                 self._lead_into_tunnel(home_address)
-        if (earlier := self._towards.get(home_address.packed)) is not None:
-            self._homes.remove(earlier.remote, home_address.packed)
-        self._homes.add(tunnel.remote, home_address.packed)
-        self._outlets.exchange(self._towards, home_address, tunnel)
-        self._paths.serve(home_address, effect.care_of_address)
+        self._paths.serve(octets, tunnel.remote.packed)
 
     def _remove(self, home_address: IPv6Address) -> None:
-        self._paths.end_service(home_address)
-        tunnel = self._towards.pop(home_address.packed, None)
-        if tunnel is not None:
-            self._homes.remove(tunnel.remote, home_address.packed)
-            self._outlets.close(tunnel)
+        self._paths.end_service(home_address.packed)
+        if self._tunnels.end_service(home_address.packed):
             self._lead_elsewhere(home_address)
+
+    def _lead_into_tunnels(self, installed: list[InstallTunnel]) -> list[Refused]:
+        """Do so for many at once; give those for which it cannot be."""
+        try:
+            with self._netlink.batch():
+                for effect in installed:
+                    self._route_into_tunnel(effect.home_address)
+        except PlaneError:
+            return [refused for effect in installed if (refused := self._lead_anew(effect)) is not None]
+        return []
+
+    def _lead_anew(self, effect: InstallTunnel) -> Refused | None:
+        """Find out whether it is this one that cannot be."""
+        self._lead_elsewhere(effect.home_address)
+        try:
+            self._lead_into_tunnel(effect.home_address)
+        except PlaneError as error:
+            return Refused(effect=effect, reason=str(error))
+        return None
 
     def _lead_into_tunnel(self, home_address: IPv6Address) -> None:
         """Route packets for a home address to the tunnel device, or nowhere; raises `PlaneError`, then neither."""
         try:
             with self._netlink.batch():
-                self._netlink.add_route(home_address, interface=self._index, metric=TUNNEL_METRIC)
-                self._host.hold(home_address)
+                self._route_into_tunnel(home_address)
         except PlaneError:
             self._lead_elsewhere(home_address)
             raise
+
+    def _route_into_tunnel(self, home_address: IPv6Address) -> None:
+        self._netlink.add_route(home_address, interface=self._index, metric=TUNNEL_METRIC)
+        self._host.hold(home_address)
 
     def _lead_elsewhere(self, home_address: IPv6Address) -> None:
         """Undo `_lead_into_tunnel`."""
@@ -311,18 +336,17 @@ class UserPlane:
     def _install_reverse(self, effect: InstallReverseTunnel) -> None:
         home_address = effect.home_address
         policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
-        with self._outlets.opened(effect.care_of_address, effect.home_agent_address, policy) as tunnel:
-            if home_address.packed not in self._from:
+        with self._tunnels.visiting(home_address.packed, effect.home_agent_address, effect.care_of_address, policy):
+            if home_address.packed not in self._tunnels.backwards:
                 self.own_home_address(home_address)
                 self._host.route_source(home_address, self._index)
                 try:
-                    if not self._from:
+                    if not self._tunnels.backwards:
                         self._prefer_tunnel(home_address)
                 except PlaneError:
                     self._prefer_none()
                     self._host.unroute_source(home_address, self._index)
                     raise
-        self._outlets.exchange(self._from, home_address, tunnel)
 
     def own_home_address(self, home_address: IPv6Address) -> None:
         """Keep a home address on the tunnel device for good, so that sockets hold on to it wherever the node is."""
@@ -365,12 +389,10 @@ class UserPlane:
         self._netlink.remove_route(EVERY_GROUP, interface=self._index, table=LOCAL_TABLE, metric=TUNNEL_METRIC)
 
     def _remove_reverse(self, home_address: IPv6Address) -> None:
-        tunnel = self._from.pop(home_address.packed, None)
-        if tunnel is not None:
-            self._outlets.close(tunnel)
+        if self._tunnels.end_visit(home_address.packed):
             self._host.unroute_source(home_address, self._index)
-            if self._from:
-                self._prefer_tunnel(IPv6Address(next(iter(self._from))))
+            if self._tunnels.backwards:
+                self._prefer_tunnel(IPv6Address(next(iter(self._tunnels.backwards))))
             else:
                 self._prefer_none()
 
@@ -389,7 +411,7 @@ class UserPlane:
                 self._carry_out_of_link(packet)
                 continue
             straight = self._paths.outwards(packet)
-            tunnel = self._towards.get(packet[_DESTINATION]) or self._from.get(packet[_SOURCE])
+            tunnel = self._tunnels.outwards(packet)
             if straight is not None and (tunnel is None or straight[_SOURCE] != packet[_SOURCE]):
                 self._send_straight(packet, straight)
             elif tunnel is not None:  # also to a home address whose care-of address is known (§11.3.1)
@@ -403,19 +425,19 @@ class UserPlane:
             self._counters["no-tunnel"] += 1
             return
         self._deliver(packet, False)
-        for tunnel in self._from.values():
+        for tunnel in self._tunnels.backwards.values():
             self._send_tunnelled(packet, packet, tunnel)  # §10.4.3
 
     def _carry_out_dhcpv6(self, packet: bytes) -> None:
         """Take what a client says on the tunnel device to the home agent of the home address that it goes by."""
-        tunnel = _alike(self._from, packet[_SOURCE])
+        tunnel = self._tunnels.of_client(packet[_SOURCE])
         if tunnel is None:  # at home the link itself has servers or relay agents
             self._drop(PlaneReason.NO_TUNNEL, packet)
         else:
             self._send_tunnelled(packet, packet, tunnel)  # §10.4.4
 
     def _send_into(self, home_address: IPv6Address, packet: bytes) -> None:
-        tunnel = self._towards.get(home_address.packed)
+        tunnel = self._tunnels.towards.get(home_address.packed)
         if tunnel is None:
             raise PlaneError(f"no tunnel of {home_address}")
         self._send_tunnelled(packet, packet, tunnel)
@@ -434,10 +456,11 @@ class UserPlane:
         except OSError as error:
             self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
-                path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), IPv6Address(remote))
-                mtu = self._paths.room(packet, len(straight) - len(packet), path_mtu)
-                if len(packet) > mtu:
-                    self._report_too_big(packet, IPv6Address(remote), mtu)
+                with contextlib.suppress(OSError):  # the path may be gone by now
+                    path_mtu = _path_mtu(IPv6Address(straight[_SOURCE]), IPv6Address(remote))
+                    mtu = self._paths.room(packet, len(straight) - len(packet), path_mtu)
+                    if len(packet) > mtu:
+                        self._report_too_big(packet, IPv6Address(remote), mtu)
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: Tunnel) -> None:
         options = b""
@@ -453,8 +476,9 @@ class UserPlane:
         except OSError as error:
             self._count_failure(error, packet)
             if error.errno == errno.EMSGSIZE:
-                mtu = tunnel.mtu(options, self._ipsec) - (len(inner) - len(packet))
-                self._report_too_big(packet, self._reporter(tunnel, packet), mtu)
+                with contextlib.suppress(OSError):  # the path may be gone by now
+                    mtu = tunnel.mtu(options, self._ipsec) - (len(inner) - len(packet))
+                    self._report_too_big(packet, tunnel.home_agent, mtu)
         self._hear(packet, packet[_SOURCE], packet[_DESTINATION])
 
     def _on_narrow(self, home_address: bytes, peer: bytes, mtu: int) -> None:
@@ -515,64 +539,62 @@ class UserPlane:
         if is_multicast(packet):
             self._take_out_multicast(packet, outer_source, is_plain=is_plain)
             return
-        # §10.4.5: the registered care-of address; §5.5: the home agent
-        tunnel = self._towards.get(packet[_SOURCE]) or self._from.get(packet[_DESTINATION])
+        tunnel = self._admitted(packet, self._tunnels.inwards(packet), outer_source, is_plain=is_plain)
         if tunnel is None:
-            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
-        elif self._comes_from_elsewhere(outer_source, tunnel):
-            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")
-        elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
-            self._counters["unprotected"] += 1
-        elif packet[_DESTINATION] not in self._from:
+            return
+        if packet[_DESTINATION] not in self._tunnels.backwards:
             self._count_delivery("detunnelled", packet)
-        else:
-            self._hear(packet, packet[_DESTINATION], packet[_SOURCE])
-            if packet[_NEXT_HEADER] not in _BEFORE_MOBILITY or not self._paths.concerns(packet):
-                self._count_delivery("detunnelled", packet)
-            elif not self.take(packet, tunnelled=True):
-                self._counters["detunnelled"] += 1
-                self._deliver(packet, True)
-
-    def _comes_from_elsewhere(self, outer_source: IPv6Address, tunnel: Tunnel) -> bool:
-        return outer_source != tunnel.remote and Safeguard.OUTER_SOURCE_CHECK not in self._without  # §10.4.5, §5.5
+            return
+        self._hear(packet, packet[_DESTINATION], packet[_SOURCE])
+        if packet[_NEXT_HEADER] not in _BEFORE_MOBILITY or not self._paths.concerns(packet):
+            self._count_delivery("detunnelled", packet)
+        elif not self.take(packet, tunnelled=True):
+            self._counters["detunnelled"] += 1
+            self._deliver(packet, True)
 
     def _take_out_of_link(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
-        """Take what is said on the link that a tunnel is: at a home agent for the engine, at a mobile node for itself.
-
-        Its addresses mean something on that link alone: whose it is, the tunnel tells (§10.4.3, §10.4.4).
-        """
-        backwards = {home_address: each for home_address, each in self._from.items() if each.remote == outer_source}
-        towards = {home_address: self._towards[home_address] for home_address in self._homes.find(outer_source)}
-        backward = _alike(backwards, packet[_DESTINATION])
-        tunnel = backward or _alike(towards, packet[_SOURCE])
+        """Take what is said on the link that a tunnel is: a home agent for its engine, a mobile node for itself."""
+        on_link = self._tunnels.inwards_on_link(packet, outer_source)
+        tunnel = self._admitted(packet, on_link, outer_source, is_plain=is_plain)
         if tunnel is None:
-            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
-        elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
-            self._counters["unprotected"] += 1
-        elif tunnel is backward:
+            return
+        if tunnel.leads_to_home_agent:
             self._count_delivery("detunnelled", packet)
-        else:
-            self._counters["detunnelled"] += 1
-            payload = OpaquePayload(next_header=IPV6, data=packet)
-            self._deliver(build(Packet(source=outer_source, destination=tunnel.local, payload=payload)), True)
+            return
+        self._counters["detunnelled"] += 1
+        payload = OpaquePayload(next_header=IPV6, data=packet)
+        self._deliver(build(Packet(source=outer_source, destination=tunnel.local, payload=payload)), True)
 
     def _take_out_multicast(self, packet: bytes, outer_source: IPv6Address, *, is_plain: bool) -> None:
         """Take multicast out of tunnels: at a home agent for the home link (§11.3.4), at a mobile node for itself."""
-        backward = next((tunnel for tunnel in self._from.values() if tunnel.remote == outer_source), None)
-        tunnel = self._towards.get(packet[_SOURCE]) or backward
+        to_group = self._tunnels.inwards_to_group(packet, outer_source)
+        tunnel = self._admitted(packet, to_group, outer_source, is_plain=is_plain)
         if tunnel is None:
-            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
-        elif self._comes_from_elsewhere(outer_source, tunnel):
-            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")
-        elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
-            self._counters["unprotected"] += 1
-        elif not is_wider_than_link(packet[_DESTINATION]):
+            return
+        if not is_wider_than_link(packet[_DESTINATION]):
             self._drop(PlaneReason.LINK_SCOPE, packet)
-        elif tunnel is backward:
+        elif tunnel.leads_to_home_agent:
             self._count_delivery("detunnelled", packet)
         else:
             self._counters["detunnelled"] += 1
             self._send_to_home_link(packet)
+
+    def _admitted(
+        self, packet: bytes, tunnel: Tunnel | None, outer_source: IPv6Address, *, is_plain: bool
+    ) -> Tunnel | None:
+        """Give the tunnel of a packet if it came out of that one, as protected as it must be; else None, and count it.
+
+        The other end is the registered care-of address (§10.4.5), or the home agent (§5.5).
+        """
+        if tunnel is None:
+            self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
+        elif outer_source != tunnel.remote and Safeguard.OUTER_SOURCE_CHECK not in self._without:  # §10.4.5, §5.5
+            self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")
+        elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
+            self._counters["unprotected"] += 1
+        else:
+            return tunnel
+        return None
 
     def _send_to_home_link(self, packet: bytes) -> None:
         """Forward a mobile node's multicast as if it had sent it at home (§11.3.4), and to all who listen from afar."""
@@ -594,13 +616,9 @@ class UserPlane:
             self._drop(PlaneReason.LINK_SCOPE, packet)
             return
         for home_address in self._groups.listeners(packet):
-            tunnel = self._towards.get(home_address)
+            tunnel = self._tunnels.towards.get(home_address)
             if tunnel is not None:
                 self._send_tunnelled(forwarded, forwarded, tunnel)
-
-    def _reporter(self, tunnel: Tunnel, packet: bytes) -> IPv6Address:
-        """Give who tells of what became of a packet: the home agent, whichever end of the tunnel that is."""
-        return tunnel.remote if self._from.get(packet[_SOURCE]) is tunnel else tunnel.local
 
     def _report_too_big(self, packet: bytes, reporter: IPv6Address, mtu: int) -> None:
         """Tell the sender of a packet what fits its way (RFC 2473 §7.1)."""
@@ -620,12 +638,6 @@ class UserPlane:
 def _listening_address(home_address: IPv6Address) -> IPv6Address:
     """Give the address from which the kernel says what applications listen to on the device (RFC 3810 §5.2.13)."""
     return address_like(home_address, LINK_LOCAL_PREFIX)
-
-
-def _alike(tunnels: dict[bytes, Tunnel], link_local: bytes) -> Tunnel | None:
-    """Give the tunnel of the home address that ends as a link-local address does, else any."""
-    alike = (tunnel for home_address, tunnel in tunnels.items() if home_address[_IDENTIFIER] == link_local[_IDENTIFIER])
-    return next(alike, next(iter(tunnels.values()), None))
 
 
 def _path_mtu(source: IPv6Address, remote: IPv6Address) -> int:

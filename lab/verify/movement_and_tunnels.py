@@ -38,25 +38,37 @@ def tunnel_current(session: Session, findings: Findings) -> None:
 @rule("tunnel-reverse", "The mobile node's tunnel starts at the care-of address that is being registered", "11.3.1-a")
 def tunnel_reverse(session: Session, findings: Findings) -> None:
     """RFC 6275 §11.3.1."""
-    refused = {id(a.update): a.frame.time for a in session.acknowledgements if a.update is not None and not a.accepts}
+    asked = {home_address: _asked(session, home_address) for home_address in session.home_addresses}
     for frame in session.packets:
         inner = frame.inner
         if inner is None or inner.source not in session.home_addresses or frame.destination not in session.home_agents:
             continue
         if frame.source_mac not in session.mobile_macs:
             continue  # somebody else's forgery
-        asked = [
-            (update.frame.time, update.care_of_address)
-            for update in session.updates
-            if update.home_address == inner.source
-            and update.frame.time <= frame.time + JUST
-            and refused.get(id(update), frame.time) > frame.time - JUST
-        ]
         # The last one, and around a move also what was on its way.
-        allowed = [address for time, address in asked if time <= frame.time - JUST][-1:]
-        allowed += [address for time, address in asked if time > frame.time - JUST]
+        own = asked[inner.source]
+        allowed = [address for time, address in own if time <= frame.time - JUST][-1:]
+        allowed += [address for time, address in own if frame.time - JUST < time <= frame.time + JUST]
         if frame.source in allowed or session.came_up(frame, frame.source):
             findings.judge(frame, frame.source in allowed, f"tunnelled from {frame.source}")
+
+
+def _asked(session: Session, home_address: IPv6Address) -> list[tuple[float, IPv6Address | None]]:
+    """Give the care-of addresses that are being registered, each from when on.
+
+    It is the last that the mobile node itself asked for, and with a refusal the one before is back.
+    """
+    refused = {id(a.update): a.frame.time for a in session.acknowledgements if a.update is not None and not a.accepts}
+    own = [
+        (update.frame.time, refused.get(id(update), float("inf")), update.care_of_address)
+        for update in session.updates
+        if update.home_address == home_address and not session.played_back(update)
+    ]
+
+    def last(now: float) -> IPv6Address | None:
+        return next((address for begin, end, address in reversed(own) if begin <= now < end), None)
+
+    return [(time, last(time)) for time in sorted({time for begin, end, _ in own for time in (begin, end)})]
 
 
 @rule(

@@ -101,11 +101,11 @@ class Session:
 
     def updates_of_each(self) -> Iterator[list[Update]]:
         """Give registrations by mobile node and its peer, without those that somebody else plays back."""
-        own = [update for update in self.all_updates if not self._played_back(update)]
+        own = [update for update in self.all_updates if not self.played_back(update)]
         for peers in sorted({update.peers for update in own}):
             yield [update for update in own if update.peers == peers]
 
-    def _played_back(self, update: Update) -> bool:
+    def played_back(self, update: Update) -> bool:
         """Tell whether somebody else, by the link-layer address, sends the octets of an earlier update again."""
         frame = update.frame
         return any(

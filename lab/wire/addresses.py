@@ -1,5 +1,6 @@
 """Addresses made from other addresses (RFC 4291, RFC 4862, RFC 2526), and which of them RFC 6275 lets be bound."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
 UNSPECIFIED = IPv6Address("::")
@@ -52,6 +53,7 @@ def address_like(address: IPv6Address, prefix: IPv6Network) -> IPv6Address:
     return address_from(prefix, int(address) & int(prefix.hostmask))
 
 
+@lru_cache(maxsize=256)  # an interface that comes up again has the one that it had
 def link_local(mac: bytes) -> IPv6Address:
     """Return the link-local address that a MAC address gives, RFC 4862 §5.3."""
     return address_from(LINK_LOCAL_PREFIX, interface_identifier(mac))

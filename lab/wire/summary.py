@@ -84,7 +84,7 @@ def _words(class_name: str) -> str:
 def _details(payload: Payload) -> str:
     match payload:
         case BindingUpdate(sequence=sequence, flags=flags, lifetime=lifetime, options=options):
-            letters = "".join(letter for flag, letter in _FLAG_LETTERS.items() if flag in flags)
+            letters = _letters(flags)
             return f" #{sequence} {letters + ' ' if letters else ''}lifetime {lifetime} s{_options(options)}"
         case BindingAcknowledgement(status=status, sequence=sequence, lifetime=lifetime, options=options):
             key = " K" if payload.key_management_mobility_capability else ""
@@ -126,6 +126,11 @@ def _details(payload: Payload) -> str:
             return f", {len(data)} octets"
         case _:
             return ""
+
+
+@cache
+def _letters(flags: BindingUpdateFlag) -> str:
+    return "".join(letter for flag, letter in _FLAG_LETTERS.items() if flag in flags)
 
 
 @cache

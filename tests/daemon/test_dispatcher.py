@@ -51,9 +51,10 @@ from lab.events import (
     PacketDropped,
 )
 from lab.plane.memory import MemoryPlane
-from lab.wire.mobility import BindingAcknowledgement, BindingRefreshRequest
+from lab.wire.mobility import BindingAcknowledgement, BindingRefreshRequest, BindingUpdate
 from lab.wire.packet import OpaquePayload, Packet, mobility_packet
 from tests.engine.home_agent_bench import AGENT, HOME, update
+from tests.engine.mobile_node_bench import VISITED1, MobileBench, carrier
 
 LINK = "eth0"
 HERE, THERE = IPv6Address("2001:db8::1"), IPv6Address("2001:db8::2")
@@ -224,6 +225,37 @@ def test_an_engine_thinks_to_the_end_before_it_hears_of_a_refusal(script: Script
     assert (heard, [type(happened) for happened in script.given]) == ([1], [Started, Refused])
 
 
+def test_an_engine_thinks_to_the_end_where_an_effect_is_at_fault(script: Script, world: World) -> None:
+    heard: list[int] = []
+
+    def think() -> Iterator[Effect]:
+        yield send()
+        yield add(1)
+        heard.append(len(script.given))
+
+    script.answers = {Started: think(), DeadlineReached: [add(2)]}
+    world.outlet.on_send = fault
+    sent, told = world.feed(Started())
+    assert (sent, told) == (send(), PacketDropped(reason="internal-error", detail="Started"))
+    assert heard == [1]
+    assert world.feed(DeadlineReached()) == [add(2)]
+
+
+def test_a_fault_amid_a_move_leaves_the_timers_of_a_mobile_node_right() -> None:
+    """The Binding Update that was at fault is repeated as one that got lost."""
+    bench = MobileBench()
+    world = World(bench.node)
+    world.feed(carrier())
+    world.outlet.on_send = fault
+    assert isinstance(world.feed(VISITED1.advertisement())[-1], PacketDropped)
+    timeout = bench.config.first_bindack_timeout
+    assert world.armed[-1] == world.now + timeout
+    world.outlet.on_send = lambda: None
+    world.now += timeout
+    sent = [what.packet.payload for what in world.feed(DeadlineReached()) if isinstance(what, Send)]
+    assert [message.sequence for message in sent if isinstance(message, BindingUpdate)] == [2]
+
+
 def test_the_engine_hears_of_a_refusal_before_anything_else(script: Script, world: World) -> None:
     world.plane.refuse = frozenset({AddAddress})
 
@@ -348,7 +380,7 @@ def test_a_flood_of_drops_is_counted_and_not_all_written_down(script: Script, wo
 # Faults of an engine
 
 
-def fault(_: Input) -> None:
+def fault(*_: Input) -> None:
     raise RuntimeError("a fault of ours")
 
 

@@ -66,7 +66,7 @@ class Bench:
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over."""
-        return self.agent.handle(happened, self.now)
+        return [*self.agent.handle(happened, self.now)]
 
     def register(self, sequence: int = 1, **fields: Any) -> list[Effect]:
         """Register, with Duplicate Address Detection coming out well."""

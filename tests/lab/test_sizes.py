@@ -91,8 +91,10 @@ def here(request: pytest.FixtureRequest, plane: PlaneName, tmp_path_factory: pyt
         made = Here(network)
         for name in ("cn", "host", "mn", "mn2"):
             answering(made, name, folder)
-        network.move("mn2", "visited2")
         made.visit("visited1")
+        began = made.mark()
+        network.move("mn2", "visited2")  # its tunnel is the newer one: the narrow path is to be known all the same
+        made.wait_registered("visited2", since=began)
         for one, other in (("cn", "mn"), ("mn2", "mn")):
             talk(made, one, other)
         yield made

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import IPv6Address
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -67,8 +68,12 @@ class Machine:
         """Make a data plane in the near namespace, of the machine's kind or another."""
         self.ipsec = Ipsec(Policy(protections, at_home_agent=at_home_agent), Secrets(b"machine"), self.refused.append)
 
-        def watch(descriptor: int, callback: Callable[[], None]) -> None:
+        self.watched.clear()  # of one that crashed
+
+        def watch(descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
+            assert descriptor not in self.watched  # an event loop would not notice that it is another one
             self.watched[descriptor] = callback
+            return partial(self.watched.pop, descriptor)
 
         plane = self.run(
             lambda: (kind or self._kind)(
@@ -126,11 +131,20 @@ class Machine:
         """Make a condition: the newest plane counted so many."""
         return lambda: self.planes[-1].counters().get(counter, 0) == number
 
+    def close_sockets(self) -> None:
+        """Close what `socket` opened."""
+        for made in self._sockets:
+            made.close()
+
     def close(self) -> None:
         """Leave nothing."""
         for plane in self.planes:
             self.run(plane.close)
-        for made in self._sockets:
-            made.close()
+        self.close_sockets()
         for end in (self.namespace, self.far):
             end.close()
+
+
+def report_every_error() -> None:
+    """Have the kernel of this namespace send ICMPv6 errors as often as there are any."""
+    Path("/proc/sys/net/ipv6/icmp/ratemask").write_text("200", encoding="ascii")

@@ -253,7 +253,12 @@ def test_a_plane_that_cannot_be_made_leaves_nothing(monkeypatch: pytest.MonkeyPa
 
 def plane_of_nobody() -> BpfPlane:
     ipsec = Ipsec(Policy((), at_home_agent=False), Secrets(b"nobody"), print)
-    return BpfPlane(lambda *_: print("ready", flush=True), print, print, ipsec)
+    return BpfPlane(_watch, print, print, ipsec)
+
+
+def _watch(descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
+    print("ready", flush=True)
+    return lambda: None
 
 
 def test_a_killed_process_leaves_no_program() -> None:

@@ -37,6 +37,7 @@ from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, MAC, OTHER_HO
 pytestmark = pytest.mark.privileged
 
 CARE_OF, OTHER = IPv6Address("2001:db8:a::1"), IPv6Address("2001:db8:b::1")
+NO_INTERFACE = 9999
 ROUTE = UseRouter(interface=LINK, router=ROUTER, source=CARE_OF)
 FORGET = ForgetRouter(interface=LINK, source=CARE_OF)
 
@@ -133,6 +134,41 @@ def test_what_a_crash_left_is_swept_away_by_the_next_plane(machine: Machine, eff
     machine.planes.pop()._tun.close()  # all that a killed process takes with it
     machine.run(machine.plane().end_recall)
     assert without_indexes(machine) == re.sub(r"'ifindex': \d+", "", str(clean))
+
+
+@pytest.mark.rfc6275("15.3-a")
+def test_what_is_recalled_is_led_into_tunnels_at_the_end_and_what_the_kernel_refuses_is_told(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = machine.plane()
+    wrong, right = (
+        InstallTunnel(home_agent_address=OWN, home_address=home_address, care_of_address=FAR)
+        for home_address in (HOME, OTHER_HOME)
+    )
+    add = plane._netlink.add_route
+
+    def add_route(destination: IPv6Address, *, interface: int, metric: int) -> None:
+        add(destination, interface=NO_INTERFACE if destination == HOME else interface, metric=metric)
+
+    monkeypatch.setattr(plane._netlink, "add_route", add_route)
+    plane.begin_recall()
+    machine.apply(wrong, right)
+    assert routes(machine) == {}
+    (refused,) = machine.run(plane.end_recall)
+    assert (refused.effect, "No such device" in refused.reason) == (wrong, True)
+    assert routes(machine) == {str(OTHER_HOME): ["mip0", "blackhole"]}
+    machine.apply(RemoveTunnel(home_address=HOME), RemoveTunnel(home_address=OTHER_HOME))
+    assert routes(machine) == {}
+
+
+def routes(machine: Machine) -> dict[str, list[str]]:
+    """Give where packets for home addresses go, the best way first."""
+    found: dict[str, list[str]] = {}
+    for line in run_in(machine.namespace, "ip", "-6", "route", "show", "proto", "62").stdout.splitlines():
+        way, *words = line.split()
+        where = (words[0], way) if way == "blackhole" else (way, words[words.index("dev") + 1])
+        found.setdefault(where[0], []).append(where[1])
+    return found
 
 
 @settings(max_examples=20)

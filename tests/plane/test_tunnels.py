@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address
 
@@ -14,6 +15,7 @@ import pytest
 
 from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
+from lab.plane.tunnel import Outlet
 from lab.plane.user import INVOKING_OCTETS, UserPlane
 from lab.safeguards import Safeguard
 from lab.wire.chain import encapsulation_limit
@@ -29,13 +31,13 @@ from lab.wire.packet import (
     mobility_packet,
 )
 from tests.lab.networks import settle_addresses
-from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
+from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine, report_every_error
 
 pytestmark = pytest.mark.privileged
 
-CN = IPv6Address("2001:db8:c::2")
+CN, ROUTER_BEHIND = IPv6Address("2001:db8:c::2"), IPv6Address("2001:db8:e::1")
 EXPERIMENT = 253
-_IPV6_HDRINCL, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO = 36, 23, 2
+_IPV6_HDRINCL, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_RECVFRAGSIZE = 36, 23, 2, 77
 
 
 @pytest.fixture
@@ -77,6 +79,7 @@ def visit(machine: Machine) -> None:
 def packets_for(machine: Machine, destination: IPv6Address) -> socket.socket:
     """Take packets of the experiment's protocol for an address that the far end is given."""
     machine.far.netlink.add_address(1, destination, 128)
+    settle_addresses(machine.far)
     inlet = machine.socket(machine.far, socket.SOCK_RAW, EXPERIMENT)
     inlet.bind((str(destination), 0))
     return inlet
@@ -286,6 +289,21 @@ def test_nobody_is_told_less_than_every_link_carries(machine: Machine) -> None:
     assert report[8 + 24 : 8 + 40] == HOME.packed
 
 
+def test_a_path_that_goes_away_meanwhile_costs_a_packet_and_no_more(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> int:
+        raise OSError(errno.ENETUNREACH, "no path")
+
+    serve(machine)
+    machine.command("ip", "-6", "route", "add", f"{FAR}/128", "dev", LINK, "mtu", "1400")
+    monkeypatch.setattr(Outlet, "path_mtu", gone)
+    send_to(machine, HOME, 1400 - 40)
+    machine.pump(machine.counts("not-sent-EMSGSIZE"))
+    send_to(machine, HOME, 1300 - 40)
+    machine.pump(machine.counts("tunnelled"))
+
+
 # Tunnels in tunnels
 
 
@@ -399,7 +417,8 @@ def test_what_belongs_to_no_tunnel_is_counted(machine: Machine) -> None:
     machine.pump(lambda: count().get("no-tunnel", 0) > before)
 
 
-def test_tunnels_of_one_address_share_a_socket(machine: Machine) -> None:
+def test_tunnels_of_one_address_share_their_sockets(machine: Machine) -> None:
+    without = len(os.listdir("/proc/self/fd"))
     serve(machine)
     before = len(os.listdir("/proc/self/fd"))
     others = [HOME + 0x1000 + number for number in range(200)]
@@ -410,9 +429,9 @@ def test_tunnels_of_one_address_share_a_socket(machine: Machine) -> None:
         machine.apply(RemoveTunnel(home_address=home))
     tunnelled(machine, inner(HOME, CN))
     machine.pump(machine.counts("detunnelled"))  # the one that is left is not harmed
-    before = len(os.listdir("/proc/self/fd"))
     machine.apply(RemoveTunnel(home_address=HOME))
-    assert len(os.listdir("/proc/self/fd")) == before - 1
+    machine.close_sockets()
+    assert len(os.listdir("/proc/self/fd")) == without
 
 
 def test_each_tunnel_of_a_shared_socket_goes_its_own_way(machine: Machine) -> None:
@@ -426,3 +445,41 @@ def test_each_tunnel_of_a_shared_socket_goes_its_own_way(machine: Machine) -> No
     for home, end in ends.items():
         packet, (source, *_) = end.recvfrom(2048)
         assert (IPv6Address(packet[24:40]), source) == (home, str(OWN))
+
+
+def report_too_big(machine: Machine, packet: bytes, mtu: int) -> None:
+    """Have the far end say, as a router on the way, that a packet of the machine is larger than so many octets."""
+    report = PacketTooBig(mtu=mtu, invoking=packet[:INVOKING_OCTETS])
+    octets = build(Packet(source=ROUTER_BEHIND, destination=IPv6Address(packet[8:24]), payload=report))
+    machine.socket(machine.far, socket.SOCK_RAW, socket.IPPROTO_RAW).sendto(octets, (str(OWN), 0))
+
+
+@pytest.mark.rfc6275("10.4.2-c")
+def test_each_tunnel_of_one_address_has_a_path_of_its_own(machine: Machine) -> None:
+    """RFC 2473 §7.1 b: what every link carries is fragmented on a narrow path, whichever tunnel opened last."""
+    care_of = {HOME: FAR, OTHER_HOME: FAR_TOO}
+    for home, address in care_of.items():
+        serve(machine, home, address)
+    for narrow, address in care_of.items():
+        payload = OpaquePayload(next_header=IPV6, data=inner(CN, narrow, 1300))
+        report_too_big(machine, build(Packet(source=OWN, destination=address, payload=payload)), MINIMUM_MTU)
+        inlet = machine.socket(machine.far, socket.SOCK_RAW, IPV6)
+        inlet.bind((str(address), 0))
+        inlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVFRAGSIZE, 1)
+        before = machine.planes[-1].counters().get("tunnelled", 0)
+        send_to(machine, narrow, MINIMUM_MTU - 40)
+        machine.pump(machine.counts("tunnelled", before + 1))
+        packet, ancillary, *_ = inlet.recvmsg(2048, 256)
+        assert len(packet) == MINIMUM_MTU
+        (largest,) = (data for _, kind, data in ancillary if kind == _IPV6_RECVFRAGSIZE)
+        assert int.from_bytes(largest, sys.byteorder) <= MINIMUM_MTU
+
+
+def test_errors_about_packets_in_tunnels_stop_no_other(machine: Machine) -> None:
+    """A socket that is told of errors fails the next packet, whosever it is: here each packet is refused."""
+    machine.far.run(report_every_error)
+    serve(machine)
+    serve(machine, OTHER_HOME, FAR_TOO)
+    for home in [HOME, OTHER_HOME] * 100:
+        send_to(machine, home)
+    machine.pump(machine.counts("tunnelled", 200))

@@ -1,16 +1,13 @@
 """Many mobile nodes that speak the real protocol with one home agent; every answer is checked."""
 
-import heapq
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from ipaddress import IPv6Address
-from time import perf_counter
 
 from lab.auth.ipsec_policy import Policy, Protection
 from lab.auth.secrets import Secrets
 from lab.bench.crowd.place import CARE_OF_ADDRESSES, Wire, home_address
+from lab.bench.crowd.questions import Questions, Round
 from lab.constants import Status
 from lab.emulation.node import LabNode
 from lab.errors import ScenarioError
@@ -30,29 +27,14 @@ from lab.wire.packet import Packet, mobility_packet, parse
 LIFETIME = 3600
 WINDOW = 64
 """Mobile nodes that wait for an answer at the same time."""
-BURST = 32
-"""Questions between two looks for answers: a link that is no more than memory has little room."""
 PATIENT = 10.0
 """Seconds before an answer is missed where none should be lost."""
-GIVE_UP = 120.0
-"""Seconds without any answer."""
 _FLAGS = BindingUpdateFlag.ACKNOWLEDGE | BindingUpdateFlag.HOME_REGISTRATION
 _PLACE_BITS = 20
 """A care-of address tells, in its last bits, whose it is, and before them which of its places."""
 _NUMBER = (1 << _PLACE_BITS) - 1
 _FIRST_CARE_OF_ADDRESS = int(CARE_OF_ADDRESSES.network_address)
 _SEQUENCES = 1 << 16
-
-
-@dataclass(slots=True, kw_only=True)
-class Round:
-    """How a round of questions and answers went."""
-
-    latencies: list[float] = field(default_factory=list)
-    """Seconds from each question, the first time that it was asked, to its answer; in the order of the answers."""
-    repeated: int = 0
-    """Questions that were asked once more."""
-    seconds: float = 0.0
 
 
 class Crowd:
@@ -134,49 +116,19 @@ class Crowd:
         every: float,
         patience: float,
     ) -> Round:
-        """Ask for each number, and wait for the answers."""
-        going = Round()
-        to = str(destination)
-        todo = deque(numbers)
-        waiting: dict[int, float] = {}
-        missed: list[tuple[float, float, int]] = []
-        """When an answer is missed, how long it was waited for, and whose it is."""
-        began = heard = turn = perf_counter()
-        while todo or waiting:
-            now = perf_counter()
-            room = min(window - len(waiting), BURST)
-            while todo and room and turn <= now:
-                number = todo[0]
-                asking = question(number)
-                now = perf_counter()  # before it is sent: whoever answers may have the processor first
-                if not self._wire.send(asking, to):
-                    break
-                todo.popleft()
-                waiting[number] = now
-                heapq.heappush(missed, (now + patience, patience, number))
-                turn += every
-                room -= 1
-            while missed and missed[0][0] <= now:
-                _, waited, number = heapq.heappop(missed)
-                if number in waiting and self._wire.send(question(number), to):
-                    going.repeated += 1
-                    heapq.heappush(missed, (now + 2 * waited, 2 * waited, number))
-            if now - heard > GIVE_UP:
-                raise ScenarioError(f"{len(waiting)} mobile nodes got no answer within {GIVE_UP:g} s")
-            within = 0.0 if todo and len(waiting) < window and turn <= now else max(min(turn - now, 0.01), 0.001)
-            while (octets := self._wire.receive(within)) is not None:
-                within = 0.0
-                heard = perf_counter()
-                whose = self._answer(octets, answered)
-                if whose in waiting:
-                    going.latencies.append(heard - waiting.pop(whose))
-                if todo and turn <= heard:
-                    break
-        going.seconds = perf_counter() - began
-        return going
+        questions = Questions(
+            self._wire,
+            str(destination),
+            question,
+            lambda octets: self._answered(octets, answered),
+            window=window,
+            every=every,
+            patience=patience,
+        )
+        return questions.ask(numbers)
 
-    def _answer(self, octets: bytes, answered: Callable[[int, Packet], bool]) -> int:
-        """Give who is answered; -1 for what is no answer to the last question of anybody."""
+    def _answered(self, octets: bytes, answered: Callable[[int, Packet], bool]) -> int | None:
+        """Give who is answered; None for what is no answer to the last question of anybody."""
         arrival = self._ipsec.open(octets)
         match arrival:
             case Plain():
@@ -188,12 +140,12 @@ class Crowd:
         offset = int(packet.destination) - _FIRST_CARE_OF_ADDRESS
         number = offset & _NUMBER
         if packet.destination not in CARE_OF_ADDRESSES or number >= len(self):
-            return -1
+            return None
         if isinstance(packet.payload, BindingAcknowledgement | MobilePrefixAdvertisement):
             self._ipsec.admits(packet, protection)
             if packet.source != self._agent or packet.routed_home_address != self._home_addresses[number]:
-                return -1  # another crowd's
-        return number if answered(number, packet) else -1
+                return None  # another crowd's
+        return number if answered(number, packet) else None
 
     def _acknowledged(self, number: int, packet: Packet) -> bool:
         acknowledgement = packet.payload

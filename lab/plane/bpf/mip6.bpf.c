@@ -61,15 +61,23 @@ HASH(backwards, struct in6_addr, struct tunnel, 100000);	/* a mobile node's, by 
 HASH(bindings, struct in6_addr, struct path, 100000);		/* a correspondent's, by home address */
 HASH(routes, struct ends, struct path, 100000);			/* a mobile node's, by home address and peer */
 HASH(heard, struct ends, __u8, 1024);				/* home address and peer that are known to talk */
-MAP(counts, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 4, 0);
+MAP(counts, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 6, 0);
 MAP(device, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1, 0);		/* index of the tunnel device */
 
-enum { TUNNELLED_OUT, DETUNNELLED, DIRECT_OUT, DIRECT_IN };	/* counted in this order */
+enum { TUNNELLED_OUT, DETUNNELLED, DIRECT_OUT, DIRECT_IN, NOT_SENT, NOT_DELIVERED };	/* in this order in `counts` */
 
 INLINE int same(const struct in6_addr *a, const struct in6_addr *b)
 {
 	return a->s6_addr32[0] == b->s6_addr32[0] && a->s6_addr32[1] == b->s6_addr32[1] &&
 	       a->s6_addr32[2] == b->s6_addr32[2] && a->s6_addr32[3] == b->s6_addr32[3];
+}
+
+/* Where IPsec protects what a tunnel carries, that is done in Python, and the tunnel has no ends here. */
+INLINE int is_sealed(const struct tunnel *tunnel)
+{
+	const __u32 *words = tunnel->remote.s6_addr32;
+
+	return !(words[0] | words[1] | words[2] | words[3]);
 }
 
 INLINE void count(__u32 what)
@@ -78,6 +86,13 @@ INLINE void count(__u32 what)
 
 	if (packets)
 		++*packets;
+}
+
+/* No memory was left halfway: the packet is neither what it was nor what it should be. */
+INLINE int drop(__u32 why)
+{
+	count(why);
+	return TC_ACT_SHOT;
 }
 
 INLINE void note_use(struct path *path)
@@ -142,7 +157,7 @@ INLINE int send(struct __sk_buff *skb, struct start *start, __u32 added, struct 
 	start->link.h_proto = htons(ETH_P_IPV6);
 	if (change_head(skb, ETH_HLEN, 0) ||
 	    store(skb, 0, &start->link, sizeof(start->link) + sizeof(start->ip) + added * ADDED, 0))
-		return TC_ACT_SHOT;
+		return drop(NOT_SENT);
 	__builtin_memcpy(next.ipv6_nh, way->ipv6_dst, sizeof(next.ipv6_nh));
 	count(what);
 	return redirect_neigh(way->ifindex, &next, sizeof(next), 0);
@@ -237,7 +252,7 @@ SEC("tcx/egress") int outwards(struct __sk_buff *skb)
 	}
 	if (route || (binding && !tunnel))
 		return ip.nexthdr == FRAGMENT ? TC_ACT_UNSPEC : optimise(skb, &ip, route, binding);
-	if (tunnel && !binding && ip.nexthdr != TUNNELLED)	/* how deep tunnels lie in tunnels others look after */
+	if (tunnel && !is_sealed(tunnel) && !binding && ip.nexthdr != TUNNELLED)	/* how deep tunnels lie in tunnels others look after */
 		return tunnel_out(skb, &ip, tunnel);
 	return TC_ACT_UNSPEC;
 }
@@ -248,7 +263,7 @@ INLINE int deliver(__u32 what)
 	__u32 zero = 0, *index = lookup(&device, &zero);
 
 	if (!index)
-		return TC_ACT_SHOT;
+		return drop(NOT_DELIVERED);
 	count(what);
 	return redirect(*index, BPF_F_INGRESS);
 }
@@ -269,7 +284,7 @@ INLINE int tunnel_in(struct __sk_buff *skb, struct ipv6hdr *ip)
 		if (!tunnel || is_news(&inner.daddr, &inner.saddr))
 			return TC_ACT_UNSPEC;
 	}
-	if (!same(&tunnel->remote, &ip->saddr) || !same(&tunnel->local, &ip->daddr))
+	if (is_sealed(tunnel) || !same(&tunnel->remote, &ip->saddr) || !same(&tunnel->local, &ip->daddr))
 		return TC_ACT_UNSPEC;
 	if (adjust_room(skb, -(__s32)sizeof(*ip), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return TC_ACT_UNSPEC;
@@ -321,7 +336,7 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 		if (header.octets[0] != 2 || header.octets[1] != 2 || header.octets[2] != 1)
 			return TC_ACT_UNSPEC;
 		tunnel = lookup(&backwards, &header.home);
-		if (!tunnel || !same(&tunnel->local, &ip->daddr))
+		if (!tunnel || is_sealed(tunnel) || !same(&tunnel->local, &ip->daddr))
 			return TC_ACT_UNSPEC;
 		ends.source = header.home;
 		ip->nexthdr = header.next;
@@ -334,7 +349,7 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 		binding = lookup(&bindings, &header.home);
 		if (!binding || !same(&binding->care_of, &ip->saddr)) {
 			tunnel = lookup(&towards, &header.home);
-			if (!tunnel || !same(&tunnel->remote, &ip->saddr))
+			if (!tunnel || is_sealed(tunnel) || !same(&tunnel->remote, &ip->saddr))
 				return TC_ACT_UNSPEC;
 		}
 		if (!removed && !is_own(skb, ip))
@@ -355,7 +370,7 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 	ip->saddr = ends.destination;
 	ip->daddr = ends.source;
 	if (store(skb, ETH_HLEN, ip, sizeof(*ip), BPF_F_RECOMPUTE_CSUM))
-		return TC_ACT_SHOT;
+		return drop(NOT_DELIVERED);
 	return deliver(DIRECT_IN);
 }
 

@@ -36,8 +36,12 @@ def ask(stage: AttackStage, attacker: Attacker, kind: int, address: IPv6Address)
     """Have the correspondent test an address, whosever that is, and hear its answer on the attacker's link."""
     cn = stage.network.node("cn").spec.address
     make = home_test_init if kind == HOME_TEST else care_of_test_init
-    attacker.send(make(address, cn, chance(stage).randbytes(COOKIE_OCTETS)))
-    answer = attacker.hear(f"answer of cn to {address}", message_for(kind, address)).message
+    dice = chance(stage)
+
+    def init() -> Any:
+        return make(address, cn, dice.randbytes(COOKIE_OCTETS))
+
+    answer = attacker.ask(f"answer of cn to {address}", init, message_for(kind, address)).message
     return Token(index=answer.index, value=bytes(answer.token))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
+from lab.constants import INITIAL_BINDACK_TIMEOUT
 from lab.emulation.node import LabNode
 from lab.emulation.playback import SEEN_WITHIN, frames_so_far, send_again, wait_for_frame
 from lab.errors import MissingError, ScenarioError
@@ -86,6 +87,16 @@ class Attacker:
         if found is None:
             raise ScenarioError(f"{self.name} heard no {what} on {self.link} within {SEEN_WITHIN:g} s")
         return found
+
+    def ask(self, what: str, ask: Callable[[], Any], matches: Callable[[Frame], bool]) -> Frame:
+        """Send what `ask` makes, again as §11.8 has it, until his link carries an answer; raises `ScenarioError`."""
+        for timeout in (INITIAL_BINDACK_TIMEOUT, 2 * INITIAL_BINDACK_TIMEOUT):
+            self.send(ask())
+            found = wait_for_frame([self._capture], matches, keys=False, within=timeout)
+            if found is not None:
+                return found
+        self.send(ask())
+        return self.hear(what, matches)
 
 
 def octets_of(packet: Any) -> bytes:

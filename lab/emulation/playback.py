@@ -31,9 +31,11 @@ def frames_so_far(captures: Sequence[Path], *, keys: bool = True) -> list[Frame]
             time.sleep(0.05)
 
 
-def wait_for_frame(captures: Sequence[Path], matches: Callable[[Frame], bool], *, keys: bool = True) -> Frame | None:
-    """Wait for a packet in captures; None if it does not come."""
-    deadline = time.monotonic() + SEEN_WITHIN
+def wait_for_frame(
+    captures: Sequence[Path], matches: Callable[[Frame], bool], *, keys: bool = True, within: float = SEEN_WITHIN
+) -> Frame | None:
+    """Wait for a packet in captures; None if it does not come in so many seconds."""
+    deadline = time.monotonic() + within
     while True:
         found = next(filter(matches, frames_so_far(captures, keys=keys)), None)
         if found is not None or time.monotonic() > deadline:

@@ -52,6 +52,14 @@ class NodeStopped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SafeguardSwitchedOff(Event):
+    """The daemon serves without a protection, since its laboratory shows by an attack what that is for."""
+
+    SECTION = "15"
+    safeguard: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSent(Event):
     """A mobility message left this node."""
 

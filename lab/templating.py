@@ -10,7 +10,7 @@ from lab.errors import MissingError
 
 
 def shared(folder: str) -> Path:
-    """Find `templates` or `topologies`: beside the package in a checkout, inside it when installed."""
+    """Find `templates`, say: beside the package in a checkout, inside it when installed."""
     package = Path(__file__).parent
     for place in (package.parent / folder, package / "share" / folder):
         if place.is_dir():

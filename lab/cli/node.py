@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lab.daemon.config import load
+from lab.daemon.config import load, refuse_without
 
 EXAMPLES = """examples:
   mip6lab node --config ha.toml          run until SIGTERM or Ctrl-C; the journal goes to standard output
@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the node."""
     config = load(args.config)
     if args.check:
+        refuse_without(config)
         print(f"{args.config}: a {config.role} named {config.name}")
         return 0
     from lab.daemon import process  # noqa: PLC0415 - checking a file needs no root

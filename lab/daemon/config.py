@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from lab.auth.esp import ENCRYPTION_KEY_OCTETS, INTEGRITY_KEY_OCTETS, Association
 from lab.auth.ipsec_policy import Protection, Protects
+from lab.auth.nonces import USED_FOR
 from lab.constants import (
     ENCAPSULATION_LIMIT,
     LARGEST_ENCAPSULATION_LIMIT,
@@ -23,15 +24,19 @@ from lab.constants import (
     MAX_BINDACK_TIMEOUT,
     MAX_DELETE_BCE_TIMEOUT,
     MAX_LIFETIME,
+    MAX_NONCE_LIFETIME,
     MAX_RR_BINDING_LIFETIME,
 )
 from lab.engine.config import CorrespondentConfig, HomeAgentConfig, MobileNodeConfig
 from lab.errors import ConfigError
+from lab.safeguards import NOTHING, Without
 from lab.wire.addresses import is_unicast_routable
 
 LONGEST_INTERFACE_NAME = 15
 LARGEST_SEQUENCE = 0xFFFF
 LARGEST_PREFERENCE = 0xFFFF
+SHORTEST_NONCE_LIFETIME = 2 * USED_FOR
+"""Seconds: the last token that is made from a nonce must be of use for a while."""
 FIRST_SPI, LAST_SPI = 0x100, 0xFFFF_FFFF
 """Those below are reserved (RFC 4303 §2.1)."""
 
@@ -74,6 +79,8 @@ class NodeConfig:
     ipsec: tuple[Protection, ...] = ()
     associations: Path | None = None
     """A JSON file with more of what `ipsec` holds: a hundred thousand of them are read in seconds."""
+    without: Without = NOTHING
+    """Protections that a laboratory has switched off; see `refuse_without`."""
     home_agent: HomeAgentConfig | None = None
     correspondent: CorrespondentConfig | None = None
     mobile_node: MobileNodeConfig | None = None
@@ -123,6 +130,15 @@ def parse(text: str, source: str) -> NodeConfig:
     for key, reason in _faults(config):
         raise ConfigError(f"{source}: {key}: {reason}")
     return config
+
+
+def refuse_without(config: NodeConfig) -> None:
+    """Raise `ConfigError` for a node that does without protections, where no laboratory made its network."""
+    if config.without:
+        named = ", ".join(sorted(config.without))
+        raise ConfigError(
+            f"{config.name}: without: {named}: only `mip6lab run` switches protections off, in its networks"
+        )
 
 
 def _read_associations(path: Path, source: str) -> list[Any]:
@@ -270,6 +286,8 @@ def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
 def _faults_of_correspondent(correspondent: CorrespondentConfig, table: str) -> Iterator[tuple[str, str]]:
     if not _is_lifetime(correspondent.max_binding_lifetime, MAX_RR_BINDING_LIFETIME):
         yield f"{table}.max_binding_lifetime", _RR_LIFETIME
+    if not SHORTEST_NONCE_LIFETIME <= correspondent.nonce_lifetime <= MAX_NONCE_LIFETIME:
+        yield f"{table}.nonce_lifetime", f"from {SHORTEST_NONCE_LIFETIME:g} to {MAX_NONCE_LIFETIME:g} seconds"
     if correspondent.max_bindings is not None and correspondent.max_bindings < 1:
         yield f"{table}.max_bindings", "not less than 1; route_optimisation = false keeps no binding at all"
 

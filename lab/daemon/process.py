@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 
-from lab.daemon.config import NodeConfig
+from lab.daemon.config import NodeConfig, refuse_without
 from lab.daemon.service import serve
 from lab.errors import ConfigError
 
@@ -15,8 +15,13 @@ def log(*, verbose: bool = False) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
-def run(config: NodeConfig) -> None:
-    """Serve until SIGTERM, SIGINT or the command `stop`; raises `Mip6LabError` if the node cannot be."""
+def run(config: NodeConfig, *, in_lab: bool = False) -> None:
+    """Serve until SIGTERM, SIGINT or the command `stop`; raises `Mip6LabError` if the node cannot be.
+
+    `in_lab`: a laboratory started it, in a network namespace that it made; only there protections are switched off.
+    """
+    if not in_lab:
+        refuse_without(config)
     try:
         asyncio.run(serve(config))
     except OSError as error:

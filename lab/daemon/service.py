@@ -41,11 +41,12 @@ from lab.engine.io import (
 )
 from lab.engine.mobile_node import MobileNode
 from lab.errors import ConfigError, PlaneError, WireError
-from lab.events import NodeStarted, NodeStopped, PacketDropped
+from lab.events import NodeStarted, NodeStopped, PacketDropped, SafeguardSwitchedOff
 from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.ipsec import Ipsec, Message, Plain, Refused, Tunnelled
 from lab.plane.user import DEVICE
+from lab.safeguards import Safeguard
 from lab.wire.chain import is_mobility_message, is_prefix_discovery
 from lab.wire.packet import parse
 
@@ -63,11 +64,11 @@ def engine_for(config: NodeConfig) -> Engine:
     secrets = Secrets(os.urandom(SEED_OCTETS))
     match config.role:
         case Role.HOME_AGENT if config.home_agent is not None:
-            return HomeAgent(config.home_agent, secrets)
+            return HomeAgent(config.home_agent, secrets, without=config.without)
         case Role.MOBILE_NODE if config.mobile_node is not None:
-            return MobileNode(config.mobile_node, secrets)
+            return MobileNode(config.mobile_node, secrets, without=config.without)
         case Role.CORRESPONDENT if config.correspondent is not None:
-            return Correspondent(config.correspondent, secrets)
+            return Correspondent(config.correspondent, secrets, without=config.without)
         case _:
             raise ConfigError(f"role {config.role} has no table")
 
@@ -85,12 +86,16 @@ class Service:
         self._journal = Journal(config.name, config.journal, partial(self._loop.call_later, JOURNAL_DELAY))
         self._closing.callback(self._end_journal)  # the last of all, whatever cannot be closed
         _prepare(config)
-        self._store = None if config.state is None else Store(config.state)
+        keeps = Safeguard.STATE_STORE not in config.without  # §15.3
+        self._store = Store(config.state) if config.state is not None and keeps else None
         if self._store is not None:
             self._closing.callback(self._store.close)
         elif config.role is Role.HOME_AGENT:
             _log.warning("no key state: bindings and sequence numbers end with this process (RFC 6275 §15.3)")
-        policy = Policy(config.ipsec, at_home_agent=config.role is Role.HOME_AGENT)
+        at_home_agent = config.role is Role.HOME_AGENT
+        policy = Policy(config.ipsec, at_home_agent=at_home_agent, without=config.without)
+        if config.without:
+            _log.warning("switched off, to show what they are for: %s", ", ".join(sorted(config.without)))
         if not policy and config.role is not Role.CORRESPONDENT:
             _log.warning("no key ipsec: home registrations are not protected (RFC 6275 §5.1)")
         if policy:
@@ -107,6 +112,7 @@ class Service:
             config.encapsulation_limit,
             dhcpv6=config.tunnels_dhcpv6,
             dropped=self._on_dropped,
+            without=config.without,
         )
         self._closing.callback(self._plane.close)
         self._sender = Sender(self._ipsec.write)
@@ -144,6 +150,8 @@ class Service:
             if self._dhcpv6 is not None:
                 self._watch(self._dhcpv6.fileno(), partial(self._on_dhcpv6, self._dhcpv6))
             self._journal.write(NodeStarted(role=self._config.role, plane=self._plane.name))
+            for safeguard in sorted(self._config.without):
+                self._journal.write(SafeguardSwitchedOff(safeguard=safeguard))
             self._dispatcher.feed(Started())
             for change in self._links.present():
                 self._dispatcher.feed(change)

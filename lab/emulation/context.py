@@ -16,6 +16,7 @@ from lab.emulation.namespace import Namespace
 from lab.emulation.settings import Settings
 from lab.events import Event, Record
 from lab.plane import sysctl
+from lab.safeguards import NOTHING, Without
 
 LAB = "lab"
 """The node name of records that the lab itself makes."""
@@ -130,9 +131,17 @@ class Context:
     """Made once for a network; closes everything that it holds."""
 
     def __init__(
-        self, settings: Settings, directory: Path | None = None, *, seed: int = 1, daemons: bool = True
+        self,
+        settings: Settings,
+        directory: Path | None = None,
+        *,
+        seed: int = 1,
+        daemons: bool = True,
+        without: Without = NOTHING,
     ) -> None:
         self.settings = settings
+        self.without = without
+        """Protections that are switched off in all of the network."""
         self.seed = seed
         self.run = make_folder()
         self.directory = self.run if directory is None else directory

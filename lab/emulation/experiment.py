@@ -20,6 +20,7 @@ from lab.events import Record
 from lab.report import html, streams
 from lab.report.handovers import Handover, handovers
 from lab.report.model import Interface, Link, Node, Result
+from lab.safeguards import NOTHING, Without
 from lab.verify import judge, open_session
 from lab.verify.session import Session
 
@@ -34,21 +35,23 @@ def run(
     directory: Path,
     progress: Progress,
     on_record: Callable[[Record], None],
+    without: Without = NOTHING,
 ) -> Result:
     """Play a scenario and leave result.json, events.jsonl, captures, streams, logs and report.html in a folder.
 
-    A scenario that does not come to its end gives a result with its error, and all that was captured until then.
+    `without` names protections that all nodes do without. A scenario that does not come to its end gives a result with
+    its error, and all that was captured until then.
     """
     empty(directory)
     started = time.time()
     progress(f"bringing up {scenario.topology.__name__}")
     error: str | None = None
-    with Network(scenario.topology, settings=settings, directory=directory, seed=seed) as network:
+    with Network(scenario.topology, settings=settings, directory=directory, seed=seed, without=without) as network:
         progress(str(network.context.plane))
         network.context.collector.listen(on_record)
         network.start()
         progress(f"up in {time.time() - started:.1f} s; playing {scenario.name}")
-        stage = Stage(network)
+        stage = scenario.stage(network)
         began = time.monotonic()
         try:
             network.wait_settled()
@@ -66,6 +69,8 @@ def run(
     _write_events(directory, records)
     session, unread = _read(list(captures.values()))
     error = error or unread
+    checks = [] if unread else judge(session)
+    attack = None if unread else stage.judge(list(captures.values()), checks, records)
     result = Result(
         scenario=scenario.name,
         topology=scenario.topology.__name__,
@@ -79,14 +84,16 @@ def run(
         duration_s=round(duration, 3),
         ok=False,
         error=error,
-        checks=[*stage.checks, *([] if unread else judge(session))],
+        checks=[*stage.checks, *checks],
         handovers=_handovers(stage, records),
         captures={link: str(path.relative_to(directory)) for link, path in captures.items()},
         streams={s.name: f"streams/{s.name}.csv" for s in stage.streams},
         links=[Link(name=link.name, prefix=str(link.prefix)) for link in network.topology.link_specs.values()],
         nodes=[_described(node) for node in network.topology.node_specs.values()],
+        without=sorted(without),
+        attack=attack,
     )
-    result = dataclasses.replace(result, ok=error is None and not result.failed())
+    result = dataclasses.replace(result, ok=error is None and result.holds)
     (directory / "result.json").write_text(result.to_json(), encoding="utf-8")
     html.write(directory, result, records, session.frames)
     return result

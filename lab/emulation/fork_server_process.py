@@ -114,7 +114,7 @@ def be_daemon(order: Order) -> None:
         enter(order.namespace)
         order.close()
         process.log()
-        process.run(load(Path(order.config)))
+        process.run(load(Path(order.config)), in_lab=True)
         status = 0
     except Mip6LabError as error:
         print(f"mip6lab: {error}", file=sys.stderr)

@@ -22,6 +22,7 @@ from lab.emulation.settings import Settings
 from lab.emulation.spec import PrefixSpec
 from lab.emulation.topology import Topology
 from lab.errors import MissingError, ScenarioError, TopologyError
+from lab.safeguards import NOTHING, Without
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ _log = logging.getLogger(__name__)
 class Network(Mininet):  # type: ignore[misc] # Mininet has no types
     """A Mininet network that is brought up by netlink, with its captures and daemons.
 
-    Use it as a context manager: it leaves nothing behind, however the block ends.
+    Use it as a context manager: it leaves nothing behind, however the block ends. `without` names protections that all
+    of its nodes do without.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         seed: int = 1,
         captures: bool = True,
         daemons: bool = True,
+        without: Without = NOTHING,
     ) -> None:
         if os.geteuid() != 0:
             raise MissingError("a network is made of network namespaces: run this as root (sudo)")
@@ -48,7 +51,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         allow_descriptors()
         setLogLevel("output")  # what the prompt is asked for, not how Mininet gets there
         self.topology = topology()
-        self.context = Context(settings or Settings(), directory, seed=seed, daemons=daemons)
+        self.context = Context(settings or Settings(), directory, seed=seed, daemons=daemons, without=without)
         self.topology.context = self.context
         self._wants_captures = captures
         self._captures: dict[str, Capture] = {}

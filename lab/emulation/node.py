@@ -319,6 +319,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             control=str(self.control_path),
             state=str(self.state_path) if role is Role.HOME_AGENT else "",
             encapsulation_limit=self.context.settings.encapsulation_limit,
+            without=sorted(self.context.without),
             table=role.table,
             options=self._daemon_options() | self.spec.options,
             ipsec=self._associations(),
@@ -356,6 +357,8 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "route_optimisation": settings.ro,
                     "binding_lifetime": settings.ro_lifetime,
                 } | ({} if agent is None else {"home_agent": str(agent.address)})
+            case Kind.CORRESPONDENT:
+                return {"nonce_lifetime": settings.nonce_lifetime}
             case _:
                 return {}
 

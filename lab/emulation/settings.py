@@ -12,9 +12,10 @@ from lab.constants import (
     LARGEST_ENCAPSULATION_LIMIT,
     LIFETIME_UNIT,
     MAX_LIFETIME,
+    MAX_NONCE_LIFETIME,
     MAX_RR_BINDING_LIFETIME,
 )
-from lab.daemon.config import PlaneName
+from lab.daemon.config import SHORTEST_NONCE_LIFETIME, PlaneName
 from lab.engine.config import DadMode
 from lab.errors import ConfigError
 
@@ -42,6 +43,8 @@ class Settings:
     """Route optimisation between mobile nodes and correspondents (RFC 6275 §11.3.1)."""
     ro_lifetime: int = 420
     """Asked for in registrations with correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+    nonce_lifetime: float = MAX_NONCE_LIFETIME
+    """How long correspondents take the tokens of a nonce, at most MAX_NONCE_LIFETIME (RFC 6275 §5.2.7)."""
     encapsulation_limit: int = ENCAPSULATION_LIMIT
     """How many more tunnels may carry what a tunnel carries already (RFC 2473 §4.1.1)."""
     ipsec: bool = True
@@ -103,6 +106,8 @@ def _checked(settings: Settings) -> Settings:
     if settings.ro_lifetime % LIFETIME_UNIT or not LIFETIME_UNIT <= settings.ro_lifetime <= MAX_RR_BINDING_LIFETIME:
         longest = f"{MAX_RR_BINDING_LIFETIME:g}"
         raise ConfigError(f"ro_lifetime: a multiple of {LIFETIME_UNIT} seconds, from {LIFETIME_UNIT} to {longest}")
+    if not SHORTEST_NONCE_LIFETIME <= settings.nonce_lifetime <= MAX_NONCE_LIFETIME:
+        raise ConfigError(f"nonce_lifetime: from {SHORTEST_NONCE_LIFETIME:g} to {MAX_NONCE_LIFETIME:g} seconds")
     if not 0.002 <= settings.outage <= 60:
         raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
     if not 0 <= settings.encapsulation_limit <= LARGEST_ENCAPSULATION_LIMIT:

@@ -75,6 +75,7 @@ from lab.events import (
     ProxyStopped,
     RegistrationKind,
 )
+from lab.safeguards import NOTHING, Without
 from lab.wire import dhcpv6
 from lab.wire.addresses import is_unicast_routable
 from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, MobilePrefixSolicitation, RouterAdvertisement
@@ -89,18 +90,18 @@ from lab.wire.packet import Datagram, Packet
 
 
 class HomeAgent:
-    """Serves the mobile nodes of one home link."""
+    """Serves the mobile nodes of one home link; `without`: see `lab.safeguards`."""
 
-    def __init__(self, config: HomeAgentConfig, secrets: Secrets) -> None:
+    def __init__(self, config: HomeAgentConfig, secrets: Secrets, *, without: Without = NOTHING) -> None:
         self._config = config
         self._correspondent = Correspondent(
-            config.correspondent, secrets, has_home_registration=self._has_home_registration
+            config.correspondent, secrets, has_home_registration=self._has_home_registration, without=without
         )
         """What every node is beside its role (§8.2)."""
         self._discovery = DiscoveryService(config, secrets)
         self._prefixes = PrefixService(config, secrets)
         self._cache = HomeBindingCache()
-        self._admission = Admission(config, self._cache, self._prefixes)
+        self._admission = Admission(config, self._cache, self._prefixes, without)
         self._memberships = Memberships(config.interface)
         self._relay = Dhcpv6Relay(config, self._cache)
         self._announcements = Announcements()

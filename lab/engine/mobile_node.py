@@ -49,6 +49,7 @@ from lab.engine.route_optimisation import FromPeer, unexpected
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.subscriptions import Subscriptions
 from lab.events import CareOfAddressFormed, CareOfAddressLost, HomeAddressAdded, MovementDetected
+from lab.safeguards import NOTHING, Without
 from lab.wire.icmpv6 import (
     DestinationUnreachable,
     HomeAgentAddressDiscoveryReply,
@@ -75,7 +76,7 @@ from lab.wire.packet import Packet
 class MobileNode:
     """One interface, and home addresses on one home link, all with the same care-of address (§8.5)."""
 
-    def __init__(self, config: MobileNodeConfig, secrets: Secrets) -> None:
+    def __init__(self, config: MobileNodeConfig, secrets: Secrets, *, without: Without = NOTHING) -> None:
         self._config = config
         self._secrets = secrets
         self._movement = Movement(config.interface)
@@ -92,7 +93,7 @@ class MobileNode:
         """Those of home from which a home address was made: one that is given up is not made again."""
         self._due_beside: Instant | None = None
         """When anything but movement detection is due, infinite if nothing is; None if that must be found out."""
-        self._correspondent = Correspondent(config.correspondent, secrets, home_addresses=self._homes)
+        self._correspondent = Correspondent(config.correspondent, secrets, home_addresses=self._homes, without=without)
         """What it is to other mobile nodes, at its home addresses (§8.2)."""
         self._make_home(config.home_address, config.home_prefix)
         for address in config.further_home_addresses:

@@ -52,6 +52,7 @@ from lab.plane.tun import Tun
 from lab.plane.tunnel import IPV6_MTU, Tunnel, raw_socket
 from lab.plane.tunnel_errors import relayed, tunnelled
 from lab.plane.tunnels import Tunnels
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.addresses import LINK_LOCAL_PREFIX, address_like, is_wider_than_link
 from lab.wire.chain import ADDED_OCTETS, PERHAPS_NESTED, encapsulation_limit, nesting
 from lab.wire.dhcpv6 import is_dhcpv6_of_link
@@ -105,7 +106,7 @@ class UserPlane:
     further.
     Packets that a tunnel carries already may go through `encapsulation_limit` more (RFC 2473 §4.1.1); all others say
     nothing of a limit, so that they lose no room to it. `dhcpv6`: tunnels carry DHCPv6 too, between clients on a mobile
-    node and the engine of its home agent (§10.4.4).
+    node and the engine of its home agent (§10.4.4). `without`: see `lab.safeguards`.
     """
 
     name = "user"
@@ -120,7 +121,9 @@ class UserPlane:
         *,
         dhcpv6: bool = False,
         dropped: Callable[[PacketDropped], None] = tell_nobody,
+        without: Without = NOTHING,
     ) -> None:
+        self._without = without
         self._dropped = dropped
         self._ipsec = ipsec
         self._mtu = ipsec.room(TUNNEL_MTU)
@@ -585,7 +588,7 @@ class UserPlane:
         """
         if tunnel is None:
             self._drop(PlaneReason.UNKNOWN_INNER_SOURCE, packet, f"from {outer_source}")
-        elif outer_source != tunnel.remote:
+        elif outer_source != tunnel.remote and Safeguard.OUTER_SOURCE_CHECK not in self._without:  # §10.4.5, §5.5
             self._drop(PlaneReason.WRONG_OUTER_SOURCE, packet, f"from {outer_source}")
         elif is_plain and not self._ipsec.admits_tunnelled(tunnel.policy, packet):
             self._counters["unprotected"] += 1

@@ -19,6 +19,7 @@ from lab.report.plots import Window
 from lab.report.routes import passages, routes
 from lab.report.streams import Arrival
 from lab.report.timeline import chapters
+from lab.safeguards import Safeguard
 from lab.templating import render
 from lab.verify.check import Verdict
 from lab.verify.frame import Frame
@@ -43,6 +44,7 @@ def write(directory: Path, result: Result, records: Sequence[Record], frames: Se
     shown, lines = found[:SHOWN_MESSAGES], lifelines(result, found[:SHOWN_MESSAGES])
     moves = [record.time for record in records if isinstance(record.event, MoveBegan)]
     window = _window(records, start)
+    told = {safeguard.value: safeguard.sentence for safeguard in Safeguard}
     page = render(
         "report.html.j2",
         result=result,
@@ -63,6 +65,7 @@ def write(directory: Path, result: Result, records: Sequence[Record], frames: Se
         rungs=_rungs(shown),
         bindings=_bindings(records, book, moves, window),
         chapters=chapters(records, start),
+        off={name: told.get(name, "") for name in result.without},
     )
     path = directory / REPORT
     path.write_text(page, encoding="utf-8")

@@ -88,6 +88,7 @@ def sentence(event: Event) -> str:
 _SENTENCES: dict[type[Event], str] = {
     events.ScenarioStep: f"{STEP}{{text}}",
     events.NodeStarted: "{role} serves (plane {plane})",
+    events.SafeguardSwitchedOff: "WITHOUT PROTECTION: {safeguard} is switched off",
     events.LinkWentUp: "link up",
     events.LinkWentDown: "link down",
     events.LinkHinted: "the link layer hints at a new link",

@@ -33,6 +33,7 @@ from lab.engine.place import AtHome, Away, Returning, Settling, Unattached
 from lab.errors import PlaneReason
 from lab.plane import user
 from lab.plane.user import UserPlane
+from lab.safeguards import Safeguard
 from tests.docs.markdown import ROOT, Document, Table, code, document, name
 from tests.engine.home_agent_bench import HOME, Bench, from_home, update
 from tests.engine.route_optimisation_bench import RouteBench
@@ -48,11 +49,12 @@ WORDS: dict[object, str] = {
     Protection: "table",
     Association: "table",
     bytes: "hexadecimal digits",
+    Safeguard: "protection",
     Path: "path",
     IPv6Address: "address",
     IPv6Network: "prefix",
 }
-PLURALS = {"address": "addresses", "prefix": "prefixes", "table": "tables"}
+PLURALS = {"address": "addresses", "prefix": "prefixes", "table": "tables", "protection": "protections"}
 BOUND = Bound(
     care_of_address=IPv6Address("2001:db8:a1::2"),
     own_address=IPv6Address("2001:db8:c::2"),
@@ -137,13 +139,15 @@ def test_every_role_has_its_keys() -> None:
 def type_in_words(kind: Any) -> str:
     if isinstance(kind, UnionType):
         (kind,) = (option for option in get_args(kind) if option is not NoneType)
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, frozenset):
         word = type_in_words(get_args(kind)[0])
         return f"list of {PLURALS[word]}"
+    if kind in WORDS:
+        return WORDS[kind]
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         *first, last = kind
         return f"{', '.join(first)} or {last}" if first else str(last)
-    return WORDS[kind]
+    raise TypeError(f"no word for {kind}")
 
 
 def default_in_words(field: "dataclasses.Field[Any]") -> str:
@@ -154,7 +158,7 @@ def default_in_words(field: "dataclasses.Field[Any]") -> str:
             return "none"
         case bool():
             return str(field.default).lower()
-        case ():
+        case () | frozenset():
             return "[]"
         case CorrespondentConfig():
             return "as there"

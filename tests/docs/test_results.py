@@ -23,7 +23,7 @@ from lab.events import EVENTS, BindingUpdateSent, MessageSent, Record
 from lab.report import streams
 from lab.report.handovers import PARTS, STAGES, Handover
 from lab.report.html import SHOWN_MESSAGES, read_events
-from lab.report.model import SCHEMA_VERSION, Interface, Link, Node, Result, load
+from lab.report.model import SCHEMA_VERSION, Attack, Interface, Link, Node, Result, load
 from lab.report.streams import Arrival
 from lab.verify.check import Check, Evidence, Verdict
 from lab.verify.rules import SHOWN
@@ -38,6 +38,7 @@ WORDS: dict[object, str] = {
     int: "integer",
     float: "number",
     bool: "boolean",
+    Attack: "attack",
     Verdict: ", ".join(list(Verdict)[:-1]) + f" or {list(Verdict)[-1]}",
 }
 PLURALS: dict[object, str] = {
@@ -49,6 +50,7 @@ PLURALS: dict[object, str] = {
     Link: "links",
     Node: "nodes",
     Interface: "interfaces",
+    Attack: "attack",
 }
 
 
@@ -79,6 +81,7 @@ def in_words(kind: Any) -> str:
         (Link, "The network", 0),
         (Node, "The network", 1),
         (Interface, "The network", 2),
+        (Attack, "An attack", 0),
     ],
 )
 def test_fields(kind: type[Any], heading: str, number: int) -> None:
@@ -126,8 +129,19 @@ def test_a_result_is_as_documented() -> None:
         streams={"cn-mn": "streams/cn-mn.csv"},
         links=[Link(name="home", prefix="2001:db8:1::/64")],
         nodes=[Node(name="mn", kind="mobile-node", home="home", home_addresses=[], interfaces=[interface])],
+        without=["esp"],
+        attack=Attack(
+            section="15.3",
+            protection="esp",
+            attempted=True,
+            succeeded=True,
+            expected=True,
+            evidence=[Evidence(capture="outside", frame=1)],
+            events=["ha: binding new"],
+            caught_by=["bu-flags"],
+        ),
     )
-    for made in (result, dataclasses.replace(result, error=None)):
+    for made in (result, dataclasses.replace(result, error=None, attack=None)):
         assert [*mismatches(json.loads(made.to_json()), "result.json")] == []
 
 
@@ -140,6 +154,7 @@ def mismatches(given: dict[str, Any], heading: str, number: int = 0) -> list[str
             found.append(f"{heading}: {key} is no {kind}: {given[key]!r}")
     nested = [(check, "A check", 0) for check in given.get("checks", [])]
     nested += [(handover, "A handover", 0) for handover in given.get("handovers", [])]
+    nested += [(given["attack"], "An attack", 0)] if given.get("attack") else []
     nested += [(evidence, "A check", 1) for evidence in given.get("evidence", [])]
     nested += [(link, "The network", 0) for link in given.get("links", [])]
     nested += [(node, "The network", 1) for node in given.get("nodes", [])]
@@ -155,6 +170,8 @@ def is_a(value: Any, kind: str) -> bool:
             return isinstance(value, list) and all(isinstance(v, str) for v in value)
         case ["list", "of", _]:
             return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+        case ["attack", "or", "null"]:
+            return value is None or isinstance(value, dict)
         case ["string", "or", "null"]:
             return value is None or isinstance(value, str)
         case ["string"]:

@@ -17,6 +17,7 @@ from lab.events import PacketDropped
 from lab.plane import sysctl
 from lab.plane.ipsec import Ipsec
 from lab.plane.user import UserPlane
+from lab.safeguards import NOTHING, Without
 from tests.lab.networks import WITHIN, settle, state_of
 
 LINK = "eth0"
@@ -62,6 +63,7 @@ class Machine:
         at_home_agent: bool = False,
         kind: type[UserPlane] | None = None,
         dhcpv6: bool = False,
+        without: Without = NOTHING,
     ) -> UserPlane:
         """Make a data plane in the near namespace, of the machine's kind or another."""
         self.ipsec = Ipsec(Policy(protections, at_home_agent=at_home_agent), Secrets(b"machine"), self.refused.append)
@@ -81,6 +83,7 @@ class Machine:
                 self.ipsec,
                 dhcpv6=dhcpv6,
                 dropped=self.dropped.append,
+                without=without,
             )
         )
         self.planes.append(plane)

@@ -17,6 +17,7 @@ from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
 from lab.plane.tunnel import Outlet
 from lab.plane.user import INVOKING_OCTETS, UserPlane
+from lab.safeguards import Safeguard
 from lab.wire.chain import encapsulation_limit
 from lab.wire.icmpv6 import PacketTooBig, ParameterProblem
 from lab.wire.mobility import BindingRefreshRequest
@@ -137,6 +138,16 @@ def test_mobile_nodes_cannot_speak_for_each_other(machine: Machine) -> None:
     assert (told.source, told.destination, told.detail) == (OTHER_HOME, CN, f"from {FAR}")
     tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR_TOO)
     machine.pump(machine.counts("detunnelled"))
+
+
+@pytest.mark.rfc6275("10.4.5-a", "15.7-a")
+def test_without_the_check_of_the_outer_source_anybody_speaks_for_a_mobile_node(kind: type[UserPlane]) -> None:
+    machine = Machine(kind)
+    machine.plane(without=frozenset({Safeguard.OUTER_SOURCE_CHECK}))
+    serve(machine, care_of=FAR)
+    tunnelled(machine, inner(HOME, CN), outer=FAR_TOO)
+    machine.pump(machine.counts("detunnelled"))
+    machine.close()
 
 
 @pytest.mark.rfc6275("10.4.5-a")

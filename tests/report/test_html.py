@@ -16,7 +16,7 @@ from lab.report.ladder import messages
 from lab.report.model import Result
 from lab.verify.check import Evidence, Verdict
 from tests.report import played
-from tests.report.results import HOSTILE, hostile_records, hostile_result, records, result
+from tests.report.results import HOSTILE, exercise_result, hostile_records, hostile_result, records, result
 
 VOID = {"meta", "br"}
 SECTIONS = ["network", "handovers", "messages", "streams", "bindings", "timeline", "checks", "repeat"]
@@ -84,6 +84,17 @@ def test_the_page_tells_what_was_found(tmp_path: Path) -> None:
 def test_the_verdict_is_said_first(tmp_path: Path, ok: bool) -> None:
     shown = result() if ok else replace(result(), ok=False, error="the daemon of mn ended")
     assert ("the daemon of mn ended" in page(tmp_path, shown, []).text) is not ok
+
+
+@pytest.mark.parametrize("without", [True, False])
+def test_an_attack_and_what_was_switched_off_are_said_first(tmp_path: Path, without: bool) -> None:
+    seen = page(tmp_path, exercise_result(without=without), [])
+    assert f"The attack {'succeeded' if without else 'failed'}, as it must." in seen.text
+    assert ("WITHOUT esp" in seen.text) is without
+    assert ("--without esp" in seen.text) is without
+    for told in ("withstood by esp", "outside:13", "ha: drops a packet: unprotected", "that it breaks: c3"):
+        assert told in " ".join(seen.text.split())
+    assert "checks that apply hold" not in seen.text
 
 
 def test_an_empty_run_has_a_page_without_empty_sections(tmp_path: Path) -> None:
@@ -167,7 +178,7 @@ def test_the_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_hostile_names_are_shown_and_do_nothing(tmp_path: Path) -> None:
-    harmless = page(tmp_path, result(), records())
+    harmless = page(tmp_path, exercise_result(without=True), records())
     seen = page(tmp_path, hostile_result(), hostile_records())
     assert {tag for tag, _ in seen.elements} <= {tag for tag, _ in harmless.elements}
     names = {name for _, attributes in seen.elements for name in attributes}

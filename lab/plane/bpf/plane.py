@@ -35,6 +35,7 @@ from lab.plane.bpf.syscalls import Map
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import MAX_HEARD
 from lab.plane.user import UserPlane, tell_nobody
+from lab.safeguards import NOTHING, Safeguard, Without
 
 _LINKS_GROUP = 1
 _INDEX = struct.Struct("=i")
@@ -64,6 +65,7 @@ class BpfPlane(UserPlane):
         *,
         dhcpv6: bool = False,
         dropped: Callable[[PacketDropped], None] = tell_nobody,
+        without: Without = NOTHING,
     ) -> None:
         self._tell_heard = heard
         self._pairs: dict[bytes, None] = {}
@@ -82,7 +84,14 @@ class BpfPlane(UserPlane):
             before = sysctl.set_interface("default", forwarding=1)
             try:
                 super().__init__(
-                    watch, deliver, self._on_heard, ipsec, encapsulation_limit, dhcpv6=dhcpv6, dropped=dropped
+                    watch,
+                    deliver,
+                    self._on_heard,
+                    ipsec,
+                    encapsulation_limit,
+                    dhcpv6=dhcpv6,
+                    dropped=dropped,
+                    without=without,
                 )
             finally:
                 sysctl.restore(before)
@@ -158,9 +167,13 @@ class BpfPlane(UserPlane):
     def _ends(
         self, home_address: IPv6Address, home_agent: IPv6Address, local: IPv6Address, remote: IPv6Address
     ) -> bytes:
-        """Give the ends of a tunnel as the programs know them: none where IPsec protects what they would carry."""
+        """Give the ends of a tunnel as the programs know them: none where they cannot do what is asked for.
+
+        They neither seal nor open, and look at the outer source in any case (§10.4.5).
+        """
         sealed = self._ipsec.tunnel(home_address, home_agent).payload is not None
-        return _NO_ENDS if sealed else local.packed + remote.packed
+        left_alone = sealed or Safeguard.OUTER_SOURCE_CHECK in self._without
+        return _NO_ENDS if left_alone else local.packed + remote.packed
 
     def _on_heard(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         """Spare the user plane the further packets of a pair, as long as it knows the pair itself."""

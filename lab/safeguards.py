@@ -1,0 +1,61 @@
+"""The protections of RFC 6275 that an exercise switches off, one at a time, to show what they are for (§15).
+
+All are in force unless a laboratory says otherwise. In code they are safeguards, since a `Protection` is what IPsec
+calls a pair of associations.
+"""
+
+from enum import StrEnum
+from typing import Self, TypeAlias
+
+
+class Safeguard(StrEnum):
+    """One protection, and what it does in a sentence."""
+
+    sentence: str
+
+    def __new__(cls, name: str, sentence: str = "") -> Self:
+        """Make a member of its name, which is its value, and its sentence."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.sentence = sentence
+        return member
+
+    # Between a mobile node and its home agent
+    ESP = "esp", "A home registration counts only in the ESP of a security association (§5.1)."
+    ASSOCIATION_CHECK = (
+        "association-check",
+        "A security association serves one home address, and nobody registers another's by it (§5.1).",
+    )
+    STATE_STORE = "state-store", "A home agent keeps bindings and sequence numbers beyond a restart (§15.3)."
+    SEQUENCE_CHECK = "sequence-check", "A Binding Update counts only if it is newer than the last one (§9.5.1)."
+    OUTER_SOURCE_CHECK = (
+        "outer-source-check",
+        "Out of a tunnel comes only what the other end put into it, by the outer source (§10.4.5, §5.5).",
+    )
+
+    # Between a mobile node and a correspondent
+    AUTHENTICATOR = "authenticator", "A correspondent believes a Binding Update by the key of both tokens (§5.2.6)."
+    CARE_OF_TEST = (
+        "care-of-test",
+        "A correspondent sends to a care-of address only when that has answered a test (§5.2.5).",
+    )
+    KEPT_SEQUENCE = (
+        "kept-sequence",
+        "A correspondent remembers the sequence number of a binding that ended, as long as its tokens count (§5.2.8).",
+    )
+    NONCE_LIFETIME = "nonce-lifetime", "Tokens count no longer than their nonces, for 240 seconds at most (§5.2.7)."
+    BINDING_LIFETIME = (
+        "binding-lifetime",
+        "A correspondent grants 420 seconds at most; then both tests must be passed again (§9.5.2).",
+    )
+
+    # On the way
+    INGRESS_FILTERING = (
+        "ingress-filtering",
+        "Access routers let no packet out whose source is none of the link behind them (RFC 2827, §15.7).",
+    )
+
+
+Without: TypeAlias = frozenset[Safeguard]
+"""Protections that are switched off."""
+NOTHING: Without = frozenset()

@@ -1,0 +1,59 @@
+"""Every exercise both ways: the attack fails while its protection is in force, and succeeds without it (§15)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab.emulation.exercise import PREFIX, Exercise
+from lab.emulation.scenario import library
+from lab.report.model import load
+from tests.lab.networks import ROOT
+
+EXERCISES = {
+    "false-home-registration": ("5.1-a", "15.3-a"),
+    "stolen-home-address": ("5.1-b",),
+    "lying-mobile-node": ("15.3-c",),
+    "replayed-home-registration": ("15.3-a", "10.3.1-f"),
+    "replayed-binding-update": ("15.4.4-a", "9.5.1-b"),
+    "replay-after-deletion": ("15.4.4-a", "5.2.8-a"),
+    "guessed-token": ("15.4-a", "9.5.1-d"),
+    "forged-return": ("15.4.6-a",),
+    "overheard-home-test": ("15.4-a", "9.5.2-a"),
+    "lasting-hijack": ("15.4-a", "9.5.2-a"),
+    "hoarded-token": ("15.4-a", "5.2.7-a"),
+    "flooded-victim": ("15.4-a", "5.2.6-a"),
+    "tunnel-from-outside": ("15.7-a", "10.4.5-a"),
+    "tunnel-by-care-of-address": ("15.7-a",),
+}
+"""Names, and the requirements of RFC 6275 that withstand the attack."""
+DECLARED = {name: it for name, it in library().scenarios.items() if isinstance(it, Exercise)}
+
+
+def test_every_exercise_is_played() -> None:
+    assert {PREFIX + name for name in EXERCISES} == {*DECLARED}
+
+
+@pytest.mark.privileged
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "without"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.rfc6275(*proves)) for name, proves in EXERCISES.items()]
+)
+def test_exercise(name: str, protected: bool, tmp_path: Path) -> None:
+    exercise = DECLARED[PREFIX + name]
+    safeguard = exercise.withstood_by
+    if safeguard is None and not protected:
+        pytest.skip("RFC 6275 has no protection against it that could be switched off")
+    options = [] if protected or safeguard is None else ["--without", safeguard]
+    command = [sys.executable, "-m", "lab.cli.main", "run", exercise.name, "--out", str(tmp_path), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    result = load(tmp_path)
+    attack = result.attack
+    assert attack is not None
+    assert (attack.attempted, attack.succeeded) == (True, safeguard is None or not protected)
+    assert attack.evidence
+    assert result.without == options[1:]
+    assert ("WITHOUT" in done.stdout) == bool(options)
+    assert ('class="off"' in (tmp_path / "report.html").read_text(encoding="utf-8")) == bool(options)

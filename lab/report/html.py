@@ -18,7 +18,7 @@ from lab.report.paths import views
 from lab.report.plots import Window
 from lab.report.routes import passages, routes
 from lab.report.streams import Arrival
-from lab.report.timeline import chapters
+from lab.report.timeline import Choice, chapters
 from lab.safeguards import Safeguard
 from lab.templating import render
 from lab.verify.check import Verdict
@@ -64,7 +64,7 @@ def write(directory: Path, result: Result, records: Sequence[Record], frames: Se
         unshown=len(found) - len(shown),
         rungs=_rungs(shown),
         bindings=_bindings(records, book, moves, window),
-        chapters=chapters(records, start),
+        chapters=chapters([*filter(Choice().takes, records)], start),
         off={name: told.get(name, "") for name in result.without},
     )
     path = directory / REPORT

@@ -21,7 +21,7 @@ from lab.emulation.scenario import Scenario, find_scenarios
 from lab.emulation.settings import Settings
 from lab.events import Record
 from lab.report.model import Attack, Result
-from lab.report.timeline import timeline
+from lab.report.timeline import Choice, timeline
 from lab.safeguards import Safeguard, Without
 from lab.verify.check import Verdict
 
@@ -109,8 +109,11 @@ def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, ou
     for safeguard in sorted(without):
         out.print(f"[bold reverse red] WITHOUT {safeguard} [/] [red]switched off: {escape(safeguard.sentence)}[/]")
     start: list[float] = []
+    choice = Choice()
 
     def show(record: Record) -> None:
+        if not choice.takes(record):
+            return
         if not start:
             start.append(record.time)
         for line in timeline([record], start[0]):

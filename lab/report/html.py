@@ -7,7 +7,7 @@ from pathlib import Path
 from lab.errors import ConfigError
 from lab.events import MessageSent, Record
 from lab.report.model import Result
-from lab.report.timeline import timeline
+from lab.report.timeline import Choice, timeline
 from lab.safeguards import Safeguard
 from lab.templating import render
 
@@ -18,6 +18,7 @@ def write(directory: Path, result: Result, records: Sequence[Record]) -> Path:
     """Write `report.html` into the folder of a run."""
     start = next((r.time for r in records if type(r.event).__name__ == "ScenarioStep"), result.started)
     longest = max((handover.interruption_ms for handover in result.handovers), default=1.0) or 1.0
+    records = [*filter(Choice().takes, records)]
     told = {safeguard.value: safeguard.sentence for safeguard in Safeguard}
     page = render(
         "report.html.j2",

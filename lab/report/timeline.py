@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from lab import events
 from lab.events import Event, Record
 
+MESSAGES_SHOWN = 20
+"""So many messages of a kind are shown of a node in a second; `events.jsonl` has all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -16,6 +19,25 @@ class Line:
     node: str
     text: str
     section: str
+
+
+class Choice:
+    """Chooses what a reader is shown: messages that a node sends amid a flood all say the same."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[str, str], tuple[float, int]] = {}
+        """By node and kind of message: since when they are counted, and how many there were."""
+
+    def takes(self, record: Record) -> bool:
+        """Tell whether a record is to be shown; they come in the order of their times."""
+        if not isinstance(record.event, events.MessageSent):
+            return True
+        key = record.node, record.event.message
+        since, shown = self._sent.get(key, (record.time, 0))
+        if record.time - since >= 1.0:
+            since, shown = record.time, 0
+        self._sent[key] = since, shown + 1
+        return shown < MESSAGES_SHOWN
 
 
 def timeline(records: Sequence[Record], start: float | None = None) -> Iterator[Line]:

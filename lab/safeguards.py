@@ -55,6 +55,51 @@ class Safeguard(StrEnum):
         "Access routers let no packet out whose source is none of the link behind them (RFC 2827, §15.7).",
     )
 
+    # What a mobile node is told of links, by whoever
+    PREFIX_AUTHENTICATION = (
+        "prefix-authentication",
+        "A mobile node takes prefixes of home in ESP alone, as the answer to what it asked (§15.6, §11.4.3).",
+    )
+    ROUTER_PROBE = (
+        "router-probe",
+        "A mobile node that hears of another router asks its own first, and stays if that answers (§11.5.1).",
+    )
+
+    # What a mobile node is told of correspondents, by whoever
+    AWAITED_ANSWER = (
+        "awaited-answer",
+        "Who says that a peer knows no mobility messages is heard only in place of an answer (§11.3.5, §11.3.6).",
+    )
+
+    # Headers and tunnels
+    HOME_ADDRESS_CHECK = (
+        "home-address-check",
+        "A Home Address option counts only with the binding that explains it (§9.3.1, §15.8).",
+    )
+    ROUTING_HEADER_CHECK = (
+        "routing-header-check",
+        "A type 2 routing header leads to a home address of the node that it comes to, and nowhere else (§6.4).",
+    )
+    ROUTING_HEADER_FILTER = (
+        "routing-header-filter",
+        "A firewall stops type 0 routing headers, and lets those of type 2 through (§15.9).",
+    )
+    PAYLOAD_ESP = "payload-esp", "All that a tunnel carries of a private home address is in ESP (§15.7, §5.5)."
+    ENCAPSULATION_LIMIT = (
+        "encapsulation-limit",
+        "A packet that is in a tunnel already goes through so many more, and no further (§15.1, RFC 2473).",
+    )
+
+    # Floods
+    STATELESS_TESTS = (
+        "stateless-tests",
+        "A correspondent keeps nothing of who asks for tests (§5.2.5, §15.4.5).",
+    )
+    FORGERY_BUDGET = (
+        "forgery-budget",
+        "So many bogus Binding Updates a second are looked into, and no more (§15.4.5).",
+    )
+
 
 Without: TypeAlias = frozenset[Safeguard]
 """Protections that are switched off."""

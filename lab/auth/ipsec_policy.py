@@ -144,11 +144,12 @@ class Policy:
         if not self._protects_tunnels:
             return self._unprotected  # one for all of them
         ends = (home_address, home_agent)
+        off = Safeguard.PAYLOAD_ESP in self._without  # §15.7
         return TunnelPolicy(
             home_address=home_address,
             at_home_agent=self._at_home_agent,
             return_routability=self._protections.get((*ends, Protects.RETURN_ROUTABILITY)),
-            payload=self._protections.get((*ends, Protects.PAYLOAD)),
+            payload=None if off else self._protections.get((*ends, Protects.PAYLOAD)),
         )
 
     def outgoing(self, packet: Packet) -> Protection | None:
@@ -163,11 +164,17 @@ class Policy:
         wanted = self._wanted(packet, to_home_agent=self._at_home_agent)
         if protection is None:
             must_be = wanted is not None or (self._at_home_agent and self._is_orphan(packet))
-            if must_be and Safeguard.ESP not in self._without:  # §5.1
+            if must_be and self._guard(packet) not in self._without:
                 raise IpsecError(IpsecReason.UNPROTECTED, name(packet.payload))
         elif wanted is not protection and Safeguard.ASSOCIATION_CHECK not in self._without:
             # §5.1: perhaps for the home address of somebody else
             raise IpsecError(IpsecReason.MISUSED_ASSOCIATION, name(packet.payload))
+
+    @staticmethod
+    def _guard(packet: Packet) -> Safeguard:
+        """Name what it is that a packet without ESP is refused for."""
+        is_of_prefixes = isinstance(packet.payload, MobilePrefixAdvertisement)
+        return Safeguard.PREFIX_AUTHENTICATION if is_of_prefixes else Safeguard.ESP  # §15.6, §5.1
 
     def _inbound(self, protection: Protection) -> Association:
         return protection.to_home_agent if self._at_home_agent else protection.from_home_agent

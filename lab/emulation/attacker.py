@@ -2,11 +2,13 @@
 
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
@@ -26,6 +28,12 @@ table ip6 attacker {
 }
 """
 """Packet filter of a host that does not betray itself by errors about packets that were meant for somebody else."""
+NUMBER, BALANCE = bytes.fromhex("1234567890abcdef"), bytes.fromhex("edcba9876f543210")
+"""Interface identifier, and its complement, of what `Attacker.flood` is given."""
+_ETHERNET_OCTETS = 14
+Flood: TypeAlias = "subprocess.Popen[bytes]"
+"""A flood that goes on until it has sent all."""
+_FLOOD = str(Path(__file__).with_name("flood_process.py"))
 
 
 class Attacker:
@@ -72,6 +80,18 @@ class Attacker:
         else:
             send_again(self._node, octets_of(packet))
 
+    def flood(self, packet: Any, *, count: int, rate: float, seed: int) -> Flood:
+        """Begin to send a packet so many times, and no faster than that, each from another address; see `Flooding`."""
+        flooding = Flooding.of(bytes(self.framed(packet)))
+        words = [self._plug.interface, count, rate, seed, flooding.frame.hex(), flooding.varied, flooding.balanced]
+        return self._node.spawn([sys.executable, "-I", "-S", _FLOOD, *map(str, words)])
+
+    def framed(self, packet: Any) -> Any:
+        """Give a packet as a frame for the router of his link, which goes past his own packet filter."""
+        nodes = self._node.topology.node_specs.values()
+        plugs = [plug for node in nodes if node.kind.forwards for plug in node.plugs if plug.link is self._plug.link]
+        return Ether(src=self.link_layer_address.hex(":"), dst=plugs[0].link_layer_address.hex(":")) / packet
+
     def take(self, address: IPv6Address) -> None:
         """Have another address on his link, as nobody can forbid him to."""
         prefix_length = self._plug.link.prefix.prefixlen
@@ -97,6 +117,27 @@ class Attacker:
                 return found
         self.send(ask())
         return self.hear(what, matches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flooding:
+    """A frame whose addresses are new each time it is sent.
+
+    Its source, and a Home Address option if there is one, end in NUMBER; somewhere in its mobility message stand as
+    many octets of BALANCE, which take away from the checksum what the addresses add to it.
+    """
+
+    frame: bytes
+    varied: str
+    balanced: int
+
+    @classmethod
+    def of(cls, frame: bytes) -> "Flooding":
+        """Find the places."""
+        source = _ETHERNET_OCTETS + 8 + len(NUMBER)
+        option = frame.find(NUMBER, source + 1)
+        varied = [source] if option < 0 else [source, option]
+        return cls(frame=frame, varied=",".join(map(str, varied)), balanced=frame.index(BALANCE))
 
 
 def octets_of(packet: Any) -> bytes:

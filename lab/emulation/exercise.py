@@ -7,12 +7,15 @@ that is in force, and succeeds without it; anything else is a fault of ours.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from scapy.layers.inet6 import IPv6
+
 from lab.auth.esp import Association
 from lab.auth.ipsec_policy import Protects
-from lab.emulation.attacker import Attacker, octets_of
+from lab.emulation.attacker import Attacker, Flood, octets_of
 from lab.emulation.network import Network
 from lab.emulation.playback import frames_so_far
 from lab.emulation.scenario import Scenario, Stage, declare
@@ -36,6 +39,7 @@ from lab.verify.check import Check, Verdict
 from lab.verify.frame import Frame
 
 PREFIX = "exercise/"
+INTERFACE_PREFIX = 64
 SHOWN = 4
 """So many frames, and events, of a kind are evidence."""
 HOP_LIMIT_AT = 7
@@ -103,12 +107,13 @@ def exercise(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Condition:
-    """What a link must carry, once the attack has begun, for it to have succeeded."""
+    """What a link must carry: once the attack has begun, for it to have succeeded; or for it to have begun at all."""
 
     link: str
     matches: Matches
     note: str
     at_least: int
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,14 @@ class _Sent:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """Something that no packet shows."""
+
+    told: str
+    succeeded: bool
+
+
 class AttackStage(Stage):
     """What an exercise acts on: a stage with attackers."""
 
@@ -128,7 +141,10 @@ class AttackStage(Stage):
         super().__init__(network)
         self._exercise = played
         self._sent: list[_Sent] = []
+        self._made: list[_Condition] = []
+        self._flooded: Matches = lambda _: False
         self._conditions: list[_Condition] = []
+        self._measured: list[_Measured] = []
 
     def attacker(self, name: str) -> Attacker:
         """Give a host to whoever means no good."""
@@ -153,6 +169,24 @@ class AttackStage(Stage):
             self._sent.append(_Sent(attacker.link, octets_of(packet), time.time() - CLOCK_SLACK, note))
             attacker.send(packet)
 
+    def flood(self, attacker: Attacker, packet: Any, *, count: int, rate: float, note: str) -> Flood:
+        """Begin to send a packet from ever new addresses, see `Attacker.flood`; it is an attack if all are seen."""
+        sources = IPv6Network((packet[IPv6].src, INTERFACE_PREFIX), strict=False)
+        self._flooded = lambda frame: frame.source in sources
+        self.attempted_if(attacker.link, self._flooded, note, at_least=count)
+        return attacker.flood(packet, count=count, rate=rate, seed=self.network.context.seed)
+
+    def attempted_if(self, link: str, matches: Matches, note: str, *, at_least: int = 1) -> None:
+        """Name what a link must carry from now on for the attack to have been made; to listen is one as well."""
+        self._since = self._settled = time.time()
+        since = time.time() - CLOCK_SLACK
+        self._made.append(_Condition(link=link, matches=matches, note=note, at_least=at_least, since=since))
+
+    def succeeds_by(self, told: str, succeeded: bool) -> None:
+        """Tell what was measured, and whether that is what the attack is for; see `succeeds_if`."""
+        self.say(told)
+        self._measured.append(_Measured(told, succeeded))
+
     def succeeds_if(self, link: str, matches: Matches, note: str, *, at_least: int = 1) -> None:
         """Name what a link must carry after the attack began; with several, all count.
 
@@ -165,13 +199,16 @@ class AttackStage(Stage):
     def judge(self, captures: Sequence[Path], checks: Sequence[Check], records: Sequence[Record]) -> Attack:
         """Say what became of the attack, by captures that are whole."""
         frames = frames_so_far(captures)
-        launched = [next((f for f in frames if _is(f, sent)), None) for sent in self._sent]
-        seen = [frame for frame in launched if frame is not None]
-        attempted = bool(seen) and len(seen) == len(self._sent)
-        evidence = [f.evidence(s.note) for f, s in zip(launched, self._sent, strict=True) if f is not None][:SHOWN]
+        launched = [([frame for frame in frames if _is(frame, sent)], 1, sent.note) for sent in self._sent]
+        launched += [(self._meeting(made, frames, made.since), made.at_least, made.note) for made in self._made]
+        seen = [found[0] for found, _, _ in launched if found]
+        attempted = bool(launched) and all(len(found) >= least for found, least, _ in launched)
+        evidence = [found[0].evidence(note) for found, _, note in launched if found][:SHOWN]
         began = min((frame.time for frame in seen), default=0.0)
         met = [self._meeting(condition, frames, began) for condition in self._conditions] if seen else []
-        succeeded = bool(met) and all(len(f) >= c.at_least for f, c in zip(met, self._conditions, strict=True))
+        signs = [len(f) >= c.at_least for f, c in zip(met, self._conditions, strict=False)]
+        signs += [measured.succeeded for measured in self._measured]
+        succeeded = bool(signs) and all(signs)
         for found, condition in zip(met, self._conditions, strict=False):
             evidence += [frame.evidence(condition.note) for frame in found[:SHOWN]]
         without = self.network.context.without
@@ -182,7 +219,7 @@ class AttackStage(Stage):
             succeeded=attempted and succeeded,
             expected=self._exercise.succeeds(without),
             evidence=evidence,
-            events=_told(records, began) if seen else [],
+            events=[*(measured.told for measured in self._measured), *(_told(records, began) if seen else [])],
             caught_by=self._catching(checks, frames),
         )
 
@@ -192,7 +229,7 @@ class AttackStage(Stage):
         if self._exercise.succeeds(self.network.context.without):
             return [check.id for check in failed]
         sent = {sent.octets[:HOP_LIMIT_AT] + sent.octets[HOP_LIMIT_AT + 1 :] for sent in self._sent}
-        own = {(frame.link, frame.number) for frame in frames if frame.same in sent}
+        own = {(frame.link, frame.number) for frame in frames if frame.same in sent or self._flooded(frame)}
         return [c.id for c in failed if c.evidence and {(e.capture, e.frame) for e in c.evidence} <= own]
 
     @staticmethod

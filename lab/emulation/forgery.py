@@ -5,9 +5,11 @@ from typing import Any
 
 from scapy.layers.inet6 import (
     HAO,
+    MIP6MH_BE,
     MIP6MH_BU,
     IPv6,
     IPv6ExtHdrDestOpt,
+    IPv6ExtHdrRouting,
     MIP6MH_CoTI,
     MIP6MH_HoTI,
     MIP6OptAltCoA,
@@ -30,6 +32,11 @@ def ipv6(source: IPv6Address, destination: IPv6Address, home_address: IPv6Addres
     if home_address is None or home_address == source:
         return header
     return header / IPv6ExtHdrDestOpt(options=[HAO(hoa=str(home_address))])
+
+
+def routed(source: IPv6Address, destination: IPv6Address, then: IPv6Address, *, kind: int = 2) -> Any:
+    """Make headers that lead to one address and then to another, by a routing header; upper layers are to follow."""
+    return IPv6(src=str(source), dst=str(destination)) / IPv6ExtHdrRouting(type=kind, segleft=1, addresses=[str(then)])
 
 
 def home_registration(
@@ -102,6 +109,11 @@ def correspondent_registration(
     blank = bytes(header / update(bytes(AUTHENTICATOR_OCTETS)))[len(header) :]
     authorized = home_address if lifetime == 0 else care_of_address  # §6.2.7
     return header / update(authenticator(key, authorized, correspondent, blank))
+
+
+def binding_error(correspondent: IPv6Address, care_of_address: IPv6Address, home_address: IPv6Address) -> Any:
+    """Make the complaint of a correspondent that it has no binding (§6.1.9)."""
+    return ipv6(correspondent, care_of_address) / MIP6MH_BE(status=1, ha=str(home_address))
 
 
 def tunnelled(local: IPv6Address, remote: IPv6Address, inner: Any) -> Any:

@@ -19,7 +19,7 @@ from lab.emulation.context import Context
 from lab.emulation.impairment import UNIMPAIRED, Impairment, impair
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
-from lab.emulation.process import Process, end, hasten, wait_until
+from lab.emulation.process import Process, Used, end, hasten, used_by, wait_until
 from lab.emulation.settings import Settings
 from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
@@ -412,6 +412,12 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         """End the daemon: in order, or with SIGKILL as a crash would; nobody misses it then."""
         end([self.daemon], how)
         self.daemon = None
+
+    def used(self) -> Used:
+        """Tell what the daemon has used of processor and memory; raises `ScenarioError` if none runs."""
+        if self.daemon is None:
+            raise ScenarioError(f"{self.name} has no daemon that runs")
+        return used_by(self.daemon.pid)
 
     def kill(self) -> None:
         """End the daemon as a crash would; raises `ScenarioError` if none runs."""

@@ -21,6 +21,8 @@ from lab.errors import ConfigError
 
 SHORTEST_RA_INTERVAL, LONGEST_RA_INTERVAL = 0.05, 1285.0
 """A MaxRtrAdvInterval of 1.4 times this is at most 1800 seconds (RFC 4861 §6.2.1)."""
+SMALLEST_FLOOD = 10_000
+"""Fewer packets are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class Settings:
     """The associations protect all packets in tunnels (RFC 6275 §5.5)."""
     offloads: bool = True
     """Interfaces hand large segments, and packets without their checksums, to each other; off: as on a real wire."""
+    flood: int = 10_000
+    """Packets of an attacker who floods somebody (RFC 6275 §15.4.5)."""
     plane: PlaneName = PlaneName.AUTO
     """The data plane of the nodes; `auto` is the fastest that this machine allows."""
 
@@ -110,6 +114,8 @@ def _checked(settings: Settings) -> Settings:
         raise ConfigError(f"nonce_lifetime: from {SHORTEST_NONCE_LIFETIME:g} to {MAX_NONCE_LIFETIME:g} seconds")
     if not 0.002 <= settings.outage <= 60:
         raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
+    if settings.flood < SMALLEST_FLOOD:
+        raise ConfigError(f"flood: at least {SMALLEST_FLOOD} packets")
     if not 0 <= settings.encapsulation_limit <= LARGEST_ENCAPSULATION_LIMIT:
         raise ConfigError(f"encapsulation_limit: from 0 to {LARGEST_ENCAPSULATION_LIMIT}")
     if settings.ipsec_payload and not settings.ipsec:

@@ -132,6 +132,8 @@ class Correspondent:
         kept = NODE_KEY_LIFETIME if Safeguard.NONCE_LIFETIME in without else config.nonce_lifetime
         self._nonces = Nonces(secrets, kept)
         self._cache: BindingCache[State] = BindingCache()
+        self._asked: dict[IPv6Address, tuple[Packet, Packet]] = {}
+        """Test inits with their tests, by who asked; empty unless the protection that forbids that is off."""
         self._errors = ErrorLimit()
         self._forgeries = TokenBucket(FORGERIES_PER_SECOND, FORGERIES_AT_ONCE)
 
@@ -216,6 +218,8 @@ class Correspondent:
             token = care_of_keygen_token(nonce.node_key, packet.source, nonce.value)
             answer = CareOfTest(nonce_index=nonce.index, cookie=init.cookie, keygen_token=token)
         test = mobility_packet(_own_address(packet), packet.source, answer)  # §5.2.5: to the asker
+        if Safeguard.STATELESS_TESTS in self._without:  # §5.2.5, §15.4.5
+            self._asked[packet.source] = packet, test
         return [Send(packet=test, tunnelled=received.tunnelled)]
 
     # Binding Updates, §9.5.1
@@ -231,7 +235,7 @@ class Correspondent:
             return self._on_home_registration(update, bool(indices))
         if len(indices) != 1 or authorization_data(packet) is None:
             return [drop(packet, "unauthorized-binding-update", f"#{update.sequence}")]
-        if self._forgeries.is_empty(now) and not self.has_binding(update.home_address):
+        if self._has_seen_too_many(now) and not self.has_binding(update.home_address):
             return [drop(packet, "too-many-forgeries", f"#{update.sequence}")]  # §15.4.5: before any cryptography
         home, care_of = self._nonces.find(indices[0].home, now), None
         if not update.ends:
@@ -246,6 +250,9 @@ class Correspondent:
             self._forgeries.take(now)
             return [drop(packet, "wrong-authenticator", f"#{update.sequence}")]  # no answer: it may be forged
         return self._on_authentic(update, home, care_of, now)
+
+    def _has_seen_too_many(self, now: Instant) -> bool:
+        return self._forgeries.is_empty(now) and Safeguard.FORGERY_BUDGET not in self._without  # §15.4.5
 
     def _on_home_registration(self, update: _Update, has_indices: bool) -> list[Effect]:
         """Refuse what a home agent alone can do; Nonce Indices do not go with it."""

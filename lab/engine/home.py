@@ -36,6 +36,7 @@ from lab.engine.route_optimisation import FromPeer, RouteOptimisation
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.events import CareOfAddressLost, HomeAddressEnded, ReturnedHome
+from lab.safeguards import NOTHING, Without
 from lab.wire.addresses import interface_identifier
 from lab.wire.icmpv6 import ParameterProblem
 from lab.wire.mobility import BindingAcknowledgement, BindingError
@@ -48,7 +49,7 @@ class Home:
     """A home address; `config` names it, and the node tells where it is.
 
     `movement` is the node's, to be asked alone; so are `home_agents` and `prefixes`. `limit` counts what goes out for
-    all of them.
+    all of them; `without`: see `lab.safeguards`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Home:
         home_agents: HomeAgentsList,
         prefixes: PrefixDiscovery,
         limit: SendingLimit,
+        without: Without = NOTHING,
     ) -> None:
         self._config = config
         self._movement = movement
@@ -69,7 +71,7 @@ class Home:
         self._agent = HomeAgentInUse(config, secrets, home_agents, limit)
         self._registration = self._agent.registration
         self.choice = self._agent.choice
-        self.route_optimisation = RouteOptimisation(config, secrets, limit)
+        self.route_optimisation = RouteOptimisation(config, secrets, limit, without)
         self._announcements = Announcements()
         self._lookup = NeighborLookup(config.interface)
         self._answered = False

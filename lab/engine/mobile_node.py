@@ -78,13 +78,14 @@ class MobileNode:
 
     def __init__(self, config: MobileNodeConfig, secrets: Secrets, *, without: Without = NOTHING) -> None:
         self._config = config
+        self._without = without
         self._secrets = secrets
-        self._movement = Movement(config.interface)
+        self._movement = Movement(config.interface, without)
         self._subscriptions = Subscriptions(config.interface)
         self._attachment: Attachment = Unattached()
         self._left_behind: list[CareOfAddress] = []
         self._home_agents = HomeAgentsList()
-        self._prefixes = PrefixDiscovery(config, secrets)
+        self._prefixes = PrefixDiscovery(config, secrets, without)
         self._limit = SendingLimit()
         self._errors = ErrorLimit()
         self._homes: dict[IPv6Address, Home] = {}
@@ -108,6 +109,7 @@ class MobileNode:
             home_agents=self._home_agents,
             prefixes=self._prefixes,
             limit=self._limit,
+            without=self._without,
         )
         self._homes[home_address] = home
         self._used_prefixes.add(home_prefix)

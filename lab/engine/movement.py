@@ -8,6 +8,7 @@ from lab.constants import MINIMUM_MTU, RETRANS_TIMER
 from lab.engine.io import Effect, Instant, LinkUp, Received, Report, Send, SetLinkMtu
 from lab.engine.neighbor_discovery import HOP_LIMIT, probe, router_solicitation, valid_advertisement
 from lab.events import LinkHinted, LinkWentDown, LinkWentUp, RouterFound, RouterLost
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.icmpv6 import NeighborAdvertisement
 from lab.wire.neighbor import AdvertisementInterval, LinkMtu, PrefixInformation, SourceLinkLayerAddress
 from lab.wire.packet import Packet
@@ -90,10 +91,14 @@ def router_of(packet: Packet) -> Router | None:
 
 
 class Movement:
-    """Follows the routers of one interface; methods that can see a movement return the new router with the effects."""
+    """Follows the routers of one interface; methods that can see a movement return the new router with the effects.
 
-    def __init__(self, interface: str) -> None:
+    `without`: see `lab.safeguards`.
+    """
+
+    def __init__(self, interface: str, without: Without = NOTHING) -> None:
         self._interface = interface
+        self._without = without
         self._link: LinkUp | None = None
         self._mtu: int | None = None
         self._current: Router | None = None
@@ -147,7 +152,7 @@ class Movement:
             self._last, self._looked = received, now
             return effects, None
         found = RouterFound(interface=self._interface, router=router.address, prefix=router.networks[0])
-        if self._current is None or self._doubtful:
+        if self._current is None or self._doubtful or Safeguard.ROUTER_PROBE in self._without:  # §11.5.1
             return [Report(event=found), *self._confirm(router, now)], router
         if self._candidate is not None and self._candidate.is_same(router):
             return [], None

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from lab.constants import MINIMUM_MTU
 from lab.errors import PlaneReason
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.addresses import is_unicast_routable
 from lab.wire.chain import (
     AH,
@@ -63,10 +64,13 @@ class Paths:
     """Bindings of a correspondent, optimised routes of a mobile node, and who uses them.
 
     `narrowed` is told of both ends of a path, this node's first, that carries no more than so many octets, if that is
-    too little for the headers here and what every link carries.
+    too little for the headers here and what every link carries. `without`: see `lab.safeguards`.
     """
 
-    def __init__(self, narrowed: Callable[[bytes, bytes, int], None] = lambda *_: None) -> None:
+    def __init__(
+        self, narrowed: Callable[[bytes, bytes, int], None] = lambda *_: None, without: Without = NOTHING
+    ) -> None:
+        self._without = without
         self._narrowed = narrowed
         self._bindings: dict[bytes, bytes] = {}
         """Home address to care-of address."""
@@ -201,7 +205,8 @@ class Paths:
         if chain is None:
             return Dropped(reason=PlaneReason.MALFORMED)
         home, routed = chain.home_address, chain.routed_home_address
-        if routed is not None and routed not in self._homes:
+        foreign = routed is not None and routed not in self._homes
+        if foreign and Safeguard.ROUTING_HEADER_CHECK not in self._without:
             return Dropped(reason=PlaneReason.FOREIGN_ROUTING_HEADER)  # §6.4: never sent on, whatever is in it
         if chain.next_header == MOBILITY_HEADER or (home is None and routed is None):
             return Unclaimed()
@@ -249,6 +254,8 @@ class Paths:
     def _is_good(self, home_address: bytes, care_of_address: bytes, next_header: int) -> bool:
         """Tell whether a Home Address option stands for itself, or is for others to judge (§9.3.1)."""
         if care_of_address in (self._bindings.get(home_address), self._served.get(home_address)):
+            return True
+        if Safeguard.HOME_ADDRESS_CHECK in self._without:  # §9.3.1, §15.8
             return True
         return next_header in _JUDGED_BY_OTHERS and is_unicast_routable(IPv6Address(home_address))
 

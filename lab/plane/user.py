@@ -131,7 +131,7 @@ class UserPlane:
         self._carries_dhcpv6 = dhcpv6
         self._deliver = deliver
         self._heard = heard
-        self._paths = Paths(self._on_narrow)
+        self._paths = Paths(self._on_narrow, without)
         self._tun = Tun(DEVICE)
         self._netlink = Netlink(PROTOCOL)
         self._host = Host(self._netlink)  # removes what a crash left: whoever has the device is the only node here
@@ -464,7 +464,8 @@ class UserPlane:
 
     def _send_tunnelled(self, packet: bytes, inner: bytes, tunnel: Tunnel) -> None:
         options = b""
-        nested = nesting(inner) if inner[_NEXT_HEADER] in PERHAPS_NESTED else None
+        counts = inner[_NEXT_HEADER] in PERHAPS_NESTED and Safeguard.ENCAPSULATION_LIMIT not in self._without  # §15.1
+        nested = nesting(inner) if counts else None
         if nested is not None:
             if nested.limit == 0:
                 self._report_limit(packet, tunnel.local, nested.pointer)

@@ -295,3 +295,19 @@ def test_without_the_check_of_associations_any_will_do_but_one_there_must_be() -
     policy = Policy(ALL, at_home_agent=True, without=frozenset({Safeguard.ASSOCIATION_CHECK}))
     assert reason(away(UPDATE, OTHER_HOME), policy, REGISTRATION) is None
     assert reason(away(UPDATE), policy, None) is IpsecReason.UNPROTECTED
+
+
+@pytest.mark.rfc6275("15.6-a")
+def test_without_the_authentication_of_prefixes_they_may_come_plainly_and_nothing_else_may() -> None:
+    policy = Policy(ALL, at_home_agent=False, without=frozenset({Safeguard.PREFIX_AUTHENTICATION}))
+    assert reason(back(MobilePrefixAdvertisement(identifier=1)), policy, None) is None
+    acknowledgement = BindingAcknowledgement(status=0, sequence=1, lifetime=60)
+    assert reason(back(acknowledgement), policy, None) is IpsecReason.UNPROTECTED
+
+
+@pytest.mark.rfc6275("15.7-b", "5.5-d")
+def test_without_esp_for_payload_tests_alone_are_sealed() -> None:
+    tunnel = Policy(ALL, at_home_agent=False, without=frozenset({Safeguard.PAYLOAD_ESP})).tunnel(HOME, AGENT)
+    assert tunnel.outgoing(build(Packet(source=HOME, destination=PEER, payload=INIT))) is TESTS
+    request = EchoRequest(identifier=1, sequence=1)
+    assert tunnel.outgoing(build(Packet(source=HOME, destination=PEER, payload=request))) is None

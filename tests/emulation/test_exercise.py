@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from scapy.layers.inet import UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet6 import MIP6MH_BU, IPv6
 from scapy.layers.l2 import Ether
 from scapy.utils import RawPcapWriter
 
-from lab.emulation.attacker import octets_of
+from lab.emulation import flood_process
+from lab.emulation.attacker import BALANCE, Flooding, octets_of
 from lab.emulation.exercise import SHOWN, AttackStage, Exercise
 from lab.emulation.forgery import correspondent_registration, home_registration, home_test_init, tunnelled
 from lab.emulation.scenario import library
@@ -27,6 +28,7 @@ from lab.wire.mobility import BindingUpdate, BindingUpdateFlag, HomeTestInit
 from lab.wire.options import AlternateCareOfAddress, NonceIndices
 from lab.wire.packet import parse
 from topologies.attack_range import AttackRange
+from topologies.attack_range_floods import FALSE_HOME, FALSE_SOURCE, FALSE_SOURCES
 
 ATTACKER, AGENT, HOME, PEER = (IPv6Address(f"2001:db8:{end}") for end in ("bad::2", "1::1", "1::100", "c::2"))
 CARE_OF = IPv6Address("2001:db8:a1::2")
@@ -241,3 +243,75 @@ def test_a_forged_test_init_in_a_tunnel() -> None:
     assert (packet.source, packet.destination) == (ATTACKER, AGENT)
     inner = packet.payload
     assert (inner.source, inner.payload) == (HOME, HomeTestInit(cookie=b"a cookie"))  # type: ignore[union-attr]
+
+
+# Attacks that are more, or less, than some packets
+
+
+def test_an_attack_that_sends_nothing(played: Range) -> None:
+    """To listen is an attack where there is something to be heard."""
+    stage = played.stage(frozenset({Safeguard.ESP}))
+    stage.attempted_if("cn-core", lambda frame: frame.destination == AGENT, "heard", at_least=2)
+    played.carry("outside", FIRST, SECOND, GAIN, GAIN)
+    played.carry("cn-core", FIRST)
+    assert not played.judge(stage).attempted
+    played.carry("cn-core", SECOND)
+    attack = played.judge(stage)
+    assert (attack.attempted, attack.succeeded) == (True, True)
+    assert ("cn-core", 1, "heard") in [(e.capture, e.frame, e.note) for e in attack.evidence]
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_what_no_packet_shows(played: Range, monkeypatch: pytest.MonkeyPatch, enough: bool) -> None:
+    said: list[str] = []
+    stage = played.stage(frozenset({Safeguard.ESP}))
+    monkeypatch.setattr(stage, "say", said.append)
+    stage.succeeds_by("2 MiB of memory", succeeded=enough)
+    played.carry("outside", FIRST, SECOND, GAIN, GAIN)
+    attack = played.judge(stage)
+    assert (attack.succeeded, attack.events, said) == (enough, ["2 MiB of memory"], ["2 MiB of memory"])
+
+
+@pytest.mark.rfc6275("5.2.6-b", "6.1.3-a")
+@pytest.mark.parametrize(
+    "packet",
+    [
+        home_test_init(FALSE_SOURCE, PEER, BALANCE),
+        correspondent_registration(FALSE_HOME, PEER, FALSE_SOURCE, key=b"", indices=(1, 1), sequence=1),
+    ],
+    ids=["Home Test Init", "Binding Update"],
+)
+def test_packets_of_a_flood_are_whole_and_each_is_of_another(packet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    if MIP6MH_BU in packet:
+        packet[MIP6MH_BU].options[-1].authenticator = int.from_bytes(BALANCE + bytes(4), "big")
+    flooding = Flooding.of(bytes(Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / packet))
+    monkeypatch.setattr("lab.emulation.flood_process.socket.socket", lambda *_: Outlet(sent))
+    words = ("eth0", "50", "1e9", "1", flooding.frame.hex(), flooding.varied, str(flooding.balanced))
+    flood_process.main(*words)
+    read = [parse(octets[14:]) for octets in sent]  # which looks at the checksum
+    assert len(read) == len({arrived.source for arrived in read}) == 50
+    assert all(arrived.source in FALSE_SOURCES for arrived in read)
+    homes = [arrived.home_address or arrived.source for arrived in read]
+    assert [home.packed[8:] for home in homes] == [arrived.source.packed[8:] for arrived in read]
+
+
+class Outlet:
+    """A packet socket of which nothing goes out."""
+
+    def __init__(self, sent: list[bytes]) -> None:
+        self._sent = sent
+
+    def __enter__(self) -> "Outlet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close nothing."""
+
+    def bind(self, address: tuple[str, int]) -> None:
+        """Take an interface."""
+        assert address == ("eth0", 0)
+
+    def send(self, octets: bytearray) -> None:
+        """Keep a frame."""
+        self._sent.append(bytes(octets))

@@ -80,6 +80,7 @@ def test_a_report_s_settings_can_be_set_again(changed: Settings) -> None:
         ("nonce_lifetime=7.9", "nonce_lifetime: from 8 to 240 seconds"),
         ("nonce_lifetime=241", "nonce_lifetime: from 8 to 240 seconds"),
         ("nonce_lifetime=nan", "nonce_lifetime: from 8 to 240 seconds"),
+        ("flood=9999", "flood: at least 10000 packets"),
         ("plane=kernel", "--set plane=kernel: not a value for plane: auto or bpf or user is wanted"),
     ],
 )

@@ -10,6 +10,7 @@ from lab.engine.config import MobileNodeConfig
 from lab.engine.io import DeadlineReached, Effect, Input, LinkDown, LinkUp, Received, Send
 from lab.engine.mobile_node import MobileNode
 from lab.engine.neighbor_discovery import HOP_LIMIT
+from lab.safeguards import NOTHING, Without
 from lab.wire.addresses import address_from, interface_identifier, link_local
 from lab.wire.icmpv6 import NeighborAdvertisement, RouterAdvertisement
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate
@@ -134,9 +135,10 @@ class MobileBench:
 
     config: MobileNodeConfig = field(default_factory=mobile_config)
     now: float = 1000.0
+    without: Without = NOTHING
 
     def __post_init__(self) -> None:
-        self.node = MobileNode(self.config, Secrets(b"bench"))
+        self.node = MobileNode(self.config, Secrets(b"bench"), without=self.without)
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over."""

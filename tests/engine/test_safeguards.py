@@ -1,11 +1,14 @@
 """Protections of engines: what is refused with one of them in force is accepted without it (RFC 6275 §15)."""
 
+import pickle
 from dataclasses import replace
+from ipaddress import IPv6Address
 
 import pytest
 
 from lab.constants import MAX_NONCE_LIFETIME, MAX_RR_BINDING_LIFETIME, Status
 from lab.engine.config import CorrespondentConfig
+from lab.engine.correspondent import FORGERIES_AT_ONCE
 from lab.engine.io import Effect, Recalled, Remember
 from lab.events import BindingRegistered, PacketDropped
 from lab.safeguards import NOTHING, Safeguard, Without
@@ -155,3 +158,31 @@ def test_binding_lifetime(off: bool) -> None:
     bench = Bench(without=without(Safeguard.BINDING_LIFETIME, off))
     (registered,) = events(bench.register(1, lifetime=FOR_EVER), BindingRegistered)
     assert registered.lifetime == (FOR_EVER if off else MAX_RR_BINDING_LIFETIME)
+
+
+@both_ways
+@pytest.mark.rfc6275("15.4.5-a")
+def test_forgery_budget(off: bool) -> None:
+    """So many authenticators are computed for strangers, and then no more; who is bound is always heard."""
+    bench = Bench(without=without(Safeguard.FORGERY_BUDGET, off))
+    bench.register(1)
+    got = bench.tokens(home=OTHER_CARE_OF)
+    guessed = Tokens(replace(got.home, keygen_token=b"guessed!"), got.care_of, got.got)
+    forged = bench.update(1, tokens=guessed, home=OTHER_CARE_OF)
+    flood = int(FORGERIES_AT_ONCE) + 10
+    reasons = [reason for _ in range(flood) for reason in dropped(bench.take(forged))]
+    looked_into = flood if off else int(FORGERIES_AT_ONCE)
+    assert reasons == ["wrong-authenticator"] * looked_into + ["too-many-forgeries"] * (flood - looked_into)
+    assert status(bench.register(2, care_of=OTHER_CARE_OF)) == Status.ACCEPTED
+
+
+@both_ways
+@pytest.mark.rfc6275("15.4.5-a", "5.2.5-a")
+def test_stateless_tests(off: bool) -> None:
+    """Whoever asks leaves nothing behind at the correspondent, however many they are."""
+    bench = Bench(without=without(Safeguard.STATELESS_TESTS, off))
+    bench.tokens()
+    before = len(pickle.dumps(bench.node))
+    for number in range(100):
+        bench.tokens(home=IPv6Address(int(HOME) + number), care_of=IPv6Address(int(CARE_OF) + number))
+    assert (len(pickle.dumps(bench.node)) > before) == off

@@ -26,6 +26,19 @@ EXERCISES = {
     "flooded-victim": ("15.4-a", "5.2.6-a"),
     "tunnel-from-outside": ("15.7-a", "10.4.5-a"),
     "tunnel-by-care-of-address": ("15.7-a",),
+    "forged-prefix-advertisement": ("15.6-a", "11.4.3-a"),
+    "false-router-abroad": ("11.5.1-a",),
+    "false-router-at-home": ("11.5.1-a",),
+    "home-agents-found": ("10.5-a",),
+    "forged-parameter-problem": ("11.3.5-a",),
+    "forged-binding-error": ("11.3.6-a",),
+    "reflection": ("15.8-a", "9.3.1-a"),
+    "source-route": ("15.9-a", "6.4-a"),
+    "routing-header-firewall": ("6.4-b",),
+    "private-address-leak": ("15.7-b", "5.5-d"),
+    "home-agents-in-a-circle": ("15.1-a",),
+    "test-init-flood": ("15.4.5-a",),
+    "false-update-flood": ("15.4.5-a",),
 }
 """Names, and the requirements of RFC 6275 that withstand the attack."""
 DECLARED = {name: it for name, it in library().scenarios.items() if isinstance(it, Exercise)}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lab.errors import PlaneReason
 from lab.plane.paths import MAX_HEARD, Arrival, Dropped, Paths, Restored, Unclaimed
+from lab.safeguards import NOTHING, Safeguard
 from lab.wire import icmpv6, mobility
 from lab.wire.packet import (
     Datagram,
@@ -621,3 +622,20 @@ def test_no_mobility_message_is_taken_for_payload(
     paths.route(source, destination, PEER_CARE_OF)
     assert paths.outwards(octets) is None
     assert paths.inwards(octets) == Unclaimed()
+
+
+@pytest.mark.parametrize("off", [False, True])
+@pytest.mark.rfc6275("9.3.1-a", "15.8-a")
+def test_without_the_check_of_home_addresses_any_of_them_counts(off: bool) -> None:
+    cn = Paths(without=frozenset({Safeguard.HOME_ADDRESS_CHECK}) if off else NOTHING)
+    arrival = cn.inwards(packet(STRANGER, CN, home_address_option(HOME)))
+    assert arrival == (Restored(packet=packet(HOME, CN)) if off else Unclaimed())
+
+
+@pytest.mark.parametrize("off", [False, True])
+@pytest.mark.rfc6275("6.4-a", "15.9-a")
+def test_without_the_check_of_routing_headers_they_lead_anywhere(off: bool) -> None:
+    cn = Paths(without=frozenset({Safeguard.ROUTING_HEADER_CHECK}) if off else NOTHING)
+    arrival = cn.inwards(packet(STRANGER, CN, routing_header(HOME)))
+    dropped = Dropped(reason=PlaneReason.FOREIGN_ROUTING_HEADER)
+    assert arrival == (Restored(packet=packet(STRANGER, HOME)) if off else dropped)

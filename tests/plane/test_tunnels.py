@@ -357,6 +357,18 @@ def test_what_a_tunnel_carries_already_may_go_through_a_few_more(
     assert seen() == [bytes((IPV6, 0, 4, 1, told, 1, 1, 0))]
 
 
+@pytest.mark.rfc6275("15.1-a")
+def test_without_the_encapsulation_limit_nothing_is_told_of_it_and_nothing_is_heard(kind: type[UserPlane]) -> None:
+    machine = Machine(kind)
+    machine.plane(without=frozenset({Safeguard.ENCAPSULATION_LIMIT}))
+    seen = limits_at_the_far_end(machine)
+    serve(machine, care_of=FAR_TOO)
+    send_through(machine, carried(limit=0))
+    machine.pump(machine.counts("tunnelled"))
+    assert seen() == []
+    machine.close()
+
+
 @pytest.mark.rfc6275("15.1-a", "10.4.2-a")
 def test_what_comes_in_no_tunnel_says_nothing_of_a_limit(machine: Machine) -> None:
     seen = limits_at_the_far_end(machine)

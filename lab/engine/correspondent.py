@@ -132,8 +132,8 @@ class Correspondent:
         kept = NODE_KEY_LIFETIME if Safeguard.NONCE_LIFETIME in without else config.nonce_lifetime
         self._nonces = Nonces(secrets, kept)
         self._cache: BindingCache[State] = BindingCache()
-        self._asked: dict[IPv6Address, bytes] = {}
-        """The cookie of everybody who asked for a test; empty unless that is what a protection forbids."""
+        self._asked: dict[IPv6Address, tuple[Packet, Packet]] = {}
+        """Test inits with their tests, by who asked; empty unless the protection that forbids that is off."""
         self._errors = ErrorLimit()
         self._forgeries = TokenBucket(FORGERIES_PER_SECOND, FORGERIES_AT_ONCE)
 
@@ -220,6 +220,8 @@ class Correspondent:
             token = care_of_keygen_token(nonce.node_key, packet.source, nonce.value)
             answer = CareOfTest(nonce_index=nonce.index, cookie=init.cookie, keygen_token=token)
         test = mobility_packet(_own_address(packet), packet.source, answer)  # §5.2.5: to the asker
+        if Safeguard.STATELESS_TESTS in self._without:  # §5.2.5, §15.4.5
+            self._asked[packet.source] = packet, test
         return [Send(packet=test, tunnelled=received.tunnelled)]
 
     # Binding Updates, §9.5.1

@@ -23,7 +23,7 @@ from lab.emulation.topology import Topology
 from lab.templating import render
 from lab.wire.mobility import MOBILITY_HEADER
 from tests.lab.networks import WITHIN, until
-from topologies.attack_range_floods import FALSE_HOME, FALSE_SOURCE, FALSE_SOURCES
+from topologies.attack_range_floods import FALSE_HOME, FALSE_SOURCE, swallow_answers
 
 pytestmark = pytest.mark.privileged
 
@@ -40,7 +40,7 @@ class Line(Topology):
 
     def declare(self) -> None:
         """Declare links, then nodes."""
-        outside, inside = self.link("outside", str(FALSE_SOURCES)), self.link("inside", "2001:db8:c::/64")
+        outside, inside = self.link("outside", "2001:db8:bad::/64"), self.link("inside", "2001:db8:c::/64")
         self.router("r", on=[inside, outside])
         self.correspondent("cn", on=[inside])
         self.host("outsider", on=[outside])
@@ -51,6 +51,7 @@ class Flooded:
 
     def __init__(self, network: Network, folder: Path) -> None:
         self.cn, self._outsider = network.node("cn"), network.node("outsider")
+        swallow_answers(self.cn, network.node("r"))
         self.attacker = Attacker(self._outsider, {"outside": folder / "unused"})
         self.control, config, log = folder / "cn.sock", folder / "cn.toml", folder / "cn.log"
         text = render(

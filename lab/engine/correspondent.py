@@ -209,8 +209,6 @@ class Correspondent:
             return [drop(packet, "home-address-option", type(init).__name__)]  # §9.4.1, §9.4.2
         if not is_unicast_routable(packet.source):
             return [drop(packet, "invalid-source", str(packet.source))]
-        if Safeguard.STATELESS_TESTS in self._without:  # §5.2.5, §15.4.5
-            self._asked[packet.source] = init.cookie
         nonce = self._nonces.current(now)
         answer: HomeTest | CareOfTest
         if isinstance(init, HomeTestInit):

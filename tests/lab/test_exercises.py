@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -48,25 +51,58 @@ def test_every_exercise_is_played() -> None:
     assert {PREFIX + name for name in EXERCISES} == {*DECLARED}
 
 
+FLOODS = {"test-init-flood", "false-update-flood"}
+"""They need the processors for themselves, and so come last."""
+AT_ONCE = 2
+"""Others wait for their networks most of the time."""
+Done: TypeAlias = "subprocess.CompletedProcess[str]"
+
+
+def play(name: str, protected: bool, folder: Path) -> Done:
+    options = [] if protected else ["--without", str(DECLARED[PREFIX + name].withstood_by)]
+    command = [sys.executable, "-m", "lab.cli.main", "run", PREFIX + name, "--out", str(folder), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=ROOT)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("exercises")
+
+
+@pytest.fixture(scope="module")
+def playing(request: pytest.FixtureRequest, folders: Path) -> Iterator[dict[str, Future[Done]]]:
+    """Play what was selected, some at once, by names of folders."""
+    selected = [item.callspec.params for item in request.session.items if item.originalname == "test_exercise"]  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            folder: pool.submit(play, name, protected, folders / folder)
+            for name, protected in ((params["name"], params["protected"]) for params in selected)
+            if name not in FLOODS and (protected or DECLARED[PREFIX + name].withstood_by is not None)
+            for folder in [folder_of(name, protected)]
+        }
+
+
+def folder_of(name: str, protected: bool) -> str:
+    return f"{name}-{'protected' if protected else 'without'}"
+
+
 @pytest.mark.privileged
 @pytest.mark.parametrize("protected", [True, False], ids=["protected", "without"])
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.rfc6275(*proves)) for name, proves in EXERCISES.items()]
 )
-def test_exercise(name: str, protected: bool, tmp_path: Path) -> None:
-    exercise = DECLARED[PREFIX + name]
-    safeguard = exercise.withstood_by
+def test_exercise(name: str, protected: bool, folders: Path, playing: dict[str, Future[Done]]) -> None:
+    safeguard = DECLARED[PREFIX + name].withstood_by
     if safeguard is None and not protected:
         pytest.skip("RFC 6275 has no protection against it that could be switched off")
-    options = [] if protected or safeguard is None else ["--without", safeguard]
-    command = [sys.executable, "-m", "lab.cli.main", "run", exercise.name, "--out", str(tmp_path), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=ROOT)
+    folder = folder_of(name, protected)
+    done = play(name, protected, folders / folder) if name in FLOODS else playing[folder].result()
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    result = load(tmp_path)
+    result = load(folders / folder)
     attack = result.attack
     assert attack is not None
     assert (attack.attempted, attack.succeeded) == (True, safeguard is None or not protected)
     assert attack.evidence
-    assert result.without == options[1:]
-    assert ("WITHOUT" in done.stdout) == bool(options)
-    assert ('class="off"' in (tmp_path / "report.html").read_text(encoding="utf-8")) == bool(options)
+    assert result.without == ([] if protected else [safeguard])
+    assert ("WITHOUT" in done.stdout) is not protected
+    assert ('class="off"' in (folders / folder / "report.html").read_text(encoding="utf-8")) is not protected

@@ -47,6 +47,8 @@ class Attacker:
         self._node = node
         self._plug = node.spec.plugs[0]
         self._capture = captures[self.link]
+        self.sent: list[bytes] = []
+        """All packets so far, but for floods."""
         try:
             node.namespace.run(lambda: subprocess.run(["nft", "-f", "-"], input=SILENT, text=True, check=True))
         except FileNotFoundError as error:
@@ -75,6 +77,7 @@ class Attacker:
 
     def send(self, packet: Any) -> None:
         """Send a packet by the routers of his link, or a frame onto his link, whatever source it names."""
+        self.sent.append(octets_of(packet))
         if not isinstance(packet, bytes) and Ether in packet:
             self._node.namespace.run(partial(_send_frame, self._plug.interface, bytes(packet)))
         else:

@@ -140,6 +140,7 @@ class AttackStage(Stage):
     def __init__(self, network: Network, played: Exercise) -> None:
         super().__init__(network)
         self._exercise = played
+        self._attackers: list[Attacker] = []
         self._sent: list[_Sent] = []
         self._made: list[_Condition] = []
         self._flooded: Matches = lambda _: False
@@ -148,7 +149,8 @@ class AttackStage(Stage):
 
     def attacker(self, name: str) -> Attacker:
         """Give a host to whoever means no good."""
-        return Attacker(self.network.node(name), self.network.captures)
+        self._attackers.append(Attacker(self.network.node(name), self.network.captures))
+        return self._attackers[-1]
 
     def own_association(self, attacker: Attacker) -> Association:
         """Give what the attacker seals registrations of its own home address with, as a mobile node may."""
@@ -224,11 +226,15 @@ class AttackStage(Stage):
         )
 
     def _catching(self, checks: Sequence[Check], frames: Sequence[Frame]) -> list[str]:
-        """Name rules that do not hold because of the attack: where it must fail, those that its own packets break."""
+        """Name rules that do not hold because of the attack: where it must fail, those that its own packets break.
+
+        What an attacker asks to prepare it is his own too: he keeps no rule of how often.
+        """
         failed = [check for check in checks if check.verdict is Verdict.FAILED]
         if self._exercise.succeeds(self.network.context.without):
             return [check.id for check in failed]
-        sent = {sent.octets[:HOP_LIMIT_AT] + sent.octets[HOP_LIMIT_AT + 1 :] for sent in self._sent}
+        octets = (sent for attacker in self._attackers for sent in attacker.sent)
+        sent = {each[:HOP_LIMIT_AT] + each[HOP_LIMIT_AT + 1 :] for each in octets}
         own = {(frame.link, frame.number) for frame in frames if frame.same in sent or self._flooded(frame)}
         return [c.id for c in failed if c.evidence and {(e.capture, e.frame) for e in c.evidence} <= own]
 

@@ -44,8 +44,12 @@ class Attacker:
 
     name, link = "outsider", "outside"
 
+    def __init__(self, *_: object) -> None:
+        self.sent: list[bytes] = []
+
     def send(self, packet: Any) -> None:
-        """Do nothing."""
+        """Do nothing but remember it."""
+        self.sent.append(octets_of(packet))
 
 
 class Range:
@@ -56,17 +60,18 @@ class Range:
         self._time = BEGIN
         self._frames: dict[str, list[tuple[float, bytes]]] = {"outside": [], "cn-core": []}
         monkeypatch.setattr("lab.emulation.exercise.time.time", lambda: self._time)
+        monkeypatch.setattr("lab.emulation.exercise.Attacker", Attacker)
 
     def stage(self, without: Without = NOTHING, withstood_by: Safeguard | None = Safeguard.ESP) -> AttackStage:
         """Give a stage on which two packets are sent for the sake of one that comes back."""
         context = SimpleNamespace(without=without)
         captures = dict.fromkeys(self._frames, Path("unused"))
-        network: Any = SimpleNamespace(context=context, captures=captures)
+        network: Any = SimpleNamespace(context=context, captures=captures, node=str)
         played = Exercise(
             name="exercise/x", topology=AttackRange, body=print, section="15.3", withstood_by=withstood_by
         )
         stage = played.stage(network)
-        attacker: Any = Attacker()
+        attacker = stage.attacker("outsider")
         stage.attack(attacker, FIRST, octets_of(SECOND), note="sent")
         stage.succeeds_if("outside", lambda frame: frame.inner is not None, "gained", at_least=2)
         return stage
@@ -163,6 +168,14 @@ def test_rules_that_catch_it(played: Range) -> None:
     holds = replace(own, id="holds", verdict=Verdict.PASSED)
     assert played.judge(stage, [own, other, holds]).caught_by == ["own"]
     assert played.judge(played.stage(frozenset({Safeguard.ESP})), [own, other, holds]).caught_by == ["own", "other"]
+
+
+def test_what_an_attacker_asked_for_is_his_own_too(played: Range) -> None:
+    stage = played.stage()
+    stage.attacker("outsider").send(GAIN)
+    played.carry("outside", FIRST, SECOND, GAIN)
+    asked = replace(BROKEN, id="asked", evidence=(Evidence(capture="outside", frame=3),))
+    assert played.judge(stage, [asked]).caught_by == ["asked"]
 
 
 def test_a_rule_without_evidence_is_no_part_of_it(played: Range) -> None:

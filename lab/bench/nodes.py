@@ -19,7 +19,7 @@ from lab.emulation.mover import move
 from lab.emulation.namespace import Namespace
 from lab.emulation.network import Network
 from lab.emulation.node import LabNode
-from lab.emulation.process import Process
+from lab.emulation.process import Process, used_by
 from lab.emulation.settings import Settings
 from lab.emulation.spec import Kind
 from lab.emulation.topology import Topology
@@ -148,8 +148,7 @@ def _check(network: Network) -> None:
 
 def _processor_time(pids: list[int]) -> float:
     """Give the seconds that processes have run so far, all threads of each."""
-    tasks = (task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir())
-    return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
+    return sum(used_by(pid).cpu for pid in pids)
 
 
 def _memory(pid: int) -> int:

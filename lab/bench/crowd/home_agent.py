@@ -18,7 +18,7 @@ from lab.daemon.config import PlaneName, Role
 from lab.daemon.control import CommandError, ask
 from lab.emulation.associations import ENCRYPTION_KEY_OCTETS, FIRST_SPI, as_object
 from lab.emulation.node import LabNode
-from lab.emulation.process import end, wait_until
+from lab.emulation.process import end, used_by, wait_until
 from lab.templating import render
 
 READY_WITHIN = 300.0
@@ -109,12 +109,11 @@ class HomeAgentDaemon:
 
     def cpu(self) -> float:
         """Give the seconds of a processor that it has had so far."""
-        return time.clock_gettime((~self._pid << 3) | 2)  # clock_getcpuclockid(3)
+        return used_by(self._pid).cpu
 
     def memory(self) -> int:
         """Give the octets of memory that it has (RSS)."""
-        lines = Path(f"/proc/{self._pid}/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmRSS:"))
+        return used_by(self._pid).memory
 
     def drops(self) -> dict[str, int]:
         """Give what it dropped, by reason."""

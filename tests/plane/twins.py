@@ -24,6 +24,7 @@ from tests.lab.networks import WITHIN, settle_addresses
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, LINK, MAC, OWN, Machine, report_every_error
 
 _PACKET_HOST, _PACKET_OUTGOING = 0, 4
+_ETH_P_ALL = 3
 _ETHERNET_OCTETS = 14
 SENTINEL_PORT = 6275
 COUNTERS = {"in": ("detunnelled", "direct-in"), "out": ("tunnelled", "direct-out")}
@@ -35,7 +36,7 @@ class Seen(NamedTuple):
     sent: Counter[bytes]
     """Out of the machine, with a header that a data plane adds."""
     arrived: Counter[bytes]
-    """On the tunnel device, as from the network."""
+    """On the tunnel device, as from the network, or on the link in another shape than it came in."""
     for_engine: Counter[bytes]
     heard: tuple[tuple[IPv6Address, IPv6Address], ...]
     counted: tuple[tuple[str, int], ...]
@@ -58,11 +59,16 @@ class Twin(Machine):
         self.watched[self._mobility.fileno()] = self._on_mobility
         self._wire = self.far.run(partial(_tap, LINK))
         self._device = self.run(partial(_tap, DEVICE))
+        # The kernel shows packets to who wants all protocols first, then to programs, and then to who wants one.
+        self._before_programs = self.run(partial(_tap, LINK, _ETH_P_ALL))
+        self._behind_programs = self.run(partial(_tap, LINK))
         self._sentinels = self.socket(self.namespace, socket.SOCK_DGRAM)
         self._sentinels.bind((str(OWN), SENTINEL_PORT))
         self._outlet = self.socket(self.far, socket.SOCK_DGRAM)
         self._sent: Counter[bytes] = Counter()
         self._arrived: Counter[bytes] = Counter()
+        self._came: Counter[bytes] = Counter()
+        self._went_on: Counter[bytes] = Counter()
 
     def _on_mobility(self) -> None:
         while (received := self._mobility.receive()) is not None:
@@ -107,11 +113,13 @@ class Twin(Machine):
         for octets, kind in _read(self._device):
             if kind == _PACKET_HOST:
                 self._arrived[octets] += 1
+        for tap, counted in ((self._behind_programs, self._went_on), (self._before_programs, self._came)):
+            counted.update(octets[_ETHERNET_OCTETS:] for octets, kind in _read(tap) if kind == _PACKET_HOST)
         counters = self.planes[-1].counters()
         counters.pop("no-tunnel", None)  # what the kernel says to multicast groups at times of its own
         return Seen(
             sent=Counter(self._sent),
-            arrived=Counter(self._arrived),
+            arrived=self._arrived + (self._went_on - self._came),
             for_engine=Counter(self.delivered),
             heard=tuple(self.heard),
             counted=tuple(sorted(counters.items())),
@@ -123,6 +131,8 @@ class Twin(Machine):
         self._netlink.close()
         self._wire.close()
         self._device.close()
+        self._before_programs.close()
+        self._behind_programs.close()
         super().close()
 
 
@@ -188,9 +198,9 @@ def _keep_fragments() -> None:
     Path("/proc/sys/net/ipv6/ip6frag_time").write_text("3600", encoding="ascii")
 
 
-def _tap(interface: str) -> socket.socket:
-    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(ETH_P_IPV6))
-    tap.bind((interface, ETH_P_IPV6))
+def _tap(interface: str, protocol: int = ETH_P_IPV6) -> socket.socket:
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(protocol))
+    tap.bind((interface, protocol))
     return tap
 
 

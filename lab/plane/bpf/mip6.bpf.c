@@ -257,8 +257,16 @@ SEC("tcx/egress") int outwards(struct __sk_buff *skb)
 	return TC_ACT_UNSPEC;
 }
 
-/* Let a packet arrive on the tunnel device. */
-INLINE int deliver(__u32 what)
+/* What is for this node itself goes on as if it had come like this: a second arrival would cost as much again. */
+INLINE int take(__u32 what)
+{
+	count(what);
+	return TC_ACT_UNSPEC;
+}
+
+/* Let a packet that is to be forwarded arrive on the tunnel device: a router that sends out again by the device of
+ * arrival would tell the sender of a better way (RFC 4861 section 8.2), which a tunnel has not. */
+INLINE int arrive(__u32 what)
 {
 	__u32 zero = 0, *index = lookup(&device, &zero);
 
@@ -273,6 +281,7 @@ INLINE int tunnel_in(struct __sk_buff *skb, struct ipv6hdr *ip)
 {
 	struct ipv6hdr inner;
 	struct tunnel *tunnel;
+	int served = 1;
 
 	if (load(skb, ETH_HLEN + sizeof(*ip), &inner, sizeof(inner)) || inner.version != 6)
 		return TC_ACT_UNSPEC;
@@ -280,6 +289,7 @@ INLINE int tunnel_in(struct __sk_buff *skb, struct ipv6hdr *ip)
 		return TC_ACT_UNSPEC;
 	tunnel = lookup(&towards, &inner.saddr);
 	if (!tunnel) {
+		served = 0;
 		tunnel = lookup(&backwards, &inner.daddr);
 		if (!tunnel || is_news(&inner.daddr, &inner.saddr))
 			return TC_ACT_UNSPEC;
@@ -288,7 +298,7 @@ INLINE int tunnel_in(struct __sk_buff *skb, struct ipv6hdr *ip)
 		return TC_ACT_UNSPEC;
 	if (adjust_room(skb, -(__s32)sizeof(*ip), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return TC_ACT_UNSPEC;
-	return deliver(DETUNNELLED);
+	return served ? arrive(DETUNNELLED) : take(DETUNNELLED);
 }
 
 /* Whether the kernel would not send a packet on to its destination, which is this node's own. */
@@ -371,7 +381,7 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 	ip->daddr = ends.source;
 	if (store(skb, ETH_HLEN, ip, sizeof(*ip), BPF_F_RECOMPUTE_CSUM))
 		return drop(NOT_DELIVERED);
-	return deliver(DIRECT_IN);
+	return take(DIRECT_IN);
 }
 
 /* On every Ethernet: what arrives for this node. */

@@ -54,8 +54,8 @@ DROPS_TOLD = 10
 class Outlet(Protocol):
     """What a node sends by."""
 
-    def send(self, packet: Packet, interface: str | None) -> None:
-        """Send a packet; raises OSError or `IpsecError`."""
+    def send(self, packet: Packet, interface: str | None, neighbor: bytes | None) -> None:
+        """Send a packet, see `lab.engine.io.Send`; raises OSError or `IpsecError`."""
 
     def join(self, interface: str, group: IPv6Address) -> None:
         """Receive what is sent to a group; raises OSError."""
@@ -173,8 +173,8 @@ class Dispatcher:
             match effect:
                 case Report(event=event):
                     self.report(event)
-                case Send(packet=packet, interface=interface):
-                    self._send(packet, interface)
+                case Send(packet=packet, interface=interface, neighbor=neighbor):
+                    self._send(packet, interface, neighbor)
                 case StartDad() | StopDad():
                     self._carry_out(self._dad.handle(effect, now), now)
                 case DadSucceeded() | DadFailed():
@@ -226,9 +226,9 @@ class Dispatcher:
         self._queue.extend(Refused(effect=waiting.record, reason=str(error)) for waiting in self._waiting)
         self._waiting.clear()
 
-    def _send(self, packet: Packet, interface: str | None) -> None:
+    def _send(self, packet: Packet, interface: str | None, neighbor: bytes | None) -> None:
         try:
-            self._outlet.send(packet, interface)
+            self._outlet.send(packet, interface, neighbor)
         except (OSError, IpsecError) as error:
             why = error.detail if isinstance(error, IpsecError) else error.strerror or error
             detail = f"{name(packet.payload)}: {why}"

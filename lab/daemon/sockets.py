@@ -145,6 +145,8 @@ class Sender:
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)  # a Home Test goes by the home agent (§9.4.3)
+        # Of no protocol, so that it hears nothing.
+        self._straight = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self._members: Counter[socket.socket] = Counter({self._socket: 0})
         """Sockets with the number of their memberships: one has no room for thousands."""
         self._groups: dict[tuple[str, IPv6Address], socket.socket] = {}
@@ -156,8 +158,11 @@ class Sender:
         """Look the indexes of interfaces up anew: there may be others of the same names."""
         self._indexes.clear()
 
-    def send(self, packet: Packet, interface: str | None) -> None:
-        """Send a packet; raises OSError where the kernel does not, and `IpsecError`."""
+    def send(self, packet: Packet, interface: str | None, neighbor: bytes | None = None) -> None:
+        """Send a packet, see `lab.engine.io.Send`; raises OSError where the kernel does not, and `IpsecError`."""
+        if interface is not None and neighbor is not None:
+            self._straight.sendto(self._write(packet), (interface, ETH_P_IPV6, 0, 0, neighbor))
+            return
         index = 0 if interface is None else self._index(interface)
         # The source is told beside the packet so that the rules for it choose the route (§11.3.1).
         told = struct.pack("=16sI", packet.source.packed, index)
@@ -193,6 +198,7 @@ class Sender:
         """End all memberships too."""
         for member in self._members:
             member.close()
+        self._straight.close()
 
     def _change(self, member: socket.socket, option: int, interface: str, group: IPv6Address) -> None:
         """Change a membership."""

@@ -261,14 +261,14 @@ class HomeAgent:
         now: Instant,
     ) -> Iterator[Effect]:
         """Serve a binding, then acknowledge it (§10.3.1); `defended` names what is answered for already."""
+        if kind is not RegistrationKind.REFRESHED:  # first of all: what is intercepted must have a way to go
+            yield from self._tunnel(registration, now)  # and packets wait for it while the rest is found
         home_address = registration.home_address
         lifetime, status = self._prefixes.grant(home_address, registration.lifetime, now)
         if lifetime != registration.lifetime:
             registration = replace(registration, lifetime=lifetime)
         state = Registered(registration=registration, deadline=now + registration.lifetime)
         self._cache.put(home_address, state)
-        if kind is not RegistrationKind.REFRESHED:  # first of all: what is intercepted must have a way to go
-            yield from self._tunnel(registration, now)  # and packets wait for it while the rest is found
         for address in registration.defended:
             if address not in defended:
                 yield from self._defend(address, now) + self._announce(address, now)
@@ -421,11 +421,11 @@ class HomeAgent:
 
     # Serving and no longer serving, §10.4
 
-    def _tunnel(self, registration: Registration, now: Instant) -> list[Effect]:
+    def _tunnel(self, registration: Registration, now: Instant) -> Iterator[Effect]:
         own, home_address = self._config.address, registration.home_address
         care_of_address = registration.care_of_address
+        yield InstallTunnel(home_agent_address=own, home_address=home_address, care_of_address=care_of_address)
         self._memberships.begin(home_address, own, care_of_address, now)
-        return [InstallTunnel(home_agent_address=own, home_address=home_address, care_of_address=care_of_address)]
 
     def _defend(self, address: IPv6Address, now: Instant) -> list[Effect]:
         self._groups.begin(address, now)

@@ -165,12 +165,14 @@ class DeadlineReached:
 class Send:
     """Send a packet; `interface` where the destination alone does not say which (link-local, multicast).
 
-    `tunnelled`: by the reverse tunnel, as the packets of upper layers go.
+    `tunnelled`: by the reverse tunnel, as the packets of upper layers go. `neighbor`: the link-layer address that it is
+    handed to on the interface, whatever routes there are.
     """
 
     packet: Packet
     interface: str | None = None
     tunnelled: bool = False
+    neighbor: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from lab.engine.io import (
     Refused,
     RemoveAddress,
     Report,
+    Send,
     StartDad,
     Started,
     StopDad,
@@ -405,21 +406,32 @@ class MobileNode:
         self._left_behind = [left for left in self._left_behind if left.address != care_of.address]
         optimistic = self._config.dad is DadMode.OPTIMISTIC
         interface = self._config.interface
+        registered = self._visit(Away(care_of=care_of, usable=optimistic), now)
+        way = UseRouter(
+            interface=interface,
+            router=router.address,
+            source=care_of.address,
+            link_layer_address=router.link_layer_address,
+        )
         return [
-            UseRouter(
-                interface=interface,
-                router=router.address,
-                source=care_of.address,
-                link_layer_address=router.link_layer_address,
-            ),
-            # The Binding Update as soon as it finds its way: whoever sends to the home address waits for it alone.
-            *self._visit(Away(care_of=care_of, usable=optimistic), now),
+            *self._register_by(router, registered, way),
             *end_tests,
             AddAddress(interface=interface, address=care_of.address, prefix_length=SLAAC_PREFIX_LENGTH),
             *self._tunnels(),
             Report(event=CareOfAddressFormed(address=care_of.address, optimistic=optimistic)),
             StartDad(interface=interface, address=care_of.address),
         ]
+
+    def _register_by(self, router: Router, registered: list[Effect], way: UseRouter) -> list[Effect]:
+        """Have the Binding Update leave before there is a way, if the router has told where to hand it.
+
+        Whoever sends to the home address waits for it alone.
+        """
+        if (neighbor := router.link_layer_address) is None:
+            return [way, *registered]
+        interface = self._config.interface
+        handed = (replace(e, interface=interface, neighbor=neighbor) if isinstance(e, Send) else e for e in registered)
+        return [*handed, way]
 
     def _visit(self, away: Away, now: Instant) -> list[Effect]:
         self._attachment = away

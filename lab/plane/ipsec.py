@@ -13,10 +13,10 @@ from lab.auth import esp
 from lab.auth.esp import Association
 from lab.auth.ipsec_policy import Policy, Protection, Protects, TunnelPolicy
 from lab.auth.secrets import Secrets
-from lab.errors import IpsecError, IpsecReason, WireError
+from lab.errors import IpsecError, IpsecReason
 from lab.events import PacketDropped
-from lab.wire.chain import ESP, Chain, destination, source, walk, with_payload
-from lab.wire.packet import IPV6, Packet, build, parse
+from lab.wire.chain import ESP, Chain, destination, payload, source, walk, with_payload
+from lab.wire.packet import IPV6, Packet, build
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,26 +76,24 @@ class Ipsec:
         chain = walk(octets) if self._policy else None
         if chain is None or chain.next_header != ESP:
             return Plain()
-        try:
-            packet = parse(octets)
-        except WireError:
+        if not chain.whole:
             return Plain()  # whoever reads it next tells what is wrong with it
         try:
-            return self._open(packet, octets, chain)
+            return self._open(octets, chain)
         except IpsecError as error:
-            self._refuse(error, packet.source, packet.destination)
+            self._refuse(error, IPv6Address(source(octets)), IPv6Address(destination(octets)))
             return Refused()
 
-    def _open(self, packet: Packet, octets: bytes, chain: Chain) -> Message | Tunnelled:
-        sealed = packet.payload_octets
+    def _open(self, octets: bytes, chain: Chain) -> Message | Tunnelled:
+        sealed = payload(octets, chain)
         protection, association = self._policy.inbound(esp.spi(sealed))
-        next_header, payload = esp.open_sealed(association, sealed)
+        next_header, opened = esp.open_sealed(association, sealed)
         if protection.protects.tunnels:
-            if next_header != IPV6 or protection.home_agent not in (packet.source, packet.destination):
+            if next_header != IPV6 or protection.home_agent.packed not in (source(octets), destination(octets)):
                 raise IpsecError(IpsecReason.MISUSED_ASSOCIATION, f"of the tunnel of {protection.home_address}")
-            self.tunnel(protection.home_address, protection.home_agent).judge(payload, protection)
-            return Tunnelled(packet=payload, outer_source=packet.source)
-        return Message(packet=with_payload(octets, chain, next_header, payload), protection=protection)
+            self.tunnel(protection.home_address, protection.home_agent).judge(opened, protection)
+            return Tunnelled(packet=opened, outer_source=IPv6Address(source(octets)))
+        return Message(packet=with_payload(octets, chain, next_header, opened), protection=protection)
 
     def admits(self, packet: Packet, protection: Protection | None = None) -> bool:
         """Tell whether a packet for the engine came by the association that it must come by."""
@@ -136,11 +134,11 @@ class Ipsec:
         ]
         return min(rooms, default=octets)
 
-    def _seal(self, protection: Protection, next_header: int, payload: bytes) -> bytes:
+    def _seal(self, protection: Protection, next_header: int, content: bytes) -> bytes:
         association = self._policy.outbound(protection)
         self._sequences[association] += 1
         iv = self._secrets.octets(esp.IV_OCTETS)
-        return esp.seal(association, self._sequences[association], iv, next_header, payload)
+        return esp.seal(association, self._sequences[association], iv, next_header, content)
 
     def _refuse(self, error: IpsecError, source: IPv6Address, destination: IPv6Address) -> None:
         dropped = PacketDropped(reason=error.reason, source=source, destination=destination, detail=error.detail)

@@ -75,7 +75,7 @@ def walk(octets: bytes) -> Chain | None:
     if len(octets) < HEADER_OCTETS or octets[0] >> 4 != 6:
         return None
     kind, at = octets[_NEXT_HEADER_AT], HEADER_OCTETS
-    end = min(len(octets), HEADER_OCTETS + int.from_bytes(octets[_LENGTH_AT], "big"))
+    end = min(len(octets), _end(octets))
     named_at = _NEXT_HEADER_AT
     home: bytes | None = None
     routed: bytes | None = None
@@ -103,6 +103,11 @@ def walk(octets: bytes) -> Chain | None:
         routed_home_address=routed,
         routing_header=routing_header,
     )
+
+
+def payload(octets: bytes, chain: Chain) -> bytes:
+    """Give what is behind the extension headers of a packet, and not what a link layer has put behind that."""
+    return octets[chain.at : _end(octets)]
 
 
 def with_payload(octets: bytes, chain: Chain, next_header: int, payload: bytes) -> bytes:
@@ -235,6 +240,11 @@ def _behind_what_routers_read(octets: bytes) -> tuple[int, int]:
     while at + 2 <= len(octets) and _comes_first(octets, octets[pointer], at):
         pointer, at = at, at + _size(octets, octets[pointer], at)
     return pointer, at
+
+
+def _end(octets: bytes) -> int:
+    """Give where a packet ends by its own word."""
+    return HEADER_OCTETS + int.from_bytes(octets[_LENGTH_AT], "big")
 
 
 def _goes_on(octets: bytes, kind: int, at: int, end: int) -> bool:

@@ -131,7 +131,7 @@ class Node:
 
     # What it sends by (lab.daemon.dispatcher.Outlet)
 
-    def send(self, packet: Packet, interface: str | None) -> None:
+    def send(self, packet: Packet, interface: str | None, neighbor: bytes | None) -> None:
         """Send a packet, which the kernel routes onto a direct path if there is one."""
         assert interface is None
         self._transmit(build(packet))

@@ -80,7 +80,7 @@ class Protected(Service):
 
     # What it sends by (lab.daemon.dispatcher.Outlet), and receives by
 
-    def send(self, packet: Packet, interface: str | None) -> None:
+    def send(self, packet: Packet, interface: str | None, neighbor: bytes | None) -> None:
         self.sent.append(self._ipsec.write(packet))
 
     def receive(self) -> tuple[bytes, str] | None:

@@ -81,7 +81,7 @@ class Visitor(Node):
             self._dispatcher.feed(self.heard.pop(0))
         return self.sent[before:]
 
-    def send(self, packet: Packet, interface: str | None) -> None:
+    def send(self, packet: Packet, interface: str | None, neighbor: bytes | None) -> None:
         self._transmit(build(packet))
 
     def join(self, interface: str, group: IPv6Address) -> None:

@@ -104,8 +104,8 @@ class Outlet:
     refuse: bool = False
     on_send: Callable[[], None] = lambda: None
 
-    def send(self, packet: Packet, interface: str | None) -> None:
-        self._do(Send(packet=packet, interface=interface))
+    def send(self, packet: Packet, interface: str | None, neighbor: bytes | None) -> None:
+        self._do(Send(packet=packet, interface=interface, neighbor=neighbor))
         self.on_send()
 
     def join(self, interface: str, group: IPv6Address) -> None:

@@ -67,8 +67,8 @@ class Agent:
             store=self.disk if self.kept else None,
         )
 
-    def send(self, packet: Packet, interface: str | None) -> None:
-        self.done.append(Send(packet=packet, interface=interface))
+    def send(self, packet: Packet, interface: str | None, neighbor: bytes | None) -> None:
+        self.done.append(Send(packet=packet, interface=interface, neighbor=neighbor))
 
     def join(self, *_: object) -> None:
         """Hear everything anyway."""

@@ -82,7 +82,7 @@ class Worker:
             boot=clocks.boot, uptime=clocks.uptime, wall=clocks.wall, monotonic=clocks.monotonic + self._skipped
         )
 
-    def send(self, packet: Packet, interface: str | None) -> None:
+    def send(self, packet: Packet, interface: str | None, neighbor: bytes | None) -> None:
         if isinstance(packet.payload, BindingAcknowledgement):
             self._wire.send(build(packet))
 

@@ -91,8 +91,8 @@ def test_order_of_an_arrival() -> None:
     bench = MobileBench()
     bench.take(carrier())
     assert names(bench.take(VISITED1.advertisement())) == [
-        "UseRouter",
         "BindingUpdate",
+        "UseRouter",
         "AddAddress",
         "InstallReverseTunnel",
         "StartDad",
@@ -447,13 +447,28 @@ def test_in_a_move_all_that_can_wait_comes_behind_the_binding_update() -> None:
     bench.take(LinkDown(interface=INTERFACE))
     assert kinds(bench.take(carrier())) == ["RouterSolicitation"]
     assert kinds(bench.take(VISITED2.advertisement())) == [
-        "UseRouter",
         "BindingUpdate",
+        "UseRouter",
         "StopDad",
         "AddAddress",
         "InstallReverseTunnel",
         "StartDad",
     ]
+
+
+def test_the_binding_update_is_handed_to_a_router_that_has_told_its_link_layer_address() -> None:
+    bench = MobileBench()
+    (sent,) = (e for e in bench.arrive(VISITED1) if isinstance(e, Send) and isinstance(e.packet.payload, BindingUpdate))
+    assert (sent.interface, sent.neighbor) == (INTERFACE, VISITED1.mac)
+
+
+def test_by_a_router_that_has_not_the_binding_update_leaves_once_there_is_a_route() -> None:
+    bench = MobileBench()
+    bench.take(carrier())
+    effects = bench.take(replace(VISITED1, link_layer=False).advertisement())
+    assert kinds(effects)[:2] == ["UseRouter", "BindingUpdate"]
+    (sent,) = (e for e in effects if isinstance(e, Send) and isinstance(e.packet.payload, BindingUpdate))
+    assert (sent.interface, sent.neighbor) == (None, None)
 
 
 def test_an_address_is_tested_before_it_is_registered_by_the_standard() -> None:

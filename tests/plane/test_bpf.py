@@ -178,6 +178,17 @@ def test_what_the_user_plane_refuses_the_programs_do_not_do(twin: Twin) -> None:
         plane_of(twin)._maps["towards"][HOME.packed]
 
 
+def test_a_tunnel_that_cannot_be_moved_leads_where_it_did(twin: Twin) -> None:
+    twin.apply(InstallTunnel(home_agent_address=OWN, home_address=HOME, care_of_address=FAR))
+    with pytest.raises(PlaneError):
+        twin.apply(
+            InstallTunnel(home_agent_address=IPv6Address("2001:db8:bad::1"), home_address=HOME, care_of_address=FAR_TOO)
+        )
+    assert plane_of(twin)._maps["towards"][HOME.packed] == OWN.packed + FAR.packed
+    twin.apply(InstallTunnel(home_agent_address=OWN, home_address=HOME, care_of_address=FAR_TOO))
+    assert plane_of(twin)._maps["towards"][HOME.packed] == OWN.packed + FAR_TOO.packed
+
+
 def test_what_comes_out_of_one_tunnel_goes_into_the_next() -> None:
     """Between two mobile nodes of one home agent, large segments too."""
     here = Crossroads(BpfPlane)

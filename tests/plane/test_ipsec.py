@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lab.auth.esp import seal
 from lab.auth.ipsec_policy import Policy, Protection
 from lab.auth.secrets import Secrets
-from lab.errors import IpsecReason
+from lab.errors import IpsecReason, WireError
 from lab.events import PacketDropped
 from lab.plane.ipsec import Ipsec, Message, Plain, Refused, Tunnelled
 from lab.wire.chain import ESP
@@ -203,12 +203,27 @@ def test_a_tunnel_s_association_is_for_one_tunnel(
     assert agent.reasons() == [IpsecReason.MISUSED_ASSOCIATION]
 
 
-def test_a_packet_that_wire_refuses_is_not_opened(node: End, agent: End) -> None:
-    """Whoever reads it next says what is wrong: here one hop too many in a type 2 routing header."""
+def test_what_is_wrong_before_the_payload_is_left_to_whoever_reads_the_message(node: End, agent: End) -> None:
+    """Here one hop too many in a type 2 routing header."""
     header = bytes((ESP, 2, 2, 2, 0, 0, 0, 0)) + HOME.packed
     sealed = parse(node.ipsec.write(UPDATE)).payload_octets
     packet = Packet(source=CARE_OF, destination=AGENT, payload=OpaquePayload(next_header=43, data=header + sealed))
+    opened = agent.ipsec.open(build(packet))
+    assert isinstance(opened, Message)
+    with pytest.raises(WireError):
+        parse(opened.packet)
+
+
+def test_headers_that_are_cut_are_not_opened(agent: End) -> None:
+    """Whoever reads the packet next says what is wrong: 24 octets of a header, of which eight are there."""
+    packet = Packet(
+        source=CARE_OF, destination=AGENT, payload=OpaquePayload(next_header=60, data=bytes((ESP, 2, 1, 4, 0, 0, 0, 0)))
+    )
     assert agent.ipsec.open(build(packet)) == Plain()
+
+
+def test_what_a_link_layer_put_behind_a_packet_is_no_part_of_it(node: End, agent: End) -> None:
+    assert isinstance(agent.ipsec.open(node.ipsec.write(UPDATE) + bytes(6)), Message)
 
 
 @given(st.binary(max_size=200), st.sampled_from([ESP, 60, 43, 0, 135]), st.booleans())

@@ -107,8 +107,12 @@ class BpfPlane(UserPlane):
     def apply(self, effect: PlaneEffect) -> None:
         """Carry out one effect; raises `PlaneError`."""
         self._withdraw(effect)
-        super().apply(effect)
-        self._entrust(effect)
+        match effect:
+            case InstallTunnel(home_address=home_address) if home_address.packed in self._tunnels.towards:
+                self._move(effect)
+            case _:
+                super().apply(effect)
+                self._entrust(effect)
 
     def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
         """Tell whether a direct path carried packets since this was last asked."""
@@ -163,6 +167,17 @@ class BpfPlane(UserPlane):
                 _lead(self._maps["bindings"], home_address.packed, care_of_address)
             case InstallRouteOptimisation(home_address=home_address, peer=peer, care_of_address=care_of_address):
                 _lead(self._maps["routes"], home_address.packed + peer.packed, care_of_address)
+
+    def _move(self, effect: InstallTunnel) -> None:
+        """Have a tunnel lead elsewhere: by the programs at once, since packets wait for nothing else."""
+        home_address, before = effect.home_address, self._tunnels.towards[effect.home_address.packed]
+        self._entrust(effect)
+        try:
+            super().apply(effect)
+        except PlaneError:
+            ends = self._ends(home_address, before.local, before.local, before.remote)
+            self._maps["towards"][home_address.packed] = ends
+            raise
 
     def _ends(
         self, home_address: IPv6Address, home_agent: IPv6Address, local: IPv6Address, remote: IPv6Address

@@ -1,7 +1,6 @@
 """Addresses, their states, and which of them is due next."""
 
 import heapq
-import itertools
 from collections.abc import Iterator
 from ipaddress import IPv6Address
 from typing import Generic, Protocol, TypeVar
@@ -31,8 +30,8 @@ class Timetable(Generic[S]):
 
     def __init__(self) -> None:
         self._states: dict[IPv6Address, S] = {}
-        self._heap: list[tuple[Instant, int, IPv6Address, S]] = []
-        self._order = itertools.count()
+        self._heap: list[tuple[Instant, IPv6Address]] = []
+        """An entry counts if its address is still due then."""
 
     def __iter__(self) -> Iterator[tuple[IPv6Address, S]]:
         return iter([*self._states.items()])
@@ -48,9 +47,9 @@ class Timetable(Generic[S]):
         """Replace the state of an address."""
         self._states[address] = state
         if state.deadline is not None:
-            heapq.heappush(self._heap, (state.deadline, next(self._order), address, state))
+            heapq.heappush(self._heap, (state.deadline, address))
             if len(self._heap) > 2 * len(self._states) + SPARE:  # one that refreshes all the time must not fill memory
-                self._heap = [entry for entry in self._heap if self._states.get(entry[2]) is entry[3]]
+                self._heap = [*{entry for entry in self._heap if self._is_due_then(*entry)}]
                 heapq.heapify(self._heap)
 
     def remove(self, address: IPv6Address) -> None:
@@ -67,10 +66,14 @@ class Timetable(Generic[S]):
         for _ in range(AT_ONCE):
             if (earliest := self.deadline()) is None or earliest > now:
                 return
-            _, _, address, state = heapq.heappop(self._heap)
-            yield address, state
+            _, address = heapq.heappop(self._heap)
+            yield address, self._states[address]
 
     def _drop_outdated(self) -> None:
-        """Entries of the heap whose state has been replaced mean nothing any more."""
-        while self._heap and self._states.get(self._heap[0][2]) is not self._heap[0][3]:
+        """Entries of the heap whose address is due at another time mean nothing any more."""
+        while self._heap and not self._is_due_then(*self._heap[0]):
             heapq.heappop(self._heap)
+
+    def _is_due_then(self, deadline: Instant, address: IPv6Address) -> bool:
+        state = self._states.get(address)
+        return state is not None and state.deadline == deadline

@@ -64,18 +64,23 @@ class Paths:
     """Bindings of a correspondent, optimised routes of a mobile node, and who uses them.
 
     `narrowed` is told of both ends of a path, this node's first, that carries no more than so many octets, if that is
-    too little for the headers here and what every link carries. `without`: see `lab.safeguards`.
+    too little for the headers here and what every link carries. `served` gives the care-of address of a home
+    registration: those nodes are reached through tunnels, but may come straight (§9.3.1). `without`: see
+    `lab.safeguards`.
     """
 
     def __init__(
-        self, narrowed: Callable[[bytes, bytes, int], None] = lambda *_: None, without: Without = NOTHING
+        self,
+        narrowed: Callable[[bytes, bytes, int], None] = lambda *_: None,
+        without: Without = NOTHING,
+        *,
+        served: Callable[[bytes], bytes | None] = lambda _: None,
     ) -> None:
         self._without = without
         self._narrowed = narrowed
+        self._served = served
         self._bindings: dict[bytes, bytes] = {}
         """Home address to care-of address."""
-        self._served: dict[bytes, bytes] = {}
-        """The same of home registrations: their nodes are reached through tunnels, but may come straight."""
         self._routes: dict[tuple[bytes, bytes], bytes] = {}
         """Home address and peer to care-of address."""
         self._homes: set[bytes] = set()
@@ -106,14 +111,6 @@ class Paths:
         """Undo `bind`."""
         self._widen(home_address)
         self._bindings.pop(home_address.packed, None)
-
-    def serve(self, home_address: bytes, care_of_address: bytes) -> None:
-        """Take packets with a Home Address option that a home registration stands for (§9.3.1)."""
-        self._served[home_address] = care_of_address
-
-    def end_service(self, home_address: bytes) -> None:
-        """Undo `serve`."""
-        self._served.pop(home_address, None)
 
     def route(self, home_address: IPv6Address, peer: IPv6Address, care_of_address: IPv6Address) -> None:
         """Let packets from a home address to a peer leave from the care-of address."""
@@ -253,7 +250,7 @@ class Paths:
 
     def _is_good(self, home_address: bytes, care_of_address: bytes, next_header: int) -> bool:
         """Tell whether a Home Address option stands for itself, or is for others to judge (§9.3.1)."""
-        if care_of_address in (self._bindings.get(home_address), self._served.get(home_address)):
+        if care_of_address in (self._bindings.get(home_address), self._served(home_address)):
             return True
         if Safeguard.HOME_ADDRESS_CHECK in self._without:  # §9.3.1, §15.8
             return True

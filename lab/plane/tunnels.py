@@ -84,6 +84,11 @@ class Tunnels:
         tunnel = self.outwards(error.packet)
         return tunnel if tunnel and (tunnel.local.packed, tunnel.remote.packed) == (error.local, error.remote) else None
 
+    def care_of_address(self, home_address: bytes) -> bytes | None:
+        """Give where the tunnel to a mobile node ends; None if there is none."""
+        tunnel = self.towards.get(home_address)
+        return None if tunnel is None else tunnel.remote.packed
+
     # Where it may have come from
 
     def inwards(self, packet: bytes) -> Tunnel | None:

@@ -131,7 +131,6 @@ class UserPlane:
         self._carries_dhcpv6 = dhcpv6
         self._deliver = deliver
         self._heard = heard
-        self._paths = Paths(self._on_narrow, without)
         self._tun = Tun(DEVICE)
         self._netlink = Netlink(PROTOCOL)
         self._host = Host(self._netlink)  # removes what a crash left: whoever has the device is the only node here
@@ -140,6 +139,7 @@ class UserPlane:
         self._outlet.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         self._index = self._host.index(DEVICE)
         self._tunnels = Tunnels()
+        self._paths = Paths(self._on_narrow, without, served=self._tunnels.care_of_address)
         self._home_addresses: set[IPv6Address] = set()
         self._recalled: list[InstallTunnel] | None = None
         """While bindings are recalled: tunnels into which nothing is led yet."""
@@ -281,15 +281,13 @@ class UserPlane:
     def _install(self, effect: InstallTunnel) -> None:
         home_address, octets = effect.home_address, effect.home_address.packed  # these are kept, once for all
         policy = self._ipsec.tunnel(home_address, effect.home_agent_address)
-        with self._tunnels.serving(octets, effect.home_agent_address, effect.care_of_address, policy) as tunnel:
+        with self._tunnels.serving(octets, effect.home_agent_address, effect.care_of_address, policy):
             if self._recalled is not None:
                 self._recalled.append(effect)
             elif octets not in self._tunnels.towards:
                 self._lead_into_tunnel(home_address)
-        self._paths.serve(octets, tunnel.remote.packed)
 
     def _remove(self, home_address: IPv6Address) -> None:
-        self._paths.end_service(home_address.packed)
         if self._tunnels.end_service(home_address.packed):
             self._lead_elsewhere(home_address)
 

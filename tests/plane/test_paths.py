@@ -142,8 +142,7 @@ def test_between_mobile_nodes_both_headers_go_the_option_behind() -> None:
 def test_without_a_binding_nothing_goes_straight() -> None:
     paths = correspondent()
     paths.route(PEER_HOME, CN, PEER_CARE_OF)
-    paths.serve((HOME + 1).packed, CARE_OF.packed)
-    assert paths.outwards(packet(CN, HOME + 1)) is None  # its tunnel is the way of a home registration
+    assert paths.outwards(packet(CN, HOME + 1)) is None
     assert paths.outwards(packet(HOME, CN)) is None
     assert paths.outwards(packet(PEER_HOME, OTHER_CN)) is None
     paths.unbind(HOME)
@@ -208,14 +207,15 @@ def test_a_bound_home_address_is_the_source_for_upper_layers() -> None:
 
 @pytest.mark.rfc6275("9.3.1-b")
 def test_a_home_registration_stands_for_a_home_address_too() -> None:
-    paths = Paths()
-    paths.serve(HOME.packed, CARE_OF.packed)
+    served = {HOME.packed: CARE_OF.packed}
+    paths = Paths(served=served.get)
     octets = packet(CARE_OF, CN, home_address_option(HOME))
     assert restored(paths.inwards(octets)) == packet(HOME, CN)
+    assert paths.outwards(packet(CN, HOME)) is None  # its tunnel is the way of a home registration
     paths.bind(HOME, PEER_CARE_OF)  # both at once: each for its own care-of address
     assert restored(paths.inwards(octets)) == packet(HOME, CN)
     assert isinstance(paths.inwards(packet(PEER_CARE_OF, CN, home_address_option(HOME))), Restored)
-    paths.end_service(HOME.packed)
+    served.clear()
     assert paths.inwards(octets) == Unclaimed()
 
 

@@ -6,9 +6,14 @@ from lab.daemon.config import PlaneName
 from lab.errors import PlaneError
 from lab.plane.bpf.plane import BpfPlane
 from lab.plane.bpf.programs import probe
+from lab.plane.kernel.plane import KernelPlane
 from lab.plane.user import UserPlane
 
-PLANES: dict[PlaneName, type[UserPlane]] = {PlaneName.BPF: BpfPlane, PlaneName.USER: UserPlane}
+PLANES: dict[PlaneName, type[UserPlane]] = {
+    PlaneName.BPF: BpfPlane,
+    PlaneName.KERNEL: KernelPlane,
+    PlaneName.USER: UserPlane,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 A kernel without IPV6_MIP6 would answer a Home Address option, a type 2 routing header or a Mobility Header with an
 error. So nftables hides them from it, and a packet socket takes them; ESP as well, where the node has associations.
+A kernel that knows Mobile IPv6 need only think that a raw socket takes the messages; payload is its own then.
 """
 
 import contextlib
@@ -12,12 +13,13 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address
 
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
-from lab.netlink import ETH_P_IPV6, Netlink
+from lab.netlink import ETH_P_IPV6, TUNNEL_NAMES, Netlink
 from lab.plane import packet_filter, sysctl
 from lab.plane.host import MARK, SO_MARK
 from lab.plane.packet_filter import Instruction
 from lab.wire import icmpv6
-from lab.wire.chain import ESP
+from lab.wire.chain import ADDED_OCTETS, ESP, PREFIX_DISCOVERY
+from lab.wire.icmpv6 import ICMPV6
 from lab.wire.mobility import MOBILITY_HEADER
 from lab.wire.packet import (
     DESTINATION_OPTIONS,
@@ -98,6 +100,32 @@ def _taking(whole: Sequence[int]) -> tuple[Instruction, ...]:
     )
 
 
+def _messages(whole: Sequence[int]) -> tuple[Instruction, ...]:
+    """Make a filter that takes no payload: headers of RFC 6275 are of 24 octets, but for what is very unusual."""
+    behind = (*whole, ICMPV6)
+    program = [
+        Instruction(packet_filter.RETURN, 0, 0, packet_filter.NOTHING),
+        Instruction(packet_filter.RETURN, 0, 0, packet_filter.EVERYTHING),
+    ]
+    for at, taken in ((HEADER_OCTETS + ADDED_OCTETS, behind), (HEADER_OCTETS, behind), (6, (*whole, HOP_BY_HOP))):
+        program = _judge(at, taken, program)
+    return (
+        Instruction(packet_filter.LOAD_WORD, 0, 0, packet_filter.PACKET_TYPE),
+        Instruction(packet_filter.JUMP_IF_EQUAL, len(program) - 2, 0, _PACKET_OUTGOING),
+        *program,
+    )
+
+
+def _judge(at: int, taken: Sequence[int], onward: list[Instruction]) -> list[Instruction]:
+    """Take some kinds of headers; behind those of RFC 6275 go on, as long as there is something to go on with."""
+    kinds = [*((kind, len(onward) - 1) for kind in taken), (ROUTING, 0), (DESTINATION_OPTIONS, 0)]
+    jumps = [
+        Instruction(packet_filter.JUMP_IF_EQUAL, len(kinds) - n + way, 0, kind) for n, (kind, way) in enumerate(kinds)
+    ]
+    nothing = Instruction(packet_filter.RETURN, 0, 0, packet_filter.NOTHING)
+    return [Instruction(packet_filter.LOAD_BYTE, 0, 0, at), *jumps, nothing, *onward]
+
+
 class Sender:
     """Sends whole packets, whose octets `write` makes, and is a member of multicast groups and anycast addresses."""
 
@@ -143,17 +171,29 @@ class Sender:
 
 
 class MobilityReceiver:
-    """Receives mobility messages and other packets that the kernel must not see, for addresses of this node."""
+    """Receives mobility messages and other packets that the kernel must not see, for addresses of this node.
 
-    def __init__(self, netlink: Netlink, table: str = "mip6lab", *, esp: bool = False) -> None:
+    Where the `kernel_knows` Mobile IPv6, payload is not received, and nothing is hidden.
+    """
+
+    def __init__(
+        self, netlink: Netlink, table: str = "mip6lab", *, esp: bool = False, kernel_knows: bool = False
+    ) -> None:
         self._netlink = netlink
-        self._table = table
+        self._closing = contextlib.ExitStack()
         self._own: frozenset[IPv6Address] = frozenset()
         self._forwards = sysctl.forwarding()
         self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IPV6))
         whole = (MOBILITY_HEADER, ESP) if esp else (MOBILITY_HEADER,)
-        packet_filter.attach(self._socket, _taking(whole))
-        _nft(f"add table ip6 {table}\ndelete table ip6 {table}\n" + _hiding(table, whole))
+        self._closing.callback(self._socket.close)
+        packet_filter.attach(self._socket, _messages(whole) if kernel_knows else _taking(whole))
+        if kernel_knows:
+            for protocol in whole:
+                self._closing.callback(_silencer(protocol).close)
+        else:
+            remove = f"add table ip6 {table}\ndelete table ip6 {table}\n"
+            _nft(remove + _hiding(table, whole))
+            self._closing.callback(_nft, remove)
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""
@@ -172,13 +212,14 @@ class MobilityReceiver:
                 return None
             if address[2] == _PACKET_OTHERHOST or len(octets) < HEADER_OCTETS:
                 continue
+            if address[0].startswith(TUNNEL_NAMES):
+                continue  # the plane takes it out of the tunnel, where it sees the outer header (§5.5)
             if self._is_own(IPv6Address(octets[24:40])):
                 return octets, str(address[0])
 
     def close(self) -> None:
         """Let the kernel see everything again."""
-        self._socket.close()
-        _nft(f"add table ip6 {self._table}\ndelete table ip6 {self._table}\n")
+        self._closing.close()
 
     def _is_own(self, address: IPv6Address) -> bool:
         # A host is told of a new address by an answer to it sooner than by the kernel, which starts using it beside;
@@ -202,6 +243,8 @@ class Icmpv6Receiver:
         self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, bytes(blocked))
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+        for option in (socket.IPV6_RECVRTHDR, socket.IPV6_RECVDSTOPTS):
+            self._socket.setsockopt(socket.IPPROTO_IPV6, option, 1)
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""
@@ -209,10 +252,13 @@ class Icmpv6Receiver:
 
     def receive(self) -> tuple[Packet, str] | None:
         """Take one message with its interface; None if there is none; raises `WireError`."""
-        try:
-            octets, ancillary, _, address = self._socket.recvmsg(1 << 16, 256)
-        except BlockingIOError:
-            return None
+        while True:
+            try:
+                octets, ancillary, _, address = self._socket.recvmsg(1 << 16, 512)
+            except BlockingIOError:
+                return None
+            if octets[:1] not in PREFIX_DISCOVERY or not any(_tells_of_home(*told) for told in ancillary):
+                break  # otherwise `MobilityReceiver` has it too, with the header
         destination, hop_limit, index = IPv6Address("::"), 0, address[3]
         for level, kind, data in ancillary:
             if level != socket.IPPROTO_IPV6:
@@ -242,6 +288,20 @@ def _socket(family: int, kind: int, protocol: int) -> socket.socket:
         return socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
     except PermissionError as error:
         raise MissingError("a node needs raw sockets: run it as root, or with CAP_NET_RAW and CAP_NET_ADMIN") from error
+
+
+def _tells_of_home(level: int, kind: int, data: bytes) -> bool:
+    """Tell whether what came beside a message is a header of RFC 6275."""
+    if level != socket.IPPROTO_IPV6 or kind not in (socket.IPV6_RTHDR, socket.IPV6_DSTOPTS):
+        return False
+    return kind == socket.IPV6_RTHDR or data[_OPTION_AT : _OPTION_AT + 1] == bytes((HOME_ADDRESS_OPTION,))
+
+
+def _silencer(protocol: int) -> socket.socket:
+    """Have the kernel send no error about a protocol: a raw socket is there for it, which takes nothing."""
+    silencer = _socket(socket.AF_INET6, socket.SOCK_RAW, protocol)
+    packet_filter.attach(silencer, packet_filter.TAKE_NOTHING)
+    return silencer
 
 
 def _nft(script: str) -> None:

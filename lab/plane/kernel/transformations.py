@@ -48,19 +48,16 @@ class Transformations:
 
     def follow(self) -> None:
         """Have the kernel do what the table wants now; raises `PlaneError`."""
-        found = {_ends(part.state): part for part in parts(self.table)}
-        states = {_ends(state): state for state in receivers(self.table)} | {
-            ends: part.state for ends, part in found.items()
-        }
+        found = {_ends(part.state): part for part in (*receivers(self.table), *parts(self.table))}
         wanted = {_Which(policy.direction, policy.selector): policy for policy in policies(self.table)}
         for which in self._policies.keys() - wanted.keys():  # before the states that they ask for
             self._xfrm.remove_policy(self._policies.pop(which))
-        for ends in self._states.keys() - states.keys():
+        for ends in self._states.keys() - found.keys():
             self._count_last(ends)
             self._xfrm.remove_state(self._states.pop(ends))
         self._parts = found
         moved = set()
-        for ends, state in states.items():
+        for ends, (state, *_) in found.items():
             if (before := self._states.get(ends)) != state:
                 (self._xfrm.add_state if before is None else self._xfrm.update_state)(state)
                 self._states[ends] = state

@@ -63,11 +63,11 @@ class Part(NamedTuple):
     """None where another state of the pair counts the same packets."""
 
 
-def receivers(table: Table) -> Iterator[State]:
+def receivers(table: Table) -> Iterator[Part]:
     """Give the states that take headers from anybody, for policies to judge."""
-    yield _receiver(DESTINATION_OPTIONS)
+    yield Part(_receiver(DESTINATION_OPTIONS), UNSPECIFIED, UNSPECIFIED, None)
     if table.homes:
-        yield _receiver(ROUTING)
+        yield Part(_receiver(ROUTING), UNSPECIFIED, UNSPECIFIED, IN)
 
 
 def parts(table: Table) -> Iterator[Part]:
@@ -75,7 +75,8 @@ def parts(table: Table) -> Iterator[Part]:
     for own, peer in _pairs(table):
         care_of, bound, route = _care_of(table, peer), table.bindings.get(peer), table.routes.get((own, peer))
         if care_of is not None:
-            yield Part(_state(DESTINATION_OPTIONS, peer, own, care_of, OF_BINDING), own, peer, IN)
+            counter = None if own in table.homes else IN  # with a type 2 routing header as well
+            yield Part(_state(DESTINATION_OPTIONS, peer, own, care_of, OF_BINDING), own, peer, counter)
         if bound is not None:
             yield Part(_state(ROUTING, own, peer, bound, OF_BINDING), own, peer, None if route else OUT)
         if route is not None:

@@ -1,7 +1,6 @@
-"""Links, addresses, routes and neighbours by rtnetlink: pyroute2's messages on a plain socket.
+"""Links, addresses, routes and neighbours by rtnetlink: a plain socket and the messages of `lab.rtnetlink`.
 
-pyroute2 encodes and decodes; the socket is our own because a handover and a bring-up are counted in
-milliseconds: no threads, no event loop, many requests in one system call.
+A handover and a bring-up are counted in milliseconds: no threads, no event loop, many requests in one system call.
 """
 
 from __future__ import annotations
@@ -10,22 +9,33 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from typing import Any, NamedTuple, Self
 
-from pyroute2.netlink import nlmsg
-from pyroute2.netlink.rtnl.fibmsg import fibmsg
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.ndmsg import ndmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-from pyroute2.netlink.rtnl.tcmsg import tcmsg
-
 from lab.errors import PlaneError
+from lab.rtnetlink import (
+    ADDRESS_MESSAGE,
+    BRIDGE,
+    BYTECODE,
+    CLASSIFIER,
+    LINK_INFO,
+    LINK_MESSAGE,
+    LINK_STATISTICS,
+    METRICS,
+    NEIGHBOR_MESSAGE,
+    QUEUE_STATISTICS,
+    ROUTE_MESSAGE,
+    RULE_MESSAGE,
+    STATISTICS,
+    TRAFFIC_MESSAGE,
+    TUNNEL,
+    VETH,
+    Layout,
+)
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
@@ -52,10 +62,9 @@ REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE, RTM_
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
 
+UNSPECIFIED = IPv6Address("::")
 ETH_P_ALL, ETH_P_IPV6 = 0x0003, 0x86DD
 HEADER = struct.Struct("=LHHLL")
-_ATTRIBUTE, _TCMSG = struct.Struct("=HH"), struct.Struct("=BxxxiIII")
-_TCA_KIND, _TCA_OPTIONS, _TCA_BPF_OPS_LEN, _TCA_BPF_OPS, _TCA_BPF_FLAGS = 1, 2, 4, 5, 8
 BATCH_OCTETS = 16384
 """Requests sent at once; their acknowledgements must fit the receive buffer."""
 
@@ -137,20 +146,20 @@ class Netlink:
 
     def link(self, name: str) -> Link:
         """Look one interface up by its name."""
-        request = self._encode(ifinfmsg, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
-        for message in self._exchange([_Request(request, f"find link {name}")], ifinfmsg):
+        request = self._encode(LINK_MESSAGE, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
+        for message in self._exchange([_Request(request, f"find link {name}")], LINK_MESSAGE):
             return _describe(message)
         raise PlaneError(f"find link {name}: no answer from the kernel")
 
     def links(self) -> list[Link]:
         """All interfaces of the namespace."""
-        return [_describe(message) for message in self._dump(ifinfmsg, RTM_GETLINK, {})]
+        return [_describe(message) for message in self._dump(LINK_MESSAGE, RTM_GETLINK, {})]
 
     def addresses(self, index: int | None = None) -> list[IPv6Interface]:
         """IPv6 addresses, of one interface or of all."""
-        messages = self._dump(ifaddrmsg, RTM_GETADDR, {"family": socket.AF_INET6})
+        messages = self._dump(ADDRESS_MESSAGE, RTM_GETADDR, {"family": socket.AF_INET6})
         return [
-            IPv6Interface(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}")
+            IPv6Interface((message["IFA_ADDRESS"], message["prefixlen"]))
             for message in messages
             if index is None or message["index"] == index
         ]
@@ -168,40 +177,41 @@ class Netlink:
         peer_address: bytes | None = None,
     ) -> None:
         """Make a pair of interfaces; namespaces are descriptors, an index of 0 lets the kernel choose."""
-        far: dict[str, Any] = {"attrs": _link_attributes(peer, peer_namespace, peer_address)}
-        if peer_index:
-            far["index"] = peer_index
-        info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", far)]})]}
+        far = LINK_MESSAGE.write({"index": peer_index}, _link_attributes(peer, peer_namespace, peer_address))
+        info = LINK_INFO.write(
+            {}, [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", VETH.write({}, [("VETH_INFO_PEER", far)]))]
+        )
         attributes = [*_link_attributes(name, namespace, address), ("IFLA_LINKINFO", info)]
-        self._create(ifinfmsg, RTM_NEWLINK, {"index": index}, attributes, f"create link {name}")
+        self._create(LINK_MESSAGE, RTM_NEWLINK, {"index": index}, attributes, f"create link {name}")
 
     def create_bridge(self, name: str, *, index: int = 0) -> None:
         """Make a bridge that forwards at once: no spanning tree, no multicast snooping."""
         options = [("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0)]
-        info = {"attrs": [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", {"attrs": options})]}
+        info = LINK_INFO.write({}, [("IFLA_INFO_KIND", "bridge"), ("IFLA_INFO_DATA", BRIDGE.write({}, options))])
         attributes = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", info)]
-        self._create(ifinfmsg, RTM_NEWLINK, {"index": index}, attributes, f"create bridge {name}")
+        self._create(LINK_MESSAGE, RTM_NEWLINK, {"index": index}, attributes, f"create bridge {name}")
 
     def create_tunnel(self, name: str, local: IPv6Address, remote: IPv6Address) -> None:
         """Make a tunnel of IPv6 in IPv6 that tells of no encapsulation limit (RFC 2473)."""
         options = [
-            ("IFLA_IP6TNL_LOCAL", str(local)),
-            ("IFLA_IP6TNL_REMOTE", str(remote)),
+            ("IFLA_IP6TNL_LOCAL", local),
+            ("IFLA_IP6TNL_REMOTE", remote),
             ("IFLA_IP6TNL_TTL", TUNNEL_HOP_LIMIT),
             ("IFLA_IP6TNL_FLAGS", IP6_TNL_F_IGN_ENCAP_LIMIT),
             ("IFLA_IP6TNL_PROTO", socket.IPPROTO_IPV6),
         ]
-        info = {"attrs": [("IFLA_INFO_KIND", "ip6tnl"), ("IFLA_INFO_DATA", {"attrs": options})]}
+        info = LINK_INFO.write({}, [("IFLA_INFO_KIND", "ip6tnl"), ("IFLA_INFO_DATA", TUNNEL.write({}, options))])
         attributes = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", info)]
-        self._create(ifinfmsg, RTM_NEWLINK, {}, attributes, f"create tunnel from {local} to {remote}")
+        self._create(LINK_MESSAGE, RTM_NEWLINK, {}, attributes, f"create tunnel from {local} to {remote}")
 
     def carried(self, index: int) -> Carried:
         """Count the packets that an interface brought and took."""
-        request = self._encode(ifinfmsg, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {"index": index}, [])
-        for message in self._exchange([_Request(request, f"find link {index}")], ifinfmsg):
-            found = message.get_attr("IFLA_STATS64")
-            return Carried(received=found["rx_packets"], sent=found["tx_packets"])
-        raise PlaneError(f"find link {index}: no answer from the kernel")
+        what = f"find link {index}"
+        request = self._encode(LINK_MESSAGE, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {"index": index}, [])
+        for message in self._exchange([_Request(request, what)], LINK_MESSAGE):
+            counted = LINK_STATISTICS.read(message["IFLA_STATS64"], 0)
+            return Carried(received=counted["rx_packets"], sent=counted["tx_packets"])
+        raise PlaneError(f"{what}: no answer from the kernel")
 
     def set_link(
         self,
@@ -226,11 +236,11 @@ class Netlink:
             attributes.append(("IFLA_MTU", mtu))
         if namespace is not None:
             attributes.append(("IFLA_NET_NS_FD", namespace))
-        self._request(ifinfmsg, RTM_NEWLINK, 0, fields, attributes, f"set link {index}")
+        self._request(LINK_MESSAGE, RTM_NEWLINK, 0, fields, attributes, f"set link {index}")
 
     def delete_link(self, index: int) -> None:
         """Delete an interface (and the other half of a pair)."""
-        self._request(ifinfmsg, RTM_DELLINK, 0, {"index": index}, [], f"delete link {index}")
+        self._request(LINK_MESSAGE, RTM_DELLINK, 0, {"index": index}, [], f"delete link {index}")
 
     def add_address(self, index: int, address: IPv6Address, prefix_length: int, *, home: bool = False) -> None:
         """Configure an address, usable at once (no Duplicate Address Detection by the kernel).
@@ -262,21 +272,21 @@ class Netlink:
         """
         attributes = _route_attributes(destination, interface, table, metric, origin)
         if via is not None:
-            attributes.append(("RTA_GATEWAY", str(via)))
+            attributes.append(("RTA_GATEWAY", via))
         if source is not None:
-            attributes.append(("RTA_PREFSRC", str(source)))
+            attributes.append(("RTA_PREFSRC", source))
         if mtu is not None:
-            attributes.append(("RTA_METRICS", {"attrs": [("RTAX_MTU", mtu)]}))
+            attributes.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
         what = f"route to {destination}" + (f" by {via}" if via else "")
         fields = self._route_fields(destination, table, origin)
-        self._request(rtmsg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+        self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
     def add_blackhole(self, destination: IPv6Network, *, metric: int) -> None:
         """Swallow what is sent to a destination, unless a route with a better metric has it; see `remove_route`."""
         attributes = _route_attributes(destination, None, MAIN_TABLE, metric)
         fields = self._route_fields(destination, MAIN_TABLE) | {"type": RTN_BLACKHOLE}
         what = f"blackhole for {destination}"
-        self._request(rtmsg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+        self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
 
     def remove_route(
         self,
@@ -293,7 +303,7 @@ class Netlink:
         fields = self._route_fields(destination, table, origin)
         if protocol is not None:
             fields["proto"] = protocol
-        self._request(rtmsg, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
+        self._request(ROUTE_MESSAGE, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
 
     def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
         """Look up what comes from a source in a table of its own."""
@@ -326,12 +336,15 @@ class Netlink:
             own, attributes = self._step(priority + number)
             what = f"rule to table {table}"
             flags = NLM_F_CREATE | NLM_F_EXCL
-            self._request(fibmsg, RTM_NEWRULE, flags, own | fields, attributes + selector, what)
+            self._request(RULE_MESSAGE, RTM_NEWRULE, flags, own | fields, attributes + selector, what)
 
     def remove_detour(self, protocols: Sequence[int], *, priority: int) -> None:
         """Undo `add_detour`."""
         for step in range(priority, priority + len(protocols) + 3):
-            self._request(fibmsg, RTM_DELRULE, 0, *self._step(step), f"remove rule {step}")
+            self._remove_step(step)
+
+    def _remove_step(self, priority: int) -> None:
+        self._request(RULE_MESSAGE, RTM_DELRULE, 0, *self._step(priority), f"remove rule {priority}")
 
     def _step(self, priority: int) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
         """Name a rule that is the only one with its priority."""
@@ -347,19 +360,17 @@ class Netlink:
 
     def set_neighbor(self, interface: int, address: IPv6Address, link_layer_address: bytes) -> None:
         """Tell the kernel a neighbour's link-layer address, for it to use and to verify (RFC 4861 §6.3.4)."""
-        told = [("NDA_LLADDR", _mac(link_layer_address))]
+        told = [("NDA_LLADDR", link_layer_address)]
         self._neighbor(RTM_NEWNEIGH, interface, address, {"state": NUD_STALE}, told)
 
     def add_classifier(self, interface: int, direction: Direction, program: int) -> None:
         """Have a BPF program (by its descriptor) look at IPv6 packets; unlike a link of BPF it stays until removed."""
-        fields = {"index": interface, "handle": CLSACT_HANDLE, "parent": CLSACT}
         what = f"classifier on link {interface}"
-        there = frozenset({errno.EEXIST})
-        self._request(tcmsg, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there)
+        self._add_clsact(interface, what)
         options = [("TCA_BPF_FD", program), ("TCA_BPF_NAME", CLASSIFIER_NAME), ("TCA_BPF_FLAGS", DIRECT_ACTION)]
-        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", {"attrs": options})]
+        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", CLASSIFIER.write({}, options))]
         fields = _classifier_fields(interface, direction)
-        self._request(tcmsg, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
+        self._request(TRAFFIC_MESSAGE, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
 
     def set_gate(self, interface: int, program: bytes, instructions: int) -> None:
         """Have a classic BPF program judge the IPv6 packets that an interface brings, in place of an earlier one.
@@ -367,31 +378,36 @@ class Netlink:
         What it returns is the action of traffic control. It ends with the interface.
         """
         what = f"gate on link {interface}"
-        fields = {"index": interface, "handle": CLSACT_HANDLE, "parent": CLSACT}
-        there = frozenset({errno.EEXIST})
-        self._request(tcmsg, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there)
-        options = _attribute(_TCA_BPF_OPS_LEN, struct.pack("=H", instructions)) + _attribute(_TCA_BPF_OPS, program)
-        options += _attribute(_TCA_BPF_FLAGS, struct.pack("=I", DIRECT_ACTION))
-        attributes = _attribute(_TCA_KIND, b"bpf\0") + _attribute(_TCA_OPTIONS, options)
-        # pyroute2 has no layout for the instructions
-        self._sequence += 1
-        place = _classifier_fields(interface, Direction.INGRESS)
-        body = _TCMSG.pack(socket.AF_INET6, place["index"], 1, place["parent"], place["info"]) + attributes
-        flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE
-        octets = HEADER.pack(HEADER.size + len(body), RTM_NEWTFILTER, flags, self._sequence, 0) + body
-        self._post(_Request(octets, what))
+        self._add_clsact(interface, what)
+        options = [
+            ("TCA_BPF_OPS_LEN", instructions),
+            ("TCA_BPF_OPS", program),
+            ("TCA_BPF_FLAGS", DIRECT_ACTION),
+        ]
+        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", BYTECODE.write({}, options))]
+        fields = _classifier_fields(interface, Direction.INGRESS)
+        self._request(TRAFFIC_MESSAGE, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
 
     def refused_at_gate(self, interface: int) -> int:
         """Count the packets that a gate dropped."""
-        for message in self._dump(tcmsg, RTM_GETQDISC, {"index": interface}):
+        for message in self._dump(TRAFFIC_MESSAGE, RTM_GETQDISC, {"index": interface}):
             if message["index"] == interface and message["parent"] == CLSACT:
-                return int(message.get_attr("TCA_STATS2").get_attr("TCA_STATS_QUEUE")["drops"])
+                queue = STATISTICS.read(message["TCA_STATS2"], 0)["TCA_STATS_QUEUE"]
+                return int(QUEUE_STATISTICS.read(queue, 0)["drops"])
         return 0
 
     def remove_classifier(self, interface: int, direction: Direction) -> None:
         """Undo `add_classifier`."""
         fields, what = _classifier_fields(interface, direction), f"remove classifier from link {interface}"
-        self._request(tcmsg, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
+        self._request(TRAFFIC_MESSAGE, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
+
+    def _add_clsact(self, interface: int, what: str) -> None:
+        """Have traffic control look at the packets of an interface."""
+        fields = {"index": interface, "handle": CLSACT_HANDLE, "parent": CLSACT}
+        there = frozenset({errno.EEXIST})
+        self._request(
+            TRAFFIC_MESSAGE, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there
+        )
 
     def sweep(self) -> frozenset[IPv6Address]:
         """Remove the routes, rules, addresses, proxies and classifiers that bear the mark, whoever made them.
@@ -400,33 +416,33 @@ class Netlink:
         """
         family = {"family": socket.AF_INET6}
         blackholes = set()
-        for route in self._dump(rtmsg, RTM_GETROUTE, family):
+        for route in self._dump(ROUTE_MESSAGE, RTM_GETROUTE, family):
             if route["proto"] == self._protocol and route["type"] == RTN_BLACKHOLE:
-                blackholes.add(IPv6Address(route.get_attr("RTA_DST")))
+                blackholes.add(route["RTA_DST"])
             elif route["proto"] == self._protocol:
                 self.remove_route(
-                    IPv6Network(f"{route.get_attr('RTA_DST') or '::'}/{route['dst_len']}"),
-                    interface=route.get_attr("RTA_OIF"),
-                    table=route.get_attr("RTA_TABLE"),
-                    metric=route.get_attr("RTA_PRIORITY"),
-                    origin=IPv6Address(route.get_attr("RTA_SRC")) if route["src_len"] else None,
+                    IPv6Network((route.get("RTA_DST", UNSPECIFIED), route["dst_len"])),
+                    interface=route.get("RTA_OIF"),
+                    table=route["RTA_TABLE"],
+                    metric=route.get("RTA_PRIORITY"),
+                    origin=route.get("RTA_SRC"),
                 )
-        for rule in self._dump(fibmsg, RTM_GETRULE, family):
-            if rule.get_attr("FRA_PROTOCOL") == self._protocol:
-                table, priority = rule.get_attr("FRA_TABLE"), rule.get_attr("FRA_PRIORITY")
-                if rule.get_attr("FRA_SRC") is None and rule.get_attr("FRA_IIFNAME") is None:
-                    self._request(fibmsg, RTM_DELRULE, 0, *self._step(priority), f"remove rule {priority}")
-                elif mark := rule.get_attr("FRA_FWMASK"):
+        for rule in self._dump(RULE_MESSAGE, RTM_GETRULE, family):
+            if rule.get("FRA_PROTOCOL") == self._protocol:
+                table, priority = rule["FRA_TABLE"], rule["FRA_PRIORITY"]
+                if "FRA_SRC" not in rule and "FRA_IIFNAME" not in rule:
+                    self._remove_step(priority)
+                elif mark := rule.get("FRA_FWMASK"):
                     self.remove_unmarked_rule(mark, table=table, priority=priority)
                 else:
-                    source = IPv6Network(f"{rule.get_attr('FRA_SRC')}/{rule['src_len']}")
+                    source = IPv6Network((rule["FRA_SRC"], rule["src_len"]))
                     self.remove_rule(source, table=table, priority=priority)
-        for entry in self._dump(ifaddrmsg, RTM_GETADDR, family):
-            if entry.get_attr("IFA_PROTO") == self._protocol:
-                self.remove_address(entry["index"], IPv6Address(entry.get_attr("IFA_ADDRESS")), entry["prefixlen"])
-        for neighbor in self._dump(ndmsg, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
-            if neighbor.get_attr("NDA_PROTOCOL") == self._protocol:
-                self.remove_proxy(neighbor["ifindex"], IPv6Address(neighbor.get_attr("NDA_DST")))
+        for entry in self._dump(ADDRESS_MESSAGE, RTM_GETADDR, family):
+            if entry.get("IFA_PROTO") == self._protocol:
+                self.remove_address(entry["index"], entry["IFA_ADDRESS"], entry["prefixlen"])
+        for neighbor in self._dump(NEIGHBOR_MESSAGE, RTM_GETNEIGH, family | {"flags": NTF_PROXY}):
+            if neighbor.get("NDA_PROTOCOL") == self._protocol:
+                self.remove_proxy(neighbor["ifindex"], neighbor["NDA_DST"])
         for link in self.links():
             if link.name.startswith(TUNNEL_NAMES):
                 self.delete_link(link.index)
@@ -439,11 +455,11 @@ class Netlink:
     ) -> None:
         fields = {"family": socket.AF_INET6, "prefixlen": prefix_length, "index": index, "flags": address_flags}
         what = f"address {address}/{prefix_length} on link {index}"
-        attributes = [("IFA_ADDRESS", str(address)), *self._mark("IFA_PROTO")]
-        self._request(ifaddrmsg, kind, flags, fields, attributes, what)
+        attributes = [("IFA_ADDRESS", address), *self._mark("IFA_PROTO")]
+        self._request(ADDRESS_MESSAGE, kind, flags, fields, attributes, what)
 
     def _rule(self, kind: int, flags: int, source: IPv6Network, table: int, priority: int) -> None:
-        selector = [("FRA_SRC", str(source.network_address))]
+        selector = [("FRA_SRC", source.network_address)]
         self._any_rule(kind, flags, {"src_len": source.prefixlen}, selector, table, priority, f"rule from {source}")
 
     def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
@@ -466,25 +482,25 @@ class Netlink:
             "action": FR_ACT_TO_TBL,
         }
         attributes = [*selector, ("FRA_TABLE", table), ("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
-        self._request(fibmsg, kind, flags, fields, attributes, f"{what} to table {table}")
+        self._request(RULE_MESSAGE, kind, flags, fields, attributes, f"{what} to table {table}")
 
     def _neighbor(
         self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
     ) -> None:
         fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
         flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
-        attributes = [("NDA_DST", str(address)), *self._mark("NDA_PROTOCOL"), *attributes]
+        attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), *attributes]
         what = f"neighbour {address} on link {interface}"
-        self._request(ndmsg, kind, flags, fields, attributes, what)
+        self._request(NEIGHBOR_MESSAGE, kind, flags, fields, attributes, what)
 
     def _create(
-        self, message: type[nlmsg], kind: int, fields: dict[str, Any], attributes: list[tuple[str, Any]], what: str
+        self, layout: Layout, kind: int, fields: dict[str, Any], attributes: list[tuple[str, Any]], what: str
     ) -> None:
-        self._request(message, kind, NLM_F_CREATE | NLM_F_EXCL, fields, attributes, what)
+        self._request(layout, kind, NLM_F_CREATE | NLM_F_EXCL, fields, attributes, what)
 
     def _request(
         self,
-        message: type[nlmsg],
+        layout: Layout,
         kind: int,
         flags: int,
         fields: dict[str, Any],
@@ -492,7 +508,7 @@ class Netlink:
         what: str,
         tolerated: frozenset[int] = frozenset(),
     ) -> None:
-        octets = self._encode(message, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
+        octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
         self._post(_Request(octets, what, tolerated | GONE if kind in REMOVALS else tolerated))
 
     def _post(self, request: _Request) -> None:
@@ -516,22 +532,15 @@ class Netlink:
 
     def _encode(
         self,
-        message: type[nlmsg],
+        layout: Layout,
         kind: int,
         flags: int,
         fields: dict[str, Any],
         attributes: list[tuple[str, Any]],
     ) -> bytes:
         self._sequence += 1
-        request = message()
-        for name, value in fields.items():
-            request[name] = value
-        request["attrs"] = attributes
-        request["header"]["type"] = kind
-        request["header"]["flags"] = flags
-        request["header"]["sequence_number"] = self._sequence
-        request.encode()
-        return bytes(request.data)
+        body = layout.write(fields, attributes)
+        return HEADER.pack(HEADER.size + len(body), kind, flags, self._sequence, 0) + body
 
     def _send(self, requests: list[_Request]) -> None:
         portion: list[_Request] = []
@@ -545,11 +554,11 @@ class Netlink:
         if portion:
             self._exchange(portion, None)
 
-    def _exchange(self, requests: list[_Request], message: type[nlmsg] | None) -> list[nlmsg]:
+    def _exchange(self, requests: list[_Request], layout: Layout | None) -> list[dict[str, Any]]:
         """Send requests in one call and wait for every acknowledgement; raise the first refusal."""
         waiting = {HEADER.unpack_from(request.octets)[3]: request for request in requests}
         self._socket.send(b"".join(request.octets for request in requests))
-        answers: list[nlmsg] = []
+        answers: list[dict[str, Any]] = []
         refusal: PlaneError | None = None
         while waiting:
             for kind, sequence, body in messages(self._socket.recv(1 << 17)):
@@ -560,17 +569,17 @@ class Netlink:
                     code = -struct.unpack_from("=l", body, HEADER.size)[0]
                     if code and code not in request.tolerated and refusal is None:
                         refusal = PlaneError(f"{request.what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
-                elif message is not None:
-                    answers.append(_decode(message, body))
+                elif layout is not None:
+                    answers.append(layout.read(body, HEADER.size))
         if refusal is not None:
             raise refusal
         return answers
 
-    def _dump(self, message: type[nlmsg], kind: int, fields: dict[str, Any]) -> list[nlmsg]:
-        octets = self._encode(message, kind, NLM_F_REQUEST | NLM_F_DUMP, fields, [])
+    def _dump(self, layout: Layout, kind: int, fields: dict[str, Any]) -> list[dict[str, Any]]:
+        octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_DUMP, fields, [])
         wanted = HEADER.unpack_from(octets)[3]
         self._socket.send(octets)
-        answers: list[nlmsg] = []
+        answers: list[dict[str, Any]] = []
         while True:
             for answer, sequence, body in messages(self._socket.recv(1 << 17)):
                 if sequence != wanted:
@@ -579,7 +588,7 @@ class Netlink:
                     return answers
                 if answer == NLMSG_ERROR:
                     raise PlaneError(f"list: {os.strerror(-struct.unpack_from('=l', body, HEADER.size)[0])}")
-                answers.append(_decode(message, body))
+                answers.append(layout.read(body, HEADER.size))
 
 
 def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -593,26 +602,19 @@ def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
         offset += (length + 3) & ~3
 
 
-def _decode(message: type[nlmsg], octets: bytes) -> nlmsg:
-    answer = message(octets)
-    answer.decode()
-    return answer
-
-
 def link_of(octets: bytes) -> Link:
     """Read an RTM_NEWLINK or RTM_DELLINK message."""
-    return _describe(_decode(ifinfmsg, octets))
+    return _describe(LINK_MESSAGE.read(octets, HEADER.size))
 
 
-def _describe(message: nlmsg) -> Link:
-    address = message.get_attr("IFLA_ADDRESS") or ""
+def _describe(message: Mapping[str, Any]) -> Link:
     return Link(
         index=message["index"],
-        name=message.get_attr("IFLA_IFNAME"),
+        name=message.get("IFLA_IFNAME", ""),
         up=bool(message["flags"] & IFF_UP),
         carrier=bool(message["flags"] & IFF_LOWER_UP),
-        link_layer_address=bytes.fromhex(address.replace(":", "")),
-        mtu=message.get_attr("IFLA_MTU"),
+        link_layer_address=message.get("IFLA_ADDRESS", b""),
+        mtu=message.get("IFLA_MTU", 0),
     )
 
 
@@ -626,7 +628,7 @@ def _link_attributes(name: str, namespace: int | None, address: bytes | None) ->
     if namespace is not None:
         attributes.append(("IFLA_NET_NS_FD", namespace))
     if address is not None:
-        attributes.append(("IFLA_ADDRESS", _mac(address)))
+        attributes.append(("IFLA_ADDRESS", address))
     return attributes
 
 
@@ -637,19 +639,11 @@ def _route_attributes(
     metric: int | None,
     origin: IPv6Address | None = None,
 ) -> list[tuple[str, Any]]:
-    attributes: list[tuple[str, Any]] = [("RTA_DST", str(destination.network_address)), ("RTA_TABLE", table)]
+    attributes: list[tuple[str, Any]] = [("RTA_DST", destination.network_address), ("RTA_TABLE", table)]
     if interface is not None:
         attributes.append(("RTA_OIF", interface))
     if metric is not None:
         attributes.append(("RTA_PRIORITY", metric))
     if origin is not None:
-        attributes.append(("RTA_SRC", str(origin)))
+        attributes.append(("RTA_SRC", origin))
     return attributes
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
-
-
-def _mac(address: bytes) -> str:
-    return address.hex(":")

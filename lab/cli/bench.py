@@ -20,7 +20,7 @@ EXAMPLES = """examples:
   mip6lab bench route_optimisation
   mip6lab bench planes                   a ratio of 1 is the speed of plain routing
 """
-NEED_ROOT = {"bringup", "handover", "planes", "route_optimisation"}
+NEED_ROOT = {"bringup", "handover", "planes", "route_optimisation", "verify"}
 NOT_BENCHMARKS = {"measure"}
 
 

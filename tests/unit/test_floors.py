@@ -26,6 +26,7 @@ FLOORS = {
     "templating": 2,
     "events": 1,
     "constants": 1,
+    "rtnetlink": 1,
     "errors": 1,
 }
 IMPURE = {"asyncio", "time", "random", "socket", "logging", "secrets", "threading"}

@@ -1,8 +1,8 @@
 """The sockets of a node: one way to send, one way to receive mobility, one for ICMPv6.
 
 A kernel without IPV6_MIP6 would answer a Home Address option, a type 2 routing header or a Mobility Header with an
-error. So nftables hides them from it, and a packet socket takes them; ESP as well, where the node has associations.
-A kernel that knows Mobile IPv6 need only think that a raw socket takes the messages; payload is its own then.
+error. So they are hidden from it, and a packet socket takes them; ESP as well, where the node has associations. A data
+plane of the kernel has payload to itself: then messages alone are taken, beside the kernel.
 """
 
 import contextlib
@@ -65,6 +65,28 @@ table ip6 {table} {{
     }}
 }}
 """
+
+
+def _hide_from_kernel(table: str, whole: Sequence[int]) -> contextlib.ExitStack:
+    """Hide headers from the kernel until the stack is closed."""
+    hidden = contextlib.ExitStack()
+    nothing = f"add table ip6 {table}\ndelete table ip6 {table}\n"
+    _nft(nothing + _hiding(table, whole))
+    hidden.callback(_nft, nothing)
+    return hidden
+
+
+def _claim(whole: Sequence[int]) -> contextlib.ExitStack:
+    """Keep a kernel with IPV6_MIP6 from answering messages, until the stack is closed.
+
+    It drops without a word a Home Address option or a type 2 routing header that no state of its own explains (§9.3.1,
+    §6.4), and a raw socket, even one that takes nothing, keeps it from calling a header unrecognized.
+    """
+    claimed = contextlib.ExitStack()
+    for kind in whole:
+        taken = claimed.enter_context(_socket(socket.AF_INET6, socket.SOCK_RAW, kind))
+        packet_filter.attach(taken, packet_filter.TAKE_NOTHING)
+    return claimed
 
 
 def _select(next_header_at: int, at: int, whole: Sequence[int]) -> tuple[Instruction, ...]:
@@ -180,20 +202,12 @@ class MobilityReceiver:
         self, netlink: Netlink, table: str = "mip6lab", *, esp: bool = False, kernel_knows: bool = False
     ) -> None:
         self._netlink = netlink
-        self._closing = contextlib.ExitStack()
         self._own: frozenset[IPv6Address] = frozenset()
         self._forwards = sysctl.forwarding()
         self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IPV6))
         whole = (MOBILITY_HEADER, ESP) if esp else (MOBILITY_HEADER,)
-        self._closing.callback(self._socket.close)
         packet_filter.attach(self._socket, _messages(whole) if kernel_knows else _taking(whole))
-        if kernel_knows:
-            for protocol in whole:
-                self._closing.callback(_silencer(protocol).close)
-        else:
-            remove = f"add table ip6 {table}\ndelete table ip6 {table}\n"
-            _nft(remove + _hiding(table, whole))
-            self._closing.callback(_nft, remove)
+        self._hidden = _claim(whole) if kernel_knows else _hide_from_kernel(table, whole)
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""
@@ -219,7 +233,8 @@ class MobilityReceiver:
 
     def close(self) -> None:
         """Let the kernel see everything again."""
-        self._closing.close()
+        self._socket.close()
+        self._hidden.close()
 
     def _is_own(self, address: IPv6Address) -> bool:
         # A host is told of a new address by an answer to it sooner than by the kernel, which starts using it beside;
@@ -295,13 +310,6 @@ def _tells_of_home(level: int, kind: int, data: bytes) -> bool:
     if level != socket.IPPROTO_IPV6 or kind not in (socket.IPV6_RTHDR, socket.IPV6_DSTOPTS):
         return False
     return kind == socket.IPV6_RTHDR or data[_OPTION_AT : _OPTION_AT + 1] == bytes((HOME_ADDRESS_OPTION,))
-
-
-def _silencer(protocol: int) -> socket.socket:
-    """Have the kernel send no error about a protocol: a raw socket is there for it, which takes nothing."""
-    silencer = _socket(socket.AF_INET6, socket.SOCK_RAW, protocol)
-    packet_filter.attach(silencer, packet_filter.TAKE_NOTHING)
-    return silencer
 
 
 def _nft(script: str) -> None:

@@ -24,10 +24,8 @@ from lab.rtnetlink import (
     CLASSIFIER,
     LINK_INFO,
     LINK_MESSAGE,
-    LINK_STATISTICS,
     METRICS,
     NEIGHBOR_MESSAGE,
-    QUEUE_STATISTICS,
     ROUTE_MESSAGE,
     RULE_MESSAGE,
     STATISTICS,
@@ -65,6 +63,8 @@ GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 UNSPECIFIED = IPv6Address("::")
 ETH_P_ALL, ETH_P_IPV6 = 0x0003, 0x86DD
 HEADER = struct.Struct("=LHHLL")
+_CARRIED, _DROPS = struct.Struct("=QQ"), struct.Struct("=8xI")
+"""The beginnings of the statistics of links and of queues: newer kernels have more behind."""
 BATCH_OCTETS = 16384
 """Requests sent at once; their acknowledgements must fit the receive buffer."""
 
@@ -209,8 +209,7 @@ class Netlink:
         what = f"find link {index}"
         request = self._encode(LINK_MESSAGE, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {"index": index}, [])
         for message in self._exchange([_Request(request, what)], LINK_MESSAGE):
-            counted = LINK_STATISTICS.read(message["IFLA_STATS64"], 0)
-            return Carried(received=counted["rx_packets"], sent=counted["tx_packets"])
+            return Carried(*_CARRIED.unpack_from(message["IFLA_STATS64"]))
         raise PlaneError(f"{what}: no answer from the kernel")
 
     def set_link(
@@ -393,7 +392,7 @@ class Netlink:
         for message in self._dump(TRAFFIC_MESSAGE, RTM_GETQDISC, {"index": interface}):
             if message["index"] == interface and message["parent"] == CLSACT:
                 queue = STATISTICS.read(message["TCA_STATS2"], 0)["TCA_STATS_QUEUE"]
-                return int(QUEUE_STATISTICS.read(queue, 0)["drops"])
+                return int(_DROPS.unpack_from(queue)[0])
         return 0
 
     def remove_classifier(self, interface: int, direction: Direction) -> None:

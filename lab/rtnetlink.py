@@ -109,18 +109,10 @@ class _Statistics:
     nla_map = ((3, "TCA_STATS_QUEUE", "hex"),)
 
 
-class _QueueStatistics:
-    """What it has counted of a queue."""
-
-    fields = (("qlen", "I"), ("backlog", "I"), ("drops", "I"), ("requeues", "I"), ("overlimits", "I"))
-    nla_map = ()
-
-
 LINK_MESSAGE = Layout(
     ifinfmsg, "IFLA_ADDRESS IFLA_IFNAME IFLA_MTU IFLA_MASTER IFLA_LINKINFO IFLA_NET_NS_FD IFLA_STATS64"
 )
 LINK_INFO = Layout(ifinfmsg.ifinfo, "IFLA_INFO_KIND IFLA_INFO_DATA")
-LINK_STATISTICS = Layout(ifinfmsg.ifstats64, "")
 TUNNEL = Layout(
     ifinfmsg.ifinfo.ip6tnl_data,
     "IFLA_IP6TNL_LOCAL IFLA_IP6TNL_REMOTE IFLA_IP6TNL_TTL IFLA_IP6TNL_FLAGS IFLA_IP6TNL_PROTO",
@@ -138,4 +130,3 @@ TRAFFIC_MESSAGE = Layout(tcmsg, "TCA_KIND TCA_OPTIONS TCA_STATS2")
 CLASSIFIER = Layout(bpf_options, "TCA_BPF_FD TCA_BPF_NAME TCA_BPF_FLAGS")
 BYTECODE = Layout(_Bytecode, "TCA_BPF_OPS_LEN TCA_BPF_OPS TCA_BPF_FLAGS")
 STATISTICS = Layout(_Statistics, "TCA_STATS_QUEUE")
-QUEUE_STATISTICS = Layout(_QueueStatistics, "")

@@ -100,8 +100,9 @@ def policies(table: Table) -> Iterator[Policy]:
 
 
 def _pairs(table: Table) -> set[tuple[IPv6Address, IPv6Address]]:
-    known = {(own, peer) for peer in {*table.bindings, *table.served} for own in {*table.own, *table.homes} - {peer}}
-    return known | set(table.routes)
+    here = table.own | table.homes
+    known = {(own, peer) for peer in {*table.bindings, *table.served} for own in here} | set(table.routes)
+    return {(own, peer) for own, peer in known if own in here and peer not in here}  # nobody is a peer of itself
 
 
 def _care_of(table: Table, peer: IPv6Address) -> IPv6Address | None:

@@ -68,12 +68,25 @@ table ip6 {table} {{
 
 
 def _hide_from_kernel(table: str, whole: Sequence[int]) -> contextlib.ExitStack:
-    """Hide headers from the kernel until the stack is closed."""
+    """Hide headers from the kernel until the stack is closed; one without nftables for IPv6 will do if it has MIP6."""
     hidden = contextlib.ExitStack()
     nothing = f"add table ip6 {table}\ndelete table ip6 {table}\n"
-    _nft(nothing + _hiding(table, whole))
-    hidden.callback(_nft, nothing)
+    try:
+        _nft(nothing + _hiding(table, whole))
+        hidden.callback(_nft, nothing)
+    except PlaneError as error:
+        if not _has_mip6():
+            raise PlaneError(f"{error}; without nftables the kernel would need IPV6_MIP6") from error
+        hidden.enter_context(_claim(whole))
     return hidden
+
+
+def _has_mip6() -> bool:
+    """Tell whether the kernel was built with IPV6_MIP6; its module need not be loaded for what we want of it."""
+    try:
+        return subprocess.run(["modprobe", "--dry-run", "--quiet", "mip6"], check=False).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _claim(whole: Sequence[int]) -> contextlib.ExitStack:

@@ -8,7 +8,7 @@ protects.
 import contextlib
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address
 
 from lab.constants import ENCAPSULATION_LIMIT
@@ -94,16 +94,16 @@ class KernelPlane(UserPlane):
         table = self._direct.table
         match effect:
             case InstallTunnel(home_address=home_address, home_agent_address=local, care_of_address=remote):
-                self._lead(home_address, Ends(local, remote), here=False)
+                with self._led(home_address, Ends(local, remote), here=False):
+                    super().apply(effect)
                 table.served[home_address] = remote
-                super().apply(effect)
             case RemoveTunnel(home_address=home_address):
                 self._end(home_address)
                 table.served.pop(home_address, None)
                 super().apply(effect)
             case InstallReverseTunnel(home_address=home_address, home_agent_address=remote, care_of_address=local):
-                self._lead(home_address, Ends(local, remote), here=True)
-                super().apply(effect)
+                with self._led(home_address, Ends(local, remote), here=True):
+                    super().apply(effect)
                 self._tunnels.prefer(IPv6Address(next(iter(self._from))))
             case RemoveReverseTunnel(home_address=home_address):
                 super().apply(effect)
@@ -169,11 +169,18 @@ class KernelPlane(UserPlane):
 
     # What the kernel does
 
-    def _lead(self, home_address: IPv6Address, ends: Ends, *, here: bool) -> None:
+    @contextlib.contextmanager
+    def _led(self, home_address: IPv6Address, ends: Ends, *, here: bool) -> Iterator[None]:
+        """Lead a home address into a tunnel of the kernel, but not if the block, or that itself, fails."""
         home_agent = ends.remote if here else ends.local
         sealed = self._ipsec.tunnel(home_address, home_agent).payload is not None
-        self._tunnels.lead(home_address, ends, here=here, sealed=sealed)
-        packet_filter.attach(self._inlet, refused_by(self._tunnels.judged()))
+        try:
+            self._tunnels.lead(home_address, ends, here=here, sealed=sealed)
+            packet_filter.attach(self._inlet, refused_by(self._tunnels.judged()))
+            yield
+        except PlaneError:
+            self._end(home_address)
+            raise
 
     def _end(self, home_address: IPv6Address) -> None:
         self._tunnels.end(home_address)

@@ -80,16 +80,16 @@ class Tunnels:
 
     def end(self, home_address: IPv6Address) -> None:
         """Undo `lead`; a home address without a tunnel is no error. Raises `PlaneError`."""
-        ends = self._ends.pop(home_address, None)
-        if ends is None:
-            return
-        device = self._devices[ends]
-        for destination, origin in ((ANYWHERE, home_address), (IPv6Network(home_address), None)):
-            if home_address in (device.here if origin else device.away):
-                self._netlink.remove_route(
-                    destination, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=origin
-                )
-        self._leave(home_address, ends)
+        self._ends.pop(home_address, None)
+        for ends, device in [*self._devices.items()]:
+            for here, users in ((True, device.here), (False, device.away)):
+                if home_address in users:
+                    destination, origin = _packets_of(home_address, here=here)
+                    self._netlink.remove_route(
+                        destination, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=origin
+                    )
+            if home_address in device.users:
+                self._leave(home_address, ends)
 
     def prefer(self, home_address: IPv6Address | None) -> None:
         """Have what chooses no source itself leave from a home address by its tunnel; None: from none any more."""
@@ -142,14 +142,8 @@ class Tunnels:
         return device
 
     def _route(self, home_address: IPv6Address, device: Device, *, here: bool) -> None:
-        if here:
-            self._netlink.add_route(
-                ANYWHERE, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=home_address
-            )
-        else:
-            self._netlink.add_route(
-                IPv6Network(home_address), interface=device.index, table=TABLE, metric=TUNNEL_METRIC
-            )
+        destination, origin = _packets_of(home_address, here=here)
+        self._netlink.add_route(destination, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=origin)
 
     def _set_gate(self, ends: Ends, device: Device) -> None:
         program = gate(_judged(ends, device))
@@ -173,6 +167,11 @@ class Tunnels:
         received, sent = self._netlink.carried(device.index)
         refused = self._netlink.refused_at_gate(device.index)
         return Counter({"tunnelled": sent, "detunnelled": received - refused})  # what is refused, the user plane counts
+
+
+def _packets_of(home_address: IPv6Address, *, here: bool) -> tuple[IPv6Network, IPv6Address | None]:
+    """Give the destination and the origin of what goes into the tunnel of a home address."""
+    return (ANYWHERE, home_address) if here else (IPv6Network(home_address), None)
 
 
 def _judged(ends: Ends, device: Device) -> Judged:

@@ -3,7 +3,7 @@
 from ipaddress import IPv6Address
 
 from lab.netlink import TUNNEL_NAMES, Netlink
-from lab.plane import packet_filter
+from lab.plane import packet_filter, sysctl
 from lab.plane.host import ANYWHERE
 from lab.plane.kernel.gate import Judged, gate
 from lab.plane.kernel.tunnels import PASSED
@@ -50,6 +50,7 @@ def _try_tunnel(netlink: Netlink) -> None:
     try:
         program = gate(Judged(_OWN.packed, _CARE_OF.packed, (_HOME.packed,), ()))
         netlink.set_gate(index, packet_filter.octets(program), len(program))
+        sysctl.set_interface(name, disable_ipv6=0)  # as it is in the namespace of the lab's links
         netlink.set_link(index, up=True)
         netlink.add_route(ANYWHERE, interface=index, table=_TABLE, metric=1, origin=_HOME)
     finally:

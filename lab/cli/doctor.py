@@ -95,10 +95,10 @@ KERNEL = {
         remedy=f"modprobe sch_netem, {OTHER_KERNEL}, or --kernel guest",
     ),
     "ip6_tunnel": Need(
-        name="IPv6 tunnels", cost="nothing yet; the plane `kernel`, to come, needs it", remedy=OTHER_KERNEL
+        name="IPv6 tunnels", cost="the plane kernel, by which the others are judged", remedy=OTHER_KERNEL
     ),
     "esp6": Need(name="ESP for IPv6", cost="nothing yet; IPsec by the kernel, to come, needs it", remedy=OTHER_KERNEL),
-    "mip6": Need(name="IPV6_MIP6", cost="nothing yet; the plane `kernel`, to come, needs it", remedy=OTHER_KERNEL),
+    "mip6": Need(name="IPV6_MIP6", cost="the plane kernel, by which the others are judged", remedy=OTHER_KERNEL),
 }
 NAMESPACES = Need(
     name="network namespaces",

@@ -53,6 +53,7 @@ class PlaneName(StrEnum):
 
     AUTO = "auto"
     BPF = "bpf"
+    KERNEL = "kernel"
     USER = "user"
 
 

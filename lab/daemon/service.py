@@ -104,7 +104,7 @@ class Service:
         self._closing.callback(self._plane.close)
         sender = Sender(self._ipsec.write)
         self._closing.callback(sender.close)
-        self._mobility = MobilityReceiver(netlink, esp=bool(policy))
+        self._mobility = MobilityReceiver(netlink, esp=bool(policy), kernel_knows=self._plane.knows_mobility)
         self._closing.callback(self._mobility.close)
         self._icmpv6 = Icmpv6Receiver()
         self._closing.callback(self._icmpv6.close)

@@ -1,0 +1,179 @@
+"""Tunnels of the kernel (RFC 2473): a device for each pair of ends, counted, with routes into it and a gate out of it.
+
+A device is there while a home address uses its ends. Routes into devices are in a table of their own, which is looked
+up before all others: what is not for the kernel's tunnels passes it, and is the user plane's.
+"""
+
+import contextlib
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, IPv6Network
+from typing import NamedTuple
+
+from lab.errors import PlaneError
+from lab.netlink import TUNNEL_NAMES, Netlink
+from lab.plane import packet_filter, sysctl
+from lab.plane.host import ANYWHERE, MARK, TUNNEL_METRIC
+from lab.plane.kernel.gate import Judged, gate
+from lab.wire.mobility import MOBILITY_HEADER
+from lab.wire.packet import IPV6
+
+TABLE, PRIORITY = 6273, 880
+PREFERRED_METRIC = TUNNEL_METRIC - 10
+"""Better than the user plane's routes into its device."""
+PASSED = (MOBILITY_HEADER, IPV6)
+"""What the user plane tunnels: mobility messages, which IPsec may protect, and what a tunnel carries already."""
+
+
+class Ends(NamedTuple):
+    """Where a tunnel begins and where it ends."""
+
+    local: IPv6Address
+    remote: IPv6Address
+
+
+@dataclass(slots=True)
+class Device:
+    """A tunnel device and the home addresses that use it."""
+
+    index: int
+    name: str
+    users: set[IPv6Address] = field(default_factory=set)
+    """With IPsec or without: nothing comes out plainly for those with."""
+    away: set[IPv6Address] = field(default_factory=set)
+    """Home addresses at the far end, of a home agent."""
+    here: set[IPv6Address] = field(default_factory=set)
+    """Home addresses of this node."""
+
+
+class Tunnels:
+    """The tunnel devices of this node."""
+
+    def __init__(self, netlink: Netlink) -> None:
+        self._netlink = netlink
+        self._numbers = itertools.count()
+        self._devices: dict[Ends, Device] = {}
+        self._ends: dict[IPv6Address, Ends] = {}
+        """By home address."""
+        self._counted: Counter[str] = Counter()
+        """Of devices that are gone."""
+        netlink.add_detour(MARK, PASSED, table=TABLE, priority=PRIORITY)
+
+    def lead(self, home_address: IPv6Address, ends: Ends, *, here: bool, sealed: bool) -> None:
+        """Have a home address, `here` or at the far end, use a tunnel, in place of an earlier one.
+
+        If it is `sealed`, nothing goes in or comes out but by IPsec in user space. Raises `PlaneError`.
+        """
+        device = self._devices.get(ends) or self._create(ends)
+        before = self._ends.get(home_address)
+        device.users.add(home_address)
+        self._ends[home_address] = ends
+        if not sealed:
+            (device.here if here else device.away).add(home_address)
+        self._set_gate(ends, device)
+        if not sealed:
+            self._route(home_address, device, here=here)
+        if before is not None and before != ends:
+            self._leave(home_address, before)
+
+    def end(self, home_address: IPv6Address) -> None:
+        """Undo `lead`; a home address without a tunnel is no error. Raises `PlaneError`."""
+        self._ends.pop(home_address, None)
+        for ends, device in [*self._devices.items()]:
+            for here, users in ((True, device.here), (False, device.away)):
+                if home_address in users:
+                    destination, origin = _packets_of(home_address, here=here)
+                    self._netlink.remove_route(
+                        destination, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=origin
+                    )
+            if home_address in device.users:
+                self._leave(home_address, ends)
+
+    def prefer(self, home_address: IPv6Address | None) -> None:
+        """Have what chooses no source itself leave from a home address by its tunnel; None: from none any more."""
+        index = None
+        if home_address is not None:
+            device = self._devices[self._ends[home_address]]
+            index = device.index if home_address in device.here else None
+        if index is None:
+            self._netlink.remove_route(ANYWHERE, metric=PREFERRED_METRIC)
+        else:
+            self._netlink.add_route(ANYWHERE, interface=index, metric=PREFERRED_METRIC, source=home_address)
+
+    def of_here(self) -> list[int]:
+        """Give the indexes of tunnels that home addresses of this node use."""
+        return [device.index for device in self._devices.values() if device.here]
+
+    def judged(self) -> Iterator[Judged]:
+        """Tell what the kernel takes out of each."""
+        return itertools.starmap(_judged, self._devices.items())
+
+    def counters(self) -> Counter[str]:
+        """Count packets by what became of them."""
+        counted = Counter(self._counted)
+        for device in self._devices.values():
+            counted += self._count(device)
+        return counted
+
+    def close(self) -> None:
+        """Remove all; may be called twice."""
+        for device in self._devices.values():
+            with contextlib.suppress(PlaneError):
+                self._delete(device)
+        self._devices.clear()
+        self._ends.clear()
+        with contextlib.suppress(PlaneError):
+            self._netlink.remove_detour(PASSED, priority=PRIORITY)
+
+    def _create(self, ends: Ends) -> Device:
+        name = f"{TUNNEL_NAMES}{next(self._numbers)}"
+        self._netlink.create_tunnel(name, *ends)
+        index = self._netlink.link(name).index
+        try:
+            sysctl.set_interface(name, addr_gen_mode=1, accept_ra=0)  # it says nothing by itself
+            self._netlink.set_link(index, up=True)
+        except PlaneError:
+            self._netlink.delete_link(index)
+            raise
+        device = Device(index=index, name=name)
+        self._devices[ends] = device
+        return device
+
+    def _route(self, home_address: IPv6Address, device: Device, *, here: bool) -> None:
+        destination, origin = _packets_of(home_address, here=here)
+        self._netlink.add_route(destination, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=origin)
+
+    def _set_gate(self, ends: Ends, device: Device) -> None:
+        program = gate(_judged(ends, device))
+        self._netlink.set_gate(device.index, packet_filter.octets(program), len(program))
+
+    def _leave(self, home_address: IPv6Address, ends: Ends) -> None:
+        device = self._devices[ends]
+        for users in (device.users, device.away, device.here):
+            users.discard(home_address)
+        if device.users:
+            self._set_gate(ends, device)
+        else:
+            del self._devices[ends]
+            self._delete(device)
+
+    def _delete(self, device: Device) -> None:
+        self._counted += self._count(device)
+        self._netlink.delete_link(device.index)  # its routes and its gate go with it
+
+    def _count(self, device: Device) -> Counter[str]:
+        received, sent = self._netlink.carried(device.index)
+        refused = self._netlink.refused_at_gate(device.index)
+        return Counter({"tunnelled": sent, "detunnelled": received - refused})  # what is refused, the user plane counts
+
+
+def _packets_of(home_address: IPv6Address, *, here: bool) -> tuple[IPv6Network, IPv6Address | None]:
+    """Give the destination and the origin of what goes into the tunnel of a home address."""
+    return (ANYWHERE, home_address) if here else (IPv6Network(home_address), None)
+
+
+def _judged(ends: Ends, device: Device) -> Judged:
+    sources, destinations = (tuple(home.packed for home in homes) for homes in (device.away, device.here))
+    return Judged(ends.local.packed, ends.remote.packed, sources, destinations)

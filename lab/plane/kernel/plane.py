@@ -69,8 +69,10 @@ class KernelPlane(UserPlane):
         heard: Callable[[IPv6Address, IPv6Address], None],
         ipsec: Ipsec,
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
+        *,
+        dhcpv6: bool = False,
     ) -> None:
-        super().__init__(watch, deliver, heard, ipsec, encapsulation_limit)
+        super().__init__(watch, deliver, heard, ipsec, encapsulation_limit, dhcpv6=dhcpv6)
         with contextlib.ExitStack() as failing:
             failing.callback(super().close)
             self._tunnels = Tunnels(self._netlink)

@@ -13,6 +13,7 @@ from ipaddress import IPv6Address
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from pyroute2.netlink import nla
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
@@ -96,13 +97,13 @@ class Layout:
         return values
 
 
-class _Bytecode:
+class _Bytecode(nla):  # type: ignore[misc] # pyroute2 has no types
     """A classifier by classic BPF, whose instructions pyroute2 does not declare as octets."""
 
     nla_map = ((4, "TCA_BPF_OPS_LEN", "uint16"), (5, "TCA_BPF_OPS", "hex"), (8, "TCA_BPF_FLAGS", "uint32"))
 
 
-class _Statistics:
+class _Statistics(nla):  # type: ignore[misc] # pyroute2 has no types
     """What traffic control has counted."""
 
     nla_map = ((3, "TCA_STATS_QUEUE", "hex"),)

@@ -1,6 +1,7 @@
 """Run benchmarks: each compares with a baseline that is measured in turns with it, in the same run."""
 
 import argparse
+import dataclasses
 import importlib
 import json
 import pkgutil
@@ -10,7 +11,11 @@ from pathlib import Path
 
 import lab.bench
 from lab.bench.measure import Benchmark, Machine, Row, Spread, Unit, machine
-from lab.cli.common import need_root
+from lab.cli.common import console
+from lab.cli.kernel import add_kernel, choose_kernel, same_inside
+from lab.daemon.config import PlaneName
+from lab.emulation import guest
+from lab.emulation.kernels import KernelName
 from lab.errors import ConfigError
 
 EXAMPLES = """examples:
@@ -19,6 +24,7 @@ EXAMPLES = """examples:
   mip6lab bench bringup handover --json bench.json
   mip6lab bench route_optimisation
   mip6lab bench planes                   a ratio of 1 is the speed of plain routing
+  mip6lab bench planes --kernel guest    among them the one that Linux itself has
 """
 NEED_ROOT = {"bringup", "handover", "planes", "route_optimisation", "verify"}
 NOT_BENCHMARKS = {"measure"}
@@ -29,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(known())}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file as well")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a first look, not a result")
+    add_kernel(parser, KernelName.HOST)  # whose figures are those of this machine
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,7 +45,10 @@ def run(args: argparse.Namespace) -> int:
         if name not in known():
             raise ConfigError(f"no benchmark {name}; known: {', '.join(known())}")
     if NEED_ROOT & set(names):
-        need_root("mip6lab bench " + " ".join(names))
+        kernel = choose_kernel(args, "mip6lab bench " + " ".join(names), [PlaneName.AUTO], netem=False)
+        if kernel.is_to_boot:
+            job = same_inside(args, console(quiet=True), kernel, lent=[args.json.resolve().parent] if args.json else [])
+            return guest.run(dataclasses.replace(job, logs=()))  # figures only
     here = machine()
     results: list[Benchmark] = []
     for name in names:

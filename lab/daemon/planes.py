@@ -40,7 +40,7 @@ def choose(wanted: PlaneName) -> Choice:
         try:
             kernel.probe()
         except PlaneError as error:
-            needs = "a kernel with IPV6_MIP6, ip6_tunnel, xfrm_user and cls_bpf"
+            needs = "a kernel with IPV6_MIP6, ip6_tunnel, xfrm_user and cls_bpf, such as mip6lab's guest"
             raise PlaneError(f"the plane kernel does not work here: {error}; it needs {needs}") from error
     if wanted is not PlaneName.AUTO:
         return Choice(name=wanted, reason="as it was asked for")

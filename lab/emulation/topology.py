@@ -24,8 +24,8 @@ _RESERVED = frozenset({"lo", "all", "default", "lab"})
 HOME_ADDRESSES_FROM = 0x100
 FIRST_INDEX = 20
 FIRST_PEER_INDEX = 1000
-"""A veth whose index equals its peer's reports its carrier up to a second late, so the two ranges differ; and modules of
-tunnels put devices such as `ip6tnl0` into every namespace, which have the first indexes."""
+"""A veth whose index equals its peer's reports its carrier up to a second late, so the two ranges differ. The first
+indexes are those of devices such as `ip6tnl0`, which modules of tunnels put into every namespace."""
 
 
 class Topology(Topo):  # type: ignore[misc] # Mininet has no types

@@ -278,7 +278,7 @@ def test_auto_is_bpf_where_the_kernel_takes_it(monkeypatch: pytest.MonkeyPatch) 
     def probe() -> None:
         raise PlaneError("load the BPF program outwards: Operation not permitted")
 
-    monkeypatch.setattr(planes, "probe", probe)
+    monkeypatch.setattr("lab.plane.bpf.programs.probe", probe)
     choice = planes.choose(PlaneName.AUTO)
     assert choice.name is PlaneName.USER
     assert str(choice) == ("plane user: bpf does not work here: load the BPF program outwards: Operation not permitted")

@@ -32,10 +32,11 @@ from lab.plane.ipsec import Ipsec
 from lab.plane.kernel.gate import refused_by, strangers
 from lab.plane.kernel.transformations import Transformations
 from lab.plane.kernel.tunnels import Ends, Tunnels
+from lab.plane.kernel.ways import Ways
 from lab.plane.tunnel_errors import tunnelled
 from lab.plane.user import PACKETS_PER_WAKE, UserPlane
 from lab.wire.chain import AH, ESP, is_mobility_message
-from lab.wire.icmpv6 import MobilePrefixSolicitation
+from lab.wire.icmpv6 import MobilePrefixSolicitation, PacketTooBig
 from lab.wire.packet import (
     DestinationOptions,
     HomeAddressOption,
@@ -79,6 +80,8 @@ class KernelPlane(UserPlane):
             failing.callback(self._tunnels.close)
             self._direct = Transformations()
             failing.callback(self._direct.close)
+            self._ways = Ways()
+            failing.callback(self._ways.close)
             self._reports = Listener(Group.REPORT)
             failing.callback(self._reports.close)
             self._addresses = _told_of_addresses()
@@ -153,8 +156,12 @@ class KernelPlane(UserPlane):
 
     def explain(self, error: Packet) -> None:
         """Pass an ICMPv6 error about a packet on a direct path on to who sent it; of tunnels the kernel does so."""
-        if tunnelled(error) is None:
-            super().explain(error)
+        if tunnelled(error) is not None:
+            return
+        too_big = error.payload
+        if isinstance(too_big, PacketTooBig) and self._paths.error(error) is not None:
+            self._tun.write(build(self._ways.in_own_words(error, too_big)))
+        super().explain(error)
 
     def counters(self) -> dict[str, int]:
         """Packets by what became of them, whoever carried them."""
@@ -164,6 +171,7 @@ class KernelPlane(UserPlane):
         """Take back every tunnel, policy, state, route, address and device."""
         self._tunnels.close()
         self._direct.close()
+        self._ways.close()
         self._reports.close()
         self._addresses.close()
         self._looking.close()

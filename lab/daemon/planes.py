@@ -1,7 +1,4 @@
-"""Which data plane a node has: the one that it was told, or the faster one of `bpf` and `user` that works here.
-
-The plane `kernel` is the oracle of both, and taken where it is asked for.
-"""
+"""Which data plane a node has: the one that it was told, or the fastest that works here."""
 
 from dataclasses import dataclass
 
@@ -32,7 +29,7 @@ class Choice:
 
 
 def choose(wanted: PlaneName) -> Choice:
-    """Take `bpf` for `auto` where the kernel takes its programs, tried in the network namespace of the caller.
+    """Take, for `auto`, the first of `bpf`, `kernel` and `user` that works in the network namespace of the caller.
 
     Raises `PlaneError` where `kernel` is wanted, and this one has not what it needs.
     """
@@ -46,6 +43,11 @@ def choose(wanted: PlaneName) -> Choice:
         return Choice(name=wanted, reason="as it was asked for")
     try:
         programs.probe()
+        return Choice(name=PlaneName.BPF, reason="the kernel takes its programs")
     except PlaneError as error:
-        return Choice(name=PlaneName.USER, reason=f"bpf does not work here: {error}")
-    return Choice(name=PlaneName.BPF, reason="the kernel takes its programs")
+        without = f"bpf does not work here: {error}"
+    try:
+        kernel.probe()
+    except PlaneError:
+        return Choice(name=PlaneName.USER, reason=without)
+    return Choice(name=PlaneName.KERNEL, reason=without)

@@ -48,7 +48,8 @@ class Twin(Machine):
         self.plane()
         for address in (FAR, FAR_TOO):
             self.command("ip", "-6", "neigh", "replace", str(address), "lladdr", FAR_MAC.hex(":"), "dev", LINK)
-        self.command("ip", "-6", "route", "add", f"{PEER}/128", "via", str(FAR))
+        for address in (PEER, HOME, OTHER_HOME):  # as everybody has a way to whoever answered return routability
+            self.command("ip", "-6", "route", "add", f"{address}/128", "via", str(FAR))
         role(self)
         settle_addresses(self.namespace)
         self._wire = self.far.run(_tap)

@@ -92,11 +92,11 @@ class Tunnels:
                 self._leave(home_address, ends)
 
     def prefer(self, home_address: IPv6Address | None) -> None:
-        """Have what chooses no source itself leave from a home address by its tunnel; None: from none any more."""
-        index = None
-        if home_address is not None:
-            device = self._devices[self._ends[home_address]]
-            index = device.index if home_address in device.here else None
+        """Have what chooses no source itself leave from a home address by its tunnel, if it has one here.
+
+        None, and one whose tunnel IPsec seals or the kernel refused: by no tunnel of the kernel's any more.
+        """
+        index = next((device.index for device in self._devices.values() if home_address in device.here), None)
         if index is None:
             self._netlink.remove_route(ANYWHERE, metric=PREFERRED_METRIC)
         else:

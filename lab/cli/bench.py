@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         if name not in known():
             raise ConfigError(f"no benchmark {name}; known: {', '.join(known())}")
-    if NEED_ROOT & set(names):
+    if NEED_ROOT & set(names) or args.kernel == KernelName.GUEST:
         kernel = choose_kernel(args, "mip6lab bench " + " ".join(names), [PlaneName.AUTO], netem=False)
         if kernel.is_to_boot:
             job = same_inside(args, console(quiet=True), kernel, lent=[args.json.resolve().parent] if args.json else [])

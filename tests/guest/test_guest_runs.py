@@ -15,6 +15,7 @@ from time import monotonic
 
 import pytest
 
+from lab.emulation import guest
 from lab.events import LinkImpaired
 from lab.report.html import read_events
 from lab.report.model import load
@@ -166,3 +167,22 @@ def test_a_network_is_tried_by_hand_and_its_links_are_impaired() -> None:
     assert "link core-ha delays packets by 50 ms" in done.stdout
     assert "link core-ha carries all packets, at once" in done.stdout
     assert "*** no link moon; links: home, visited1" in done.stdout
+
+
+def test_a_benchmark_is_run_in_the_guest(tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory = ordinary_folder(tmp_path_factory.mktemp("figures"))
+    file = directory / "figures.json"
+    done = subprocess.run(
+        [*ordinary_user(), *MIP6LAB, "bench", "codec", "--quick", "--kernel", "guest", "--json", str(file)],
+        cwd=ROOT,
+        env=environment(directory),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PLAYED_WITHIN,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert found["machine"]["kernel"] == guest.release()
+    assert [benchmark["name"] for benchmark in found["benchmarks"]] == ["codec"]
+    assert not (directory / "logs").exists()

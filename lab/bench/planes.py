@@ -5,6 +5,7 @@ and through the home agent because routes make the plain ones pass it too.
 """
 
 import contextlib
+import errno
 import itertools
 import socket
 import sys
@@ -100,8 +101,7 @@ class _Ends:
             listener = closing.enter_context(_socket(server, socket.SOCK_STREAM))
             listener.bind((str(address), PORT))
             listener.listen()
-            self._stream_out = closing.enter_context(_socket(client, socket.SOCK_STREAM))
-            self._stream_out.connect((str(address), PORT))
+            self._stream_out = closing.enter_context(_connected(client, address))
             self._stream_in = closing.enter_context(listener.accept()[0])
             self._datagrams_in = closing.enter_context(_socket(server, socket.SOCK_DGRAM))
             self._datagrams_in.bind((str(address), PORT))
@@ -140,6 +140,22 @@ def _socket(node: LabNode, kind: int) -> socket.socket:
     made.settimeout(WITHIN)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return made
+
+
+def _connected(client: LabNode, address: IPv6Address) -> socket.socket:
+    """Connect, again and again as long as there is no route: the way was made just now."""
+    deadline = time.monotonic() + WITHIN
+    while True:
+        made = _socket(client, socket.SOCK_STREAM)
+        try:
+            made.connect((str(address), PORT))
+        except OSError as error:
+            made.close()
+            if error.errno != errno.EHOSTUNREACH or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return made
 
 
 def _away(network: Network, mobile_node: LabNode) -> tuple[IPv6Address, IPv6Address]:

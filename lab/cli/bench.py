@@ -5,7 +5,9 @@ import dataclasses
 import importlib
 import json
 import pkgutil
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from lab.cli.common import console
 from lab.cli.kernel import add_kernel, choose_kernel, same_inside
 from lab.daemon.config import PlaneName
 from lab.emulation import guest
-from lab.emulation.kernels import KernelName
+from lab.emulation.kernels import Choice, KernelName
 from lab.errors import ConfigError
 
 EXAMPLES = """examples:
@@ -47,8 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if NEED_ROOT & set(names) or args.kernel == KernelName.GUEST:
         kernel = choose_kernel(args, "mip6lab bench " + " ".join(names), [PlaneName.AUTO], netem=False)
         if kernel.is_to_boot:
-            job = same_inside(args, console(quiet=True), kernel, lent=[args.json.resolve().parent] if args.json else [])
-            return guest.run(dataclasses.replace(job, logs=()))  # figures only
+            return _run_in_guest(args, kernel)
     here = machine()
     results: list[Benchmark] = []
     for name in names:
@@ -61,6 +62,18 @@ def run(args: argparse.Namespace) -> int:
         figures = {"machine": here, "quick": args.quick, "benchmarks": results}
         args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _run_in_guest(args: argparse.Namespace, why: Choice) -> int:
+    """Run the same command in a guest, and take its figures from there: it gets a folder of its own to write into."""
+    with tempfile.TemporaryDirectory(prefix="mip6lab-bench-") as folder:
+        figures = Path(folder) / "figures.json"
+        job = same_inside(args, console(quiet=True), why, lent=[Path(folder)])
+        command = [*job.command, *(["--json", str(figures)] if args.json else [])]
+        status = guest.run(dataclasses.replace(job, command=command, logs=()))
+        if args.json and figures.exists():
+            shutil.copyfile(figures, args.json)
+        return status
 
 
 def known() -> list[str]:

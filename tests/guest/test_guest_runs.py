@@ -185,4 +185,3 @@ def test_a_benchmark_is_run_in_the_guest(tmp_path_factory: pytest.TempPathFactor
     found = json.loads(file.read_text(encoding="utf-8"))
     assert found["machine"]["kernel"] == guest.release()
     assert [benchmark["name"] for benchmark in found["benchmarks"]] == ["codec"]
-    assert not (directory / "logs").exists()

@@ -77,7 +77,7 @@ def test_a_report_s_settings_can_be_set_again(changed: Settings) -> None:
         ("outage=61", "outage: from 0.002"),
         ("outage=nan", "outage: from 0.002"),
         ("outage=inf", "outage: from 0.002"),
-        ("plane=kernel", "--set plane=kernel: not a value for plane: auto or bpf or user is wanted"),
+        ("plane=none", "--set plane=none: not a value for plane: auto or bpf or kernel or user is wanted"),
     ],
 )
 def test_what_is_wrong_is_named(word: str, said: str) -> None:

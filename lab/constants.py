@@ -38,6 +38,7 @@ ENCAPSULATION_LIMIT = 4
 LARGEST_ENCAPSULATION_LIMIT = 0xFF
 # RFC 3810 §9: what Multicast Listener Discovery lends to §10.4.3
 ROBUSTNESS_VARIABLE = 2
+UNSOLICITED_REPORT_INTERVAL = 1.0
 QUERY_INTERVAL = 125
 STARTUP_QUERY_INTERVAL = QUERY_INTERVAL / 4
 STARTUP_QUERY_COUNT = ROBUSTNESS_VARIABLE
@@ -47,6 +48,9 @@ TUNNEL_QUERY_RESPONSE_INTERVAL = 0.1
 # RFC 8415 §7.6: what DHCPv6 lends to §10.4.4
 HOP_COUNT_LIMIT = 8
 """Relay agents through which a message may go."""
+
+MINIMUM_MTU = 1280
+"""Octets that every link carries, RFC 8200 §5."""
 
 LIFETIME_UNIT = 4
 """Seconds in one unit of a lifetime field, §6.1.7 and §6.1.8."""

@@ -36,6 +36,20 @@ class WireError(Mip6LabError):
         self.pointer = pointer
 
 
+class PlaneReason(StrEnum):
+    """Why a data plane lets a packet go no further."""
+
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed"
+    FOREIGN_ROUTING_HEADER = "foreign-routing-header"
+    UNKNOWN_INNER_SOURCE = "unknown-inner-source"
+    WRONG_OUTER_SOURCE = "wrong-outer-source"
+    LINK_SCOPE = "link-scope"
+    NO_TUNNEL = "no-tunnel"
+    NOT_DELIVERED = "not-delivered"
+    NOT_SENT = "not-sent"
+
+
 class IpsecReason(StrEnum):
     """Why a packet is refused by IPsec, or for the lack of it."""
 

@@ -10,6 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Self, get_args, get_type_hints
@@ -48,6 +49,14 @@ class NodeStopped(Event):
     """The daemon ended in order."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafeguardSwitchedOff(Event):
+    """The daemon serves without a protection, since its laboratory shows by an attack what that is for."""
+
+    SECTION = "15"
+    safeguard: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -561,6 +570,13 @@ class NodeKilled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFailed(Event):
+    """A node dies at once, as if its power were cut: its links go down with it."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamStarted(Event):
     """A stream of numbered packets began; `every` in seconds."""
 
@@ -582,6 +598,15 @@ class StreamEnded(Event):
 # What a journal keeps
 
 
+@lru_cache(maxsize=4096)
+def text(address: IPv6Address | IPv6Network) -> str:
+    """Write an address as journals have it: what one message brings comes in several events, and is remembered."""
+    return str(address)
+
+
+_JSON = json.JSONEncoder(default=text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """An event with its node and its time (seconds since the epoch, the clock of the captures)."""
@@ -592,9 +617,12 @@ class Record:
 
     def to_json(self) -> str:
         """One line of `events.jsonl`, without its line end."""
-        fields = {f.name: getattr(self.event, f.name) for f in dataclasses.fields(self.event)}
-        head = {"v": SCHEMA_VERSION, "time": round(self.time, 6), "node": self.node, "event": type(self.event).__name__}
-        return json.dumps(head | {"section": self.event.SECTION} | fields, default=str)
+        event, kind = self.event, type(self.event)
+        line: dict[str, object] = {"v": SCHEMA_VERSION, "time": round(self.time, 6), "node": self.node}
+        line |= {"event": kind.__name__, "section": event.SECTION}
+        for name in _NAMES[kind]:
+            line[name] = getattr(event, name)
+        return _JSON.encode(line)
 
     @classmethod
     def from_json(cls, line: str) -> Self:
@@ -625,3 +653,5 @@ def _restore(kind: Any, value: Any) -> Any:
 
 
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+_NAMES = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in EVENTS.values()}
+"""Of the fields of each event."""

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeAlias
 
 from lab.errors import PlaneError
 from lab.rtnetlink import (
@@ -22,6 +23,7 @@ from lab.rtnetlink import (
     BRIDGE,
     BYTECODE,
     CLASSIFIER,
+    LINK_DESCRIPTION,
     LINK_INFO,
     LINK_MESSAGE,
     METRICS,
@@ -74,6 +76,8 @@ ETH_P_ALL, ETH_P_IPV6 = 0x0003, 0x86DD
 HEADER = struct.Struct("=LHHLL")
 _CARRIED, _DROPS = struct.Struct("=QQ"), struct.Struct("=8xI")
 """The beginnings of the statistics of links and of queues: newer kernels have more behind."""
+_DESTINATION_AT = 16
+"""In what is said of a route: behind the fixed fields and the header of the first attribute."""
 BATCH_OCTETS = 16384
 """Requests sent at once; their acknowledgements must fit the receive buffer."""
 
@@ -85,11 +89,17 @@ class Direction(IntEnum):
     EGRESS = 0xFFFFFFF3
 
 
+Destination: TypeAlias = IPv6Network | IPv6Address
+"""Of a route, or whose packets a rule is for; an address means that alone."""
+What: TypeAlias = str | tuple[object, ...]
+"""What is asked for, or the words that say so: they are put together only if it is refused."""
+
+
 class _Request(NamedTuple):
     """One message to the kernel."""
 
     octets: bytes
-    what: str
+    what: What
     tolerated: frozenset[int] = frozenset()
     """Refusals that mean that all is well."""
 
@@ -118,7 +128,7 @@ class Netlink:
 
     Every request raises `PlaneError` with the kernel's reason; inside `with netlink.batch():` requests are
     collected and sent together when the block ends, and the first refusal is raised then. Removing what is not
-    there is no error. Routes, rules, addresses and proxies bear the mark of a `protocol`, if one is given.
+    there is no error. Routes, rules, addresses and neighbours bear the mark of a `protocol`, if one is given.
     """
 
     def __init__(self, protocol: int | None = None) -> None:
@@ -155,14 +165,14 @@ class Netlink:
 
     def link(self, name: str) -> Link:
         """Look one interface up by its name."""
-        request = self._encode(LINK_MESSAGE, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {}, [("IFLA_IFNAME", name)])
-        for message in self._exchange([_Request(request, f"find link {name}")], LINK_MESSAGE):
+        request = self._with_header(RTM_GETLINK, NLM_F_REQUEST, LINK_MESSAGE.write({}, [("IFLA_IFNAME", name)]))
+        for message in self._exchange([_Request(request, f"find link {name}")], LINK_DESCRIPTION):
             return _describe(message)
         raise PlaneError(f"find link {name}: no answer from the kernel")
 
     def links(self) -> list[Link]:
         """All interfaces of the namespace."""
-        return [_describe(message) for message in self._dump(LINK_MESSAGE, RTM_GETLINK, {})]
+        return [_describe(message) for message in self._dump(LINK_DESCRIPTION, RTM_GETLINK, {})]
 
     def addresses(self, index: int | None = None) -> list[IPv6Interface]:
         """IPv6 addresses, of one interface or of all."""
@@ -216,7 +226,7 @@ class Netlink:
     def carried(self, index: int) -> Carried:
         """Count the packets that an interface brought and took."""
         what = f"find link {index}"
-        request = self._encode(LINK_MESSAGE, RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, {"index": index}, [])
+        request = self._with_header(RTM_GETLINK, NLM_F_REQUEST, LINK_MESSAGE.write({"index": index}, []))
         for message in self._exchange([_Request(request, what)], LINK_MESSAGE):
             return Carried(*_CARRIED.unpack_from(message["IFLA_STATS64"]))
         raise PlaneError(f"{what}: no answer from the kernel")
@@ -264,7 +274,7 @@ class Netlink:
 
     def add_route(
         self,
-        destination: IPv6Network,
+        destination: Destination,
         *,
         via: IPv6Address | None = None,
         interface: int | None = None,
@@ -278,27 +288,33 @@ class Netlink:
 
         It lends a `source` to packets that have none; with an `origin` it is for packets from there alone.
         """
-        attributes = _route_attributes(destination, interface, table, metric, origin)
+        further: list[tuple[str, Any]] = []
         if via is not None:
-            attributes.append(("RTA_GATEWAY", via))
+            further.append(("RTA_GATEWAY", via))
         if source is not None:
-            attributes.append(("RTA_PREFSRC", source))
+            further.append(("RTA_PREFSRC", source))
         if mtu is not None:
-            attributes.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
-        what = f"route to {destination}" + (f" by {via}" if via else "")
-        fields = self._route_fields(destination, table, origin)
-        self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+            further.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
+        body = _route(
+            destination,
+            table,
+            metric,
+            self._mark_of_routes,
+            interface=interface,
+            origin=origin,
+            further=tuple(further),
+        )
+        what = ("route to", destination, *(("by", via) if via else ()))
+        self._ask(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, what)
 
-    def add_blackhole(self, destination: IPv6Network, *, metric: int) -> None:
+    def add_blackhole(self, destination: Destination, *, metric: int) -> None:
         """Swallow what is sent to a destination, unless a route with a better metric has it; see `remove_route`."""
-        attributes = _route_attributes(destination, None, MAIN_TABLE, metric)
-        fields = self._route_fields(destination, MAIN_TABLE) | {"type": RTN_BLACKHOLE}
-        what = f"blackhole for {destination}"
-        self._request(ROUTE_MESSAGE, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, fields, attributes, what)
+        body = _route(destination, MAIN_TABLE, metric, self._mark_of_routes, kind=RTN_BLACKHOLE)
+        self._ask(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, ("blackhole for", destination))
 
     def remove_route(
         self,
-        destination: IPv6Network,
+        destination: Destination,
         *,
         interface: int | None = None,
         table: int = MAIN_TABLE,
@@ -307,17 +323,15 @@ class Netlink:
         origin: IPv6Address | None = None,
     ) -> None:
         """Remove a route; with a `protocol`, one that bears another mark than ours."""
-        attributes = _route_attributes(destination, interface, table, metric, origin)
-        fields = self._route_fields(destination, table, origin)
-        if protocol is not None:
-            fields["proto"] = protocol
-        self._request(ROUTE_MESSAGE, RTM_DELROUTE, 0, fields, attributes, f"remove route to {destination}")
+        mark = self._mark_of_routes if protocol is None else protocol
+        body = _route(destination, table, metric, mark, interface=interface, origin=origin)
+        self._ask(RTM_DELROUTE, 0, body, ("remove route to", destination))
 
-    def add_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
+    def add_rule(self, source: Destination, *, table: int, priority: int) -> None:
         """Look up what comes from a source in a table of its own."""
         self._rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, source, table, priority)
 
-    def remove_rule(self, source: IPv6Network, *, table: int, priority: int) -> None:
+    def remove_rule(self, source: Destination, *, table: int, priority: int) -> None:
         """Undo `add_rule`."""
         self._rule(RTM_DELRULE, 0, source, table, priority)
 
@@ -328,6 +342,14 @@ class Netlink:
     def remove_unmarked_rule(self, mark: int, *, table: int, priority: int) -> None:
         """Undo `add_unmarked_rule`."""
         self._unmarked_rule(RTM_DELRULE, 0, mark, table, priority)
+
+    def add_lookup(self, *, table: int, priority: int, defaults: bool = True) -> None:
+        """Look up what this machine itself sends in a table; without `defaults`, that has no default route for it."""
+        self._lookup(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table, priority, defaults=defaults)
+
+    def remove_lookup(self, *, table: int, priority: int) -> None:
+        """Undo `add_lookup`."""
+        self._lookup(RTM_DELRULE, 0, table, priority)
 
     def add_detour(self, mark: int, protocols: Sequence[int], *, table: int, priority: int) -> None:
         """Look up everything in a table of its own first, but for what bears a mark and for some protocols.
@@ -349,9 +371,9 @@ class Netlink:
     def remove_detour(self, protocols: Sequence[int], *, priority: int) -> None:
         """Undo `add_detour`."""
         for step in range(priority, priority + len(protocols) + 3):
-            self._remove_step(step)
+            self._remove_rule_at(step)
 
-    def _remove_step(self, priority: int) -> None:
+    def _remove_rule_at(self, priority: int) -> None:
         self._request(RULE_MESSAGE, RTM_DELRULE, 0, *self._step(priority), f"remove rule {priority}")
 
     def _step(self, priority: int) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
@@ -470,14 +492,7 @@ class Netlink:
                 )
         for rule in self._dump(RULE_MESSAGE, RTM_GETRULE, family):
             if rule.get("FRA_PROTOCOL") == self._protocol:
-                table, priority = rule["FRA_TABLE"], rule["FRA_PRIORITY"]
-                if "FRA_SRC" not in rule and "FRA_IIFNAME" not in rule:
-                    self._remove_step(priority)
-                elif mark := rule.get("FRA_FWMASK"):
-                    self.remove_unmarked_rule(mark, table=table, priority=priority)
-                else:
-                    source = IPv6Network((rule["FRA_SRC"], rule["src_len"]))
-                    self.remove_rule(source, table=table, priority=priority)
+                self._remove_rule_at(rule["FRA_PRIORITY"])
         for entry in self._dump(ADDRESS_MESSAGE, RTM_GETADDR, family):
             if entry.get("IFA_PROTO") == self._protocol:
                 self.remove_address(entry["index"], entry["IFA_ADDRESS"], entry["prefixlen"])
@@ -499,13 +514,20 @@ class Netlink:
         attributes = [("IFA_ADDRESS", address), *self._mark("IFA_PROTO")]
         self._request(ADDRESS_MESSAGE, kind, flags, fields, attributes, what)
 
-    def _rule(self, kind: int, flags: int, source: IPv6Network, table: int, priority: int) -> None:
-        selector = [("FRA_SRC", source.network_address)]
-        self._any_rule(kind, flags, {"src_len": source.prefixlen}, selector, table, priority, f"rule from {source}")
+    def _rule(self, kind: int, flags: int, source: Destination, table: int, priority: int) -> None:
+        address, length = _split(source)
+        selector = [("FRA_SRC", address)]
+        self._any_rule(kind, flags, {"src_len": length}, selector, table, priority, ("rule from", source))
 
     def _unmarked_rule(self, kind: int, flags: int, mark: int, table: int, priority: int) -> None:
         selector = [("FRA_FWMARK", 0), ("FRA_FWMASK", mark), ("FRA_IIFNAME", "lo")]
-        self._any_rule(kind, flags, {}, selector, table, priority, f"rule without mark {mark}")
+        self._any_rule(kind, flags, {}, selector, table, priority, ("rule without mark", mark))
+
+    def _lookup(self, kind: int, flags: int, table: int, priority: int, *, defaults: bool = True) -> None:
+        selector: list[tuple[str, Any]] = [("FRA_IIFNAME", "lo")]
+        if not defaults:
+            selector.append(("FRA_SUPPRESS_PREFIXLEN", 0))
+        self._any_rule(kind, flags, {}, selector, table, priority, ("rule for what is sent here",))
 
     def _any_rule(
         self,
@@ -515,7 +537,7 @@ class Netlink:
         selector: list[tuple[str, Any]],
         table: int,
         priority: int,
-        what: str,
+        what: tuple[object, ...],
     ) -> None:
         fields = fields | {
             "family": socket.AF_INET6,
@@ -523,7 +545,7 @@ class Netlink:
             "action": FR_ACT_TO_TBL,
         }
         attributes = [*selector, ("FRA_TABLE", table), ("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
-        self._request(RULE_MESSAGE, kind, flags, fields, attributes, f"{what} to table {table}")
+        self._request(RULE_MESSAGE, kind, flags, fields, attributes, (*what, "to table", table))
 
     def _neighbor(
         self, kind: int, interface: int, address: IPv6Address, fields: dict[str, Any], attributes: list[tuple[str, Any]]
@@ -531,7 +553,7 @@ class Netlink:
         fields = {"family": socket.AF_INET6, "ifindex": interface} | fields
         flags = NLM_F_CREATE | NLM_F_REPLACE if kind == RTM_NEWNEIGH else 0
         attributes = [("NDA_DST", address), *self._mark("NDA_PROTOCOL"), *attributes]
-        what = f"neighbour {address} on link {interface}"
+        what = ("neighbour", address, "on link", interface)
         self._request(NEIGHBOR_MESSAGE, kind, flags, fields, attributes, what)
 
     def _create(
@@ -546,41 +568,28 @@ class Netlink:
         flags: int,
         fields: dict[str, Any],
         attributes: list[tuple[str, Any]],
-        what: str,
+        what: What,
         tolerated: frozenset[int] = frozenset(),
     ) -> None:
-        octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_ACK | flags, fields, attributes)
-        self._post(_Request(octets, what, tolerated | GONE if kind in REMOVALS else tolerated))
+        self._ask(kind, flags, layout.write(fields, attributes), what, tolerated)
 
-    def _post(self, request: _Request) -> None:
+    def _ask(self, kind: int, flags: int, body: bytes, what: What, tolerated: frozenset[int] = frozenset()) -> None:
+        octets = self._with_header(kind, NLM_F_REQUEST | flags, body)
+        request = _Request(octets, what, tolerated | GONE if kind in REMOVALS else tolerated)
         if self._batch is None:
             self._send([request])
         else:
             self._batch.append(request)
 
-    def _route_fields(self, destination: IPv6Network, table: int, origin: IPv6Address | None = None) -> dict[str, Any]:
-        return {
-            "family": socket.AF_INET6,
-            "dst_len": destination.prefixlen,
-            "src_len": 0 if origin is None else origin.max_prefixlen,
-            "table": table if table < 256 else 0,
-            "proto": RTPROT_STATIC if self._protocol is None else self._protocol,
-            "type": RTN_UNICAST,
-        }
+    @property
+    def _mark_of_routes(self) -> int:
+        return RTPROT_STATIC if self._protocol is None else self._protocol
 
     def _mark(self, attribute: str) -> list[tuple[str, Any]]:
         return [] if self._protocol is None else [(attribute, self._protocol)]
 
-    def _encode(
-        self,
-        layout: Layout,
-        kind: int,
-        flags: int,
-        fields: dict[str, Any],
-        attributes: list[tuple[str, Any]],
-    ) -> bytes:
+    def _with_header(self, kind: int, flags: int, body: bytes) -> bytes:
         self._sequence += 1
-        body = layout.write(fields, attributes)
         return HEADER.pack(HEADER.size + len(body), kind, flags, self._sequence, 0) + body
 
     def _send(self, requests: list[_Request]) -> None:
@@ -596,28 +605,32 @@ class Netlink:
             self._exchange(portion, None)
 
     def _exchange(self, requests: list[_Request], layout: Layout | None) -> list[dict[str, Any]]:
-        """Send requests in one call and wait for every acknowledgement; raise the first refusal."""
-        waiting = {HEADER.unpack_from(request.octets)[3]: request for request in requests}
-        self._socket.send(b"".join(request.octets for request in requests))
+        """Send requests in one call; raise the first refusal.
+
+        The kernel takes them in their order, tells of each that it refuses, and acknowledges the last.
+        """
+        *before, last = (request.octets for request in requests)
+        self._socket.send(b"".join((*before, _to_be_acknowledged(last))))
+        first, end = _sequence(requests[0].octets), _sequence(last)
         answers: list[dict[str, Any]] = []
         refusal: PlaneError | None = None
-        while waiting:
+        while True:
             for kind, sequence, body in messages(self._socket.recv(1 << 17)):
-                if sequence not in waiting:
+                if not first <= sequence <= end:
                     continue
                 if kind == NLMSG_ERROR:
-                    request = waiting.pop(sequence)
                     code = -struct.unpack_from("=l", body, HEADER.size)[0]
-                    if code and code not in request.tolerated and refusal is None:
-                        refusal = PlaneError(f"{request.what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
+                    if code and refusal is None:
+                        refusal = _refusal(code, next(each for each in requests if _sequence(each.octets) == sequence))
+                    if sequence == end:
+                        if refusal is not None:
+                            raise refusal
+                        return answers
                 elif layout is not None:
                     answers.append(layout.read(body, HEADER.size))
-        if refusal is not None:
-            raise refusal
-        return answers
 
     def _dump(self, layout: Layout, kind: int, fields: dict[str, Any]) -> list[dict[str, Any]]:
-        octets = self._encode(layout, kind, NLM_F_REQUEST | NLM_F_DUMP, fields, [])
+        octets = self._with_header(kind, NLM_F_REQUEST | NLM_F_DUMP, layout.write(fields, []))
         wanted = HEADER.unpack_from(octets)[3]
         self._socket.send(octets)
         answers: list[dict[str, Any]] = []
@@ -630,6 +643,25 @@ class Netlink:
                 if answer == NLMSG_ERROR:
                     raise PlaneError(f"list: {os.strerror(-struct.unpack_from('=l', body, HEADER.size)[0])}")
                 answers.append(layout.read(body, HEADER.size))
+
+
+def _sequence(octets: bytes) -> int:
+    """Give the number by which the kernel answers a request."""
+    return int(HEADER.unpack_from(octets)[3])
+
+
+def _to_be_acknowledged(octets: bytes) -> bytes:
+    """Have the kernel answer a request even if all is well."""
+    length, kind, flags, sequence, port = HEADER.unpack_from(octets)
+    return HEADER.pack(length, kind, flags | NLM_F_ACK, sequence, port) + octets[HEADER.size :]
+
+
+def _refusal(code: int, request: _Request) -> PlaneError | None:
+    """Say what the kernel refuses; None for what is well all the same."""
+    if code in request.tolerated:
+        return None
+    what = request.what if isinstance(request.what, str) else " ".join(map(str, request.what))
+    return PlaneError(f"{what}: {os.strerror(code)} ({errno.errorcode.get(code, code)})")
 
 
 def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -645,7 +677,7 @@ def messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 def link_of(octets: bytes) -> Link:
     """Read an RTM_NEWLINK or RTM_DELLINK message."""
-    return _describe(LINK_MESSAGE.read(octets, HEADER.size))
+    return _describe(LINK_DESCRIPTION.read(octets, HEADER.size))
 
 
 def _describe(message: Mapping[str, Any]) -> Link:
@@ -673,18 +705,56 @@ def _link_attributes(name: str, namespace: int | None, address: bytes | None) ->
     return attributes
 
 
-def _route_attributes(
-    destination: IPv6Network,
-    interface: int | None,
+def _split(destination: Destination) -> tuple[IPv6Address, int]:
+    """Give an address and the length of its prefix."""
+    if isinstance(destination, IPv6Network):
+        return destination.network_address, destination.prefixlen
+    return destination, destination.max_prefixlen
+
+
+def _route(
+    destination: Destination,
     table: int,
     metric: int | None,
+    protocol: int,
+    *,
+    kind: int = RTN_UNICAST,
+    interface: int | None = None,
     origin: IPv6Address | None = None,
-) -> list[tuple[str, Any]]:
-    attributes: list[tuple[str, Any]] = [("RTA_DST", destination.network_address), ("RTA_TABLE", table)]
+    further: tuple[tuple[str, Any], ...] = (),
+) -> bytes:
+    """Write what says which route is meant."""
+    address, length = _split(destination)
+    before, behind = _around_destination(length, table, metric, protocol, kind, interface, origin, further)
+    return before + address.packed + behind
+
+
+@lru_cache(maxsize=256)  # of each home address the same is said
+def _around_destination(
+    length: int,
+    table: int,
+    metric: int | None,
+    protocol: int,
+    kind: int,
+    interface: int | None,
+    origin: IPv6Address | None,
+    further: tuple[tuple[str, Any], ...],
+) -> tuple[bytes, bytes]:
+    """Write the octets before and behind the destination."""
+    fields = {
+        "family": socket.AF_INET6,
+        "dst_len": length,
+        "src_len": 0 if origin is None else origin.max_prefixlen,
+        "table": table if table < 256 else 0,
+        "proto": protocol,
+        "type": kind,
+    }
+    attributes: list[tuple[str, Any]] = [("RTA_DST", UNSPECIFIED), ("RTA_TABLE", table)]
     if interface is not None:
         attributes.append(("RTA_OIF", interface))
     if metric is not None:
         attributes.append(("RTA_PRIORITY", metric))
     if origin is not None:
         attributes.append(("RTA_SRC", origin))
-    return attributes
+    octets = ROUTE_MESSAGE.write(fields, [*attributes, *further])
+    return octets[:_DESTINATION_AT], octets[_DESTINATION_AT + len(UNSPECIFIED.packed) :]

@@ -81,11 +81,14 @@ class Layout:
     def read(self, octets: bytes, at: int) -> dict[str, Any]:
         """Read fields and attributes from an offset on; attributes without a name here are passed over.
 
+        What comes behind the last that has a name is not looked at.
+
         Raises `struct.error` or ValueError on what no kernel says.
         """
         values: dict[str, Any] = dict(zip(self._names, self._fixed.unpack_from(octets, at), strict=True))
         at += self._fixed.size
-        while at + _ATTRIBUTE.size <= len(octets):
+        complete = len(values) + len(self._readable)
+        while at + _ATTRIBUTE.size <= len(octets) and len(values) < complete:
             length, number = _ATTRIBUTE.unpack_from(octets, at)
             if length < _ATTRIBUTE.size:
                 raise ValueError(f"attribute {number} of {length} octets")
@@ -112,6 +115,8 @@ class _Statistics(nla):  # type: ignore[misc] # pyroute2 has no types
 LINK_MESSAGE = Layout(
     ifinfmsg, "IFLA_ADDRESS IFLA_IFNAME IFLA_MTU IFLA_MASTER IFLA_LINKINFO IFLA_NET_NS_FD IFLA_STATS64"
 )
+LINK_DESCRIPTION = Layout(ifinfmsg, "IFLA_IFNAME IFLA_MTU IFLA_ADDRESS")
+"""What the lab reads of the same message, of which the kernel says ten times as much behind."""
 LINK_INFO = Layout(ifinfmsg.ifinfo, "IFLA_INFO_KIND IFLA_INFO_DATA")
 TUNNEL = Layout(
     ifinfmsg.ifinfo.ip6tnl_data,
@@ -123,7 +128,9 @@ ADDRESS_MESSAGE = Layout(ifaddrmsg, "IFA_ADDRESS IFA_PROTO")
 ROUTE_MESSAGE = Layout(rtmsg, "RTA_DST RTA_SRC RTA_OIF RTA_GATEWAY RTA_PRIORITY RTA_PREFSRC RTA_METRICS RTA_TABLE")
 METRICS = Layout(rtmsg.metrics, "RTAX_MTU")
 RULE_MESSAGE = Layout(
-    fibmsg, "FRA_SRC FRA_IIFNAME FRA_PRIORITY FRA_FWMARK FRA_FWMASK FRA_TABLE FRA_PROTOCOL FRA_GOTO FRA_IP_PROTO"
+    fibmsg,
+    "FRA_SRC FRA_IIFNAME FRA_PRIORITY FRA_FWMARK FRA_FWMASK FRA_TABLE FRA_PROTOCOL FRA_SUPPRESS_PREFIXLEN"
+    " FRA_GOTO FRA_IP_PROTO",
 )
 NEIGHBOR_MESSAGE = Layout(ndmsg, "NDA_DST NDA_LLADDR NDA_PROTOCOL")
 TRAFFIC_MESSAGE = Layout(tcmsg, "TCA_KIND TCA_OPTIONS TCA_STATS2")

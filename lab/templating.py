@@ -1,5 +1,6 @@
 """The templates of configurations and pages, wherever this program is installed."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from lab.errors import MissingError
 
 
 def shared(folder: str) -> Path:
-    """Find `templates` or `topologies`: beside the package in a checkout, inside it when installed."""
+    """Find `templates`, say: beside the package in a checkout, inside it when installed."""
     package = Path(__file__).parent
     for place in (package.parent / folder, package / "share" / folder):
         if place.is_dir():
@@ -19,10 +20,14 @@ def shared(folder: str) -> Path:
 
 def render(template: str, /, **values: Any) -> str:
     """Fill a template in; a value that is missing raises jinja2.UndefinedError."""
-    environment = jinja2.Environment(
+    return _environment().get_template(template).render(**values)
+
+
+@cache  # it keeps what it has compiled
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(shared("templates")),
         undefined=jinja2.StrictUndefined,
         autoescape=jinja2.select_autoescape(["html", "html.j2"]),
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(**values)

@@ -63,13 +63,7 @@ topos = {"ha_loop": HaLoop}
 def ha_loop(stage: Stage) -> None:
     """Two home agents bind two home addresses to each other: what is sent to one ends after a few tunnels."""
     network = stage.network
-    home_addresses = [network.node(name).spec.address for name in ("mn1", "mn2")]
-    for name, target in zip(("mn1", "mn2"), reversed(home_addresses), strict=True):
-        _make_dishonest(network.node(name), target)
-    for n, link, care_of_address in ((1, "home2", home_addresses[1]), (2, "home1", home_addresses[0])):
-        stage.say(f"mn{n} takes {care_of_address} on {link}, whosever it is, and registers it")
-        stage.move(f"mn{n}", link)
-        stage.expect(BindingRegistered, node=f"ha{n}", care_of_address=care_of_address)
+    home_addresses = lead_in_a_circle(stage)
     stage.say("cn sends a packet to mn1")
     cn = network.node("cn")
     cn.spawn(["ping", "-c", "1", "-W", "1", str(home_addresses[0])], stdout=subprocess.DEVNULL)
@@ -85,10 +79,23 @@ def ha_loop(stage: Stage) -> None:
     stage.check("entry-point-told", ended is not None, "15.1-a", detail=told)
     stage.wait(1.0)
     seen = [frame for frame in frames_so_far(captures) if frame.innermost.source == cn.spec.address]
-    deepest = max(map(_depth, seen), default=0)
+    deepest = max(map(depth, seen), default=0)
     detail = f"{len(seen)} sightings, at most {deepest} tunnels around it"
     # One tunnel that says nothing of a limit, one that sets it, and as many more as it allows.
     stage.check("loop-bounded", deepest == network.context.settings.encapsulation_limit + 2, "15.1-a", detail=detail)
+
+
+def lead_in_a_circle(stage: Stage) -> list[IPv6Address]:
+    """Have each home agent bind its home address to that of the other; give both."""
+    network = stage.network
+    home_addresses = [network.node(name).spec.address for name in ("mn1", "mn2")]
+    for name, target in zip(("mn1", "mn2"), reversed(home_addresses), strict=True):
+        _make_dishonest(network.node(name), target)
+    for n, link, care_of_address in ((1, "home2", home_addresses[1]), (2, "home1", home_addresses[0])):
+        stage.say(f"mn{n} takes {care_of_address} on {link}, whosever it is, and registers it")
+        stage.move(f"mn{n}", link)
+        stage.expect(BindingRegistered, node=f"ha{n}", care_of_address=care_of_address)
+    return home_addresses
 
 
 def _make_dishonest(node: LabNode, target: IPv6Address) -> None:
@@ -100,5 +107,6 @@ def _make_dishonest(node: LabNode, target: IPv6Address) -> None:
         raise MissingError("this kernel has no nftables for IPv6, by which nodes are made dishonest") from error
 
 
-def _depth(frame: Frame) -> int:
-    return 0 if frame.inner is None else 1 + _depth(frame.inner)
+def depth(frame: Frame) -> int:
+    """Tell in how many tunnels a packet lies."""
+    return 0 if frame.inner is None else 1 + depth(frame.inner)

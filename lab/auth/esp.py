@@ -6,6 +6,7 @@ Pure: whoever seals gives the sequence number and the initialization vector.
 import hmac
 import struct
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -16,6 +17,8 @@ IV_OCTETS = 16
 INTEGRITY_KEY_OCTETS = 32
 ENCRYPTION_KEY_OCTETS = (0, 16, 24, 32)
 SEQUENCE_NUMBERS = 1 << 32
+KEYS_AT_HAND = 1024
+"""For so many keys there are ciphers, which take some kilobytes each."""
 _ICV_OCTETS = 16
 _HEADER = struct.Struct("!II")
 _CIPHER_BLOCK, _PLAIN_BLOCK = 16, 4
@@ -89,19 +92,57 @@ def capacity(association: Association, octets: int) -> int:
     return room // association.block * association.block - _TRAILER_OCTETS
 
 
+def warm_up() -> None:
+    """Use each algorithm once: for its first packet the library takes milliseconds to look it up."""
+    association = Association(
+        spi=0, integrity_key=bytes(INTEGRITY_KEY_OCTETS), encryption_key=bytes(max(ENCRYPTION_KEY_OCTETS))
+    )
+    open_sealed(association, seal(association, 0, bytes(IV_OCTETS), 0, b""))
+
+
 def _icv(association: Association, sealed: bytes) -> bytes:
     return hmac.digest(association.integrity_key, sealed, "sha256")[:_ICV_OCTETS]
 
 
 def _encrypt(association: Association, iv: bytes, text: bytes) -> bytes:
-    if not association.encryption_key:
-        return text
-    encryptor = Cipher(algorithms.AES(association.encryption_key), modes.CBC(iv)).encryptor()
-    return encryptor.update(text) + encryptor.finalize()
+    return _cipher(association.encryption_key).encrypt(iv, text) if association.encryption_key else text
 
 
 def _decrypt(association: Association, iv: bytes, text: bytes) -> bytes:
-    if not association.encryption_key:
+    return _cipher(association.encryption_key).decrypt(iv, text) if association.encryption_key else text
+
+
+class _Cipher:
+    """AES-CBC with one key for a packet after another: a context of its own for each takes longer than the packet.
+
+    A context mixes the first block with the last sealed one that it knows, here of the packet before; that is taken out
+    again, and the initialization vector of this packet put in.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        cipher = Cipher(algorithms.AES(key), modes.CBC(bytes(IV_OCTETS)))
+        self._encryptor, self._decryptor = cipher.encryptor(), cipher.decryptor()
+        self._last_made = self._last_opened = bytes(IV_OCTETS)
+
+    def encrypt(self, iv: bytes, text: bytes) -> bytes:
+        """Give as many octets, a multiple of a block."""
+        sealed = self._encryptor.update(_mixed(text, iv, self._last_made))
+        self._last_made = sealed[-IV_OCTETS:]
+        return sealed
+
+    def decrypt(self, iv: bytes, sealed: bytes) -> bytes:
+        """Undo `encrypt`."""
+        text = _mixed(self._decryptor.update(sealed), iv, self._last_opened)
+        self._last_opened = sealed[-IV_OCTETS:]
         return text
-    decryptor = Cipher(algorithms.AES(association.encryption_key), modes.CBC(iv)).decryptor()
-    return decryptor.update(text) + decryptor.finalize()
+
+
+def _mixed(text: bytes, *blocks: bytes) -> bytes:
+    """Mix the first block of a text with others."""
+    first = int.from_bytes(text[:IV_OCTETS])
+    for block in blocks:
+        first ^= int.from_bytes(block)
+    return first.to_bytes(IV_OCTETS) + text[IV_OCTETS:]
+
+
+_cipher = lru_cache(maxsize=KEYS_AT_HAND)(_Cipher)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from lab.auth.esp import Association
 from lab.errors import IpsecError, IpsecReason
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.chain import destination, source, walk
 from lab.wire.dhcpv6 import is_dhcpv6_of_link
 from lab.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
@@ -112,10 +113,13 @@ class TunnelPolicy:
 class Policy:
     """The associations of a node, at one of their two ends."""
 
-    def __init__(self, protections: Iterable[Protection], *, at_home_agent: bool) -> None:
+    def __init__(self, protections: Iterable[Protection], *, at_home_agent: bool, without: Without = NOTHING) -> None:
         self._at_home_agent = at_home_agent
+        self._without = without
         self._protections = {(p.home_address, p.home_agent, p.protects): p for p in protections}
         self._by_spi = {self._inbound(p).spi: p for p in self._protections.values()}
+        self._protects_tunnels = any(p.protects.tunnels for p in self._by_spi.values())
+        self._unprotected = TunnelPolicy(home_address=IPv6Address(0), at_home_agent=at_home_agent)
         self._protects_registrations = any(p.protects is Protects.REGISTRATION for p in self._by_spi.values())
 
     def __bool__(self) -> bool:
@@ -137,12 +141,15 @@ class Policy:
 
     def tunnel(self, home_address: IPv6Address, home_agent: IPv6Address) -> TunnelPolicy:
         """Give what is protected in a tunnel."""
+        if not self._protects_tunnels:
+            return self._unprotected  # one for all of them
         ends = (home_address, home_agent)
+        off = Safeguard.PAYLOAD_ESP in self._without  # §15.7
         return TunnelPolicy(
             home_address=home_address,
             at_home_agent=self._at_home_agent,
             return_routability=self._protections.get((*ends, Protects.RETURN_ROUTABILITY)),
-            payload=self._protections.get((*ends, Protects.PAYLOAD)),
+            payload=None if off else self._protections.get((*ends, Protects.PAYLOAD)),
         )
 
     def outgoing(self, packet: Packet) -> Protection | None:
@@ -155,10 +162,19 @@ class Policy:
     def judge(self, packet: Packet, protection: Protection | None) -> None:
         """Refuse a packet that came in by another association than it must, or by none; raises `IpsecError`."""
         wanted = self._wanted(packet, to_home_agent=self._at_home_agent)
-        if protection is None and (wanted is not None or (self._at_home_agent and self._is_orphan(packet))):
-            raise IpsecError(IpsecReason.UNPROTECTED, name(packet.payload))
-        if wanted is not protection:  # §5.1: perhaps for the home address of somebody else
+        if protection is None:
+            must_be = wanted is not None or (self._at_home_agent and self._is_orphan(packet))
+            if must_be and self._guard(packet) not in self._without:
+                raise IpsecError(IpsecReason.UNPROTECTED, name(packet.payload))
+        elif wanted is not protection and Safeguard.ASSOCIATION_CHECK not in self._without:
+            # §5.1: perhaps for the home address of somebody else
             raise IpsecError(IpsecReason.MISUSED_ASSOCIATION, name(packet.payload))
+
+    @staticmethod
+    def _guard(packet: Packet) -> Safeguard:
+        """Name what it is that a packet without ESP is refused for."""
+        is_of_prefixes = isinstance(packet.payload, MobilePrefixAdvertisement)
+        return Safeguard.PREFIX_AUTHENTICATION if is_of_prefixes else Safeguard.ESP  # §15.6, §5.1
 
     def _inbound(self, protection: Protection) -> Association:
         return protection.to_home_agent if self._at_home_agent else protection.from_home_agent

@@ -29,6 +29,7 @@ class Nonce:
     value: bytes
     node_key: bytes
     made: float
+    lifetime: float = MAX_NONCE_LIFETIME
 
     @property
     def used_until(self) -> float:
@@ -38,14 +39,15 @@ class Nonce:
     @property
     def valid_until(self) -> float:
         """Until when tokens that were made from it are taken."""
-        return self.made + MAX_NONCE_LIFETIME
+        return self.made + self.lifetime
 
 
 class Nonces:
-    """Makes nonces, finds them by index, forgets them after MAX_NONCE_LIFETIME."""
+    """Makes nonces, finds them by index, forgets them after their lifetime, which is MAX_NONCE_LIFETIME at most."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, lifetime: float = MAX_NONCE_LIFETIME) -> None:
         self._secrets = secrets
+        self._lifetime = lifetime
         self._node_key, self._node_key_made = b"", float("-inf")
         # After a restart the indices of before should mean nothing: their tokens then give 136 to 138, not silence.
         self._next = int.from_bytes(secrets.octets(2), "big")
@@ -67,7 +69,8 @@ class Nonces:
         if now - self._node_key_made >= NODE_KEY_LIFETIME:
             self._node_key, self._node_key_made = self._secrets.octets(NODE_KEY_OCTETS), now
         index, self._next = self._next, (self._next + 1) % INDICES
-        return Nonce(index=index, value=self._secrets.octets(NONCE_OCTETS), node_key=self._node_key, made=now)
+        value = self._secrets.octets(NONCE_OCTETS)
+        return Nonce(index=index, value=value, node_key=self._node_key, made=now, lifetime=self._lifetime)
 
     def _forget(self, now: float) -> None:
         while self._nonces and now >= self._nonces[0].valid_until:

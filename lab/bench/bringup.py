@@ -1,10 +1,14 @@
-"""Bringing up a star of hosts with an address each, against Mininet as it comes.
+"""Bringing up a star of hosts with an address each, against Mininet as it comes, and against raw netlink.
 
+Raw netlink is the floor: the same messages without whoever they are for, and a ratio of 1 would be no cost at all.
+Going down ends when the last descriptor is closed; the kernel clears away after that, and is given time for it.
 Mininet's own Linux bridge needs brctl; here its commands are spoken by ip, which does the same with as many processes.
 """
 
+import time
 from collections.abc import Callable
 from time import perf_counter
+from typing import Protocol, TypeVar
 
 from mininet.link import Link
 from mininet.log import setLogLevel
@@ -14,11 +18,27 @@ from mininet.topo import Topo
 from mininet.util import quietRun
 
 from lab.bench.measure import Benchmark, row
+from lab.bench.raw_netlink import RawStar
 from lab.emulation.network import Network
 from lab.emulation.topology import Topology
 
 HOSTS, QUICK_HOSTS = 100, 10
 ROUNDS, QUICK_ROUNDS = 5, 2
+CLEARING = 1.0
+"""Seconds for the kernel to clear a network away."""
+
+
+class Star(Protocol):
+    """Hosts on a link, whoever made them."""
+
+    def start(self) -> object:
+        """Bring everything up."""
+
+    def stop(self) -> object:
+        """Take everything down."""
+
+
+S = TypeVar("S", bound=Star)
 
 
 class Bridge(Switch):  # type: ignore[misc] # Mininet has no types
@@ -63,37 +83,45 @@ def star(hosts: int) -> type[Topology]:
 
 
 def measure(quick: bool) -> Benchmark:
-    """Bring both up and down in turns."""
+    """Bring all three up and down in turns."""
     hosts, rounds = (QUICK_HOSTS, QUICK_ROUNDS) if quick else (HOSTS, ROUNDS)
-    theirs, ours = [], []
+    theirs, ours, raw = [], [], []
     try:
         for _ in range(rounds):
-            theirs.append(_timed(lambda: Mininet(MininetStar(hosts=hosts), switch=Bridge, controller=None, link=Link)))
-            ours.append(_timed(lambda: Network(star(hosts), captures=False, daemons=False)))
+            theirs.append(_timed(lambda: _mininet(hosts), _check))
+            ours.append(_timed(lambda: Network(star(hosts), captures=False, daemons=False), _check))
+            raw.append(_timed(lambda: RawStar(hosts), RawStar.check))
     finally:
         quietRun("ip link del s1")  # all that Mininet leaves behind when it is interrupted
     return Benchmark(
         name="bringup",
         rows=[
-            row(f"{what}, {hosts} hosts", "Mininet", [pair[side] for pair in theirs], [pair[side] for pair in ours])
+            row(f"{what}, {hosts} hosts", name, [pair[side] for pair in others], [pair[side] for pair in ours])
+            for name, others in (("Mininet", theirs), ("raw netlink", raw))
             for side, what in enumerate(("up", "down"))
         ],
     )
 
 
-def _timed(make: Callable[[], Mininet]) -> tuple[float, float]:
-    """Give the microseconds that a network takes to come up and to go."""
+def _mininet(hosts: int) -> Mininet:
+    return Mininet(MininetStar(hosts=hosts), switch=Bridge, controller=None, link=Link)
+
+
+def _timed(make: Callable[[], S], check: Callable[[S], None]) -> tuple[float, float]:
+    """Give the microseconds that a star takes to come up and to go."""
     setLogLevel("error")
     began = perf_counter()
-    network = make()
+    made = make()
     try:
-        network.start()
+        made.start()
         up = perf_counter()
-        _check(network)
+        check(made)
     finally:
         down = perf_counter()
-        network.stop()
-    return (up - began) * 1e6, (perf_counter() - down) * 1e6
+        made.stop()
+    gone = perf_counter()
+    time.sleep(CLEARING)
+    return (up - began) * 1e6, (gone - down) * 1e6
 
 
 def _check(network: Mininet) -> None:

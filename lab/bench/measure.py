@@ -11,11 +11,13 @@ Its result is plain data, fit for JSON:
                "ratio": 75.0}]}
 
 Times are those of a single call. `ratio` is how many times better ours is: the median over the rounds. Where ours is a
-sum, `parts` has the medians of its parts, in microseconds, by row and part.
+sum, `parts` has the medians of its parts by row and part, in the unit of the row. Where it grows with a size, `curves`
+has its points. `histograms` tell how ours spread.
 """
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -61,12 +63,30 @@ class Row(TypedDict):
     ratio: float
 
 
+class Curves(TypedDict):
+    """How figures grow: points of size and figure, by what they are of."""
+
+    title: str
+    x: str
+    y: str
+    series: dict[str, list[tuple[float, float]]]
+
+
+class Class(TypedDict):
+    """How many figures are from here to the next class."""
+
+    at_least: float
+    count: int
+
+
 class Benchmark(TypedDict):
     """What a benchmark returns."""
 
     name: str
     rows: list[Row]
     parts: NotRequired[dict[str, dict[str, float]]]
+    curves: NotRequired[list[Curves]]
+    histograms: NotRequired[dict[str, list[Class]]]
 
 
 class Machine(TypedDict):
@@ -125,6 +145,12 @@ def spread(figures: Sequence[float]) -> Spread:
         max=max(figures),
         count=len(figures),
     )
+
+
+def histogram(figures: Sequence[float], width: float) -> list[Class]:
+    """Count figures in classes of a width, from the first that has any to the last."""
+    counts = Counter(int(figure // width) for figure in figures)
+    return [Class(at_least=place * width, count=counts[place]) for place in range(min(counts), max(counts) + 1)]
 
 
 def seconds_per_call(side: Side) -> float:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -46,8 +46,8 @@ def measure(quick: bool) -> Benchmark:
     """Measure every plane that works here, by the tunnel and on a direct path."""
     rounds = QUICK_ROUNDS if quick else ROUNDS
     rows: list[Row] = []
-    for plane, direct in itertools.product(_planes(), (False, True)):
-        rows += _rows(plane, direct=direct, rounds=rounds)
+    for plane, direct, offloads in itertools.product(_planes(), (False, True), (True, False)):
+        rows += _rows(plane, direct=direct, offloads=offloads, rounds=rounds)
     return Benchmark(name="planes", rows=rows)
 
 
@@ -61,13 +61,22 @@ def _planes() -> Iterator[PlaneName]:
             print(f"mip6lab: not measured: {obstacle}", file=sys.stderr)
 
 
-def _rows(plane: PlaneName, *, direct: bool, rounds: int) -> Iterator[Row]:
+def _rows(plane: PlaneName, *, direct: bool, offloads: bool, rounds: int) -> Iterator[Row]:
     path = "direct path" if direct else "tunnel"
+    stream = f"TCP, {STREAM_OCTETS >> 20} MiB"
+    works: list[tuple[str, Callable[[_Ends], None], int]] = [
+        (stream, _Ends.stream, 1),
+        (f"UDP, {BURST} of {LARGE} octets", partial(_Ends.datagrams, octets=LARGE, number=BURST), CALLS),
+        (f"UDP, {BURST} of {SMALL} octets", partial(_Ends.datagrams, octets=SMALL, number=BURST), CALLS),
+        ("round trip", partial(_Ends.datagrams, octets=SMALL, number=1), BURST * CALLS),
+    ]
+    if not offloads:  # which change nothing for what is sent one by one
+        works = [(f"{stream}, without offloads", _Ends.stream, 1)]
     with (
         tempfile.TemporaryDirectory(prefix="mip6lab-bench-") as folder,
         Network(
             find_topology("two_visited_links"),
-            settings=Settings(plane=plane, ro=direct),
+            settings=Settings(plane=plane, ro=direct, offloads=offloads),
             directory=Path(folder),
             captures=False,
         ) as network,
@@ -81,12 +90,7 @@ def _rows(plane: PlaneName, *, direct: bool, rounds: int) -> Iterator[Row]:
         with _Ends(client, server, care_of_address) as plain, _Ends(client, server, home_address) as ours:
             if direct:
                 _expect(network, RouteOptimisationStarted, began)  # since a connection was opened
-            for what, work, calls in (
-                (f"TCP, {STREAM_OCTETS >> 20} MiB", _Ends.stream, 1),
-                (f"UDP, {BURST} of {LARGE} octets", partial(_Ends.datagrams, octets=LARGE, number=BURST), CALLS),
-                (f"UDP, {BURST} of {SMALL} octets", partial(_Ends.datagrams, octets=SMALL, number=BURST), CALLS),
-                ("round trip", partial(_Ends.datagrams, octets=SMALL, number=1), BURST * CALLS),
-            ):
+            for what, work, calls in works:
                 baseline = Side(name="plain routing", work=partial(work, plain), calls=calls)
                 own = Side(name=plane, work=partial(work, ours), calls=calls)
                 interleave(what, baseline, own, rounds=1)  # neighbours are known then, and windows open

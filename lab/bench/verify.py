@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.bench.handover import LINKS, OUTAGE, settle
 from lab.bench.measure import Benchmark, Row, Side, interleave
+from lab.bench.moves import LINKS, settle
 from lab.emulation.network import Network
 from lab.emulation.scenario import find_topology
 from lab.emulation.settings import Settings
@@ -54,9 +54,7 @@ def _compare(stay: float, rounds: int) -> Row:
 
 def _capture(folder: Path, stay: float) -> Sequence[Path]:
     """Let a mobile node visit two links while it gets a stream; give the captures."""
-    with Network(
-        find_topology("two_visited_links"), settings=Settings(outage=OUTAGE, ro=False), directory=folder
-    ) as network:
+    with Network(find_topology("two_visited_links"), settings=Settings(ro=False), directory=folder) as network:
         network.start()
         network.wait_settled()
         stream = Stream(network.node("cn"), network.node("mn"), every=EVERY, name="cn-mn")

@@ -19,23 +19,26 @@ from lab.daemon.config import PlaneName
 from lab.emulation import guest
 from lab.emulation.kernels import Choice, KernelName
 from lab.errors import ConfigError
+from lab.report import curves
 
 EXAMPLES = """examples:
   mip6lab bench
   mip6lab bench codec --quick
   mip6lab bench bringup handover --json bench.json
-  mip6lab bench route_optimisation
+  mip6lab bench nodes --quick            10 mobile nodes; without it 50 and 200 as well
   mip6lab bench planes                   a ratio of 1 is the speed of plain routing
   mip6lab bench planes --kernel guest    among them the one that Linux itself has
+  mip6lab bench bindings --plot .        up to 100,000 bindings, and bindings.svg
 """
-NEED_ROOT = {"bringup", "handover", "planes", "route_optimisation", "verify"}
-NOT_BENCHMARKS = {"measure"}
+NEED_ROOT = {"bindings", "bringup", "handover", "nodes", "planes", "registrations", "verify"}
+NOT_BENCHMARKS = {"measure", "moves", "raw_netlink"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: all of {', '.join(known())}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file as well")
+    parser.add_argument("--plot", type=Path, metavar="DIR", help="draw what grows with a size, as SVG, in a folder")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a first look, not a result")
     add_kernel(parser, KernelName.HOST)  # whose figures are those of this machine
 
@@ -58,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     print(describe(here, quick=args.quick))
     print(table(results))
     print(parts(results), end="")
+    if args.plot:
+        plot(results, args.plot)
     if args.json:
         figures = {"machine": here, "quick": args.quick, "benchmarks": results}
         args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
@@ -77,8 +82,9 @@ def _run_in_guest(args: argparse.Namespace, why: Choice) -> int:
 
 
 def known() -> list[str]:
-    """Name the benchmarks: the modules of `lab.bench`."""
-    return sorted({module.name for module in pkgutil.iter_modules(lab.bench.__path__)} - NOT_BENCHMARKS)
+    """Name the benchmarks: the modules of `lab.bench`; packages are what some are made of."""
+    modules = {module.name for module in pkgutil.iter_modules(lab.bench.__path__) if not module.ispkg}
+    return sorted(modules - NOT_BENCHMARKS)
 
 
 def describe(here: Machine, *, quick: bool) -> str:
@@ -103,6 +109,16 @@ def parts(results: Sequence[Benchmark]) -> str:
             shown = " + ".join(f"{part.replace('_', ' ')} {time}" for part, time in times.items())
             lines.append(f"- {result['name']}, {what}: {shown} (medians)\n")
     return "\n" + "".join(lines) if lines else ""
+
+
+def plot(results: Sequence[Benchmark], folder: Path) -> None:
+    """Draw the curves of each benchmark that has some."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for result in results:
+        for number, each in enumerate(result.get("curves", [])):
+            file = folder / f"{result['name']}{number or ''}.svg"
+            file.write_text(curves.draw(each["title"], each["x"], each["y"], each["series"]), encoding="utf-8")
+            print(f"mip6lab: {file}", file=sys.stderr)
 
 
 def quantity(figure: float, unit: Unit) -> str:

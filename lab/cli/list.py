@@ -1,4 +1,4 @@
-"""List the topologies that `up` knows, and below each the scenarios that `run` plays on it."""
+"""List the topologies that `up` knows, below each the scenarios that `run` plays on it, and the exercises."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lab.cli.common import console
+from lab.emulation.exercise import Exercise
 from lab.emulation.scenario import Library, Scenario, library
 from lab.emulation.topology import Topology
 
@@ -48,6 +49,16 @@ def as_data(found: Library) -> dict[str, list[dict[str, Any]]]:
             {"name": scenario.name, "summary": scenario.summary, "topology": scenario.topology.__name__}
             for scenario in _ordered_scenarios(found)
         ],
+        "exercises": [
+            {
+                "name": exercise.name,
+                "summary": exercise.summary,
+                "topology": exercise.topology.__name__,
+                "section": exercise.section,
+                "protection": exercise.withstood_by,
+            }
+            for exercise in _exercises(found)
+        ],
         "broken": [{"file": str(path), "error": reason} for path, reason in found.broken.items()],
     }
 
@@ -64,12 +75,23 @@ def _table(found: Library) -> Table:
         table.add_row(f"[bold]{escape(name)}[/]", f"[bold]{escape(summaries.get(name, ''))}[/]")
         for scenario in scenarios:
             table.add_row(f"  [cyan]{escape(scenario.name)}[/]", escape(scenario.summary))
+    if exercises := _exercises(found):
+        table.add_row("[bold]exercises[/]", "[bold]attacks of RFC 6275 §15, and the protection that withstands each[/]")
+    for exercise in exercises:
+        withstood_by = exercise.withstood_by or "nothing"
+        table.add_row(f"  [cyan]{escape(exercise.name)}[/]", f"{escape(exercise.summary)} [dim]({withstood_by})[/]")
     return table
+
+
+def _exercises(found: Library) -> list[Exercise]:
+    """Give exercises in the order of their sections."""
+    exercises = [scenario for scenario in found.scenarios.values() if isinstance(scenario, Exercise)]
+    return sorted(exercises, key=lambda exercise: [int(part) for part in exercise.section.split(".")])
 
 
 def _ordered_topologies(found: Library) -> dict[str, type[Topology]]:
     """Put the topology with most scenarios first."""
-    counts = Counter(_identity(scenario.topology) for scenario in found.scenarios.values())
+    counts = Counter(_identity(scenario.topology) for scenario in _scenarios(found))
     return dict(sorted(found.topologies.items(), key=lambda item: -counts[_identity(item[1])]))
 
 
@@ -82,7 +104,12 @@ def _ordered_scenarios(found: Library) -> list[Scenario]:
         number = order.index(identity) if identity in order else len(order)
         return number, scenario.body.__module__ != scenario.topology.__module__
 
-    return sorted(found.scenarios.values(), key=place)
+    return sorted(_scenarios(found), key=place)
+
+
+def _scenarios(found: Library) -> list[Scenario]:
+    """Give those that are no exercises."""
+    return [scenario for scenario in found.scenarios.values() if not isinstance(scenario, Exercise)]
 
 
 def _identity(topology: type[Topology]) -> str:

@@ -18,12 +18,13 @@ from lab.errors import Mip6LabError
 
 COMMANDS = {
     "doctor": "say what this machine can do for the lab, and what is missing",
-    "list": "list topologies and scenarios",
+    "list": "list topologies, scenarios and exercises",
     "run": "bring a network up, play a scenario, verify it, report",
     "up": "bring a network up and open Mininet's prompt on it",
     "shell": "open a shell in a guest kernel, as its root",
     "verify": "check captures of any implementation against RFC 6275",
     "report": "rebuild the report of a run",
+    "sheets": "write sheets of exercises for a class",
     "bench": "run benchmarks, as ratios against a baseline of the same run",
     "node": "run one home agent, correspondent node or mobile node",
     "clean": "remove whatever a crash left",

@@ -1,13 +1,9 @@
 """Run one home agent, correspondent node or mobile node, in the lab or on a real machine."""
 
 import argparse
-import asyncio
-import logging
-import sys
 from pathlib import Path
 
-from lab.daemon.config import load
-from lab.errors import ConfigError
+from lab.daemon.config import load, refuse_without
 
 EXAMPLES = """examples:
   mip6lab node --config ha.toml          run until SIGTERM or Ctrl-C; the journal goes to standard output
@@ -24,16 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the node."""
-    level = logging.DEBUG if args.verbose else logging.INFO
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     config = load(args.config)
     if args.check:
+        refuse_without(config)
         print(f"{args.config}: a {config.role} named {config.name}")
         return 0
-    from lab.daemon.service import serve  # noqa: PLC0415 - checking a file needs no root
+    from lab.daemon import process  # noqa: PLC0415 - checking a file needs no root
 
-    try:
-        asyncio.run(serve(config))
-    except OSError as error:
-        raise ConfigError(f"{config.name}: {error}") from error
+    process.log(verbose=args.verbose)
+    process.run(config)
     return 0

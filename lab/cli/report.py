@@ -1,4 +1,4 @@
-"""Rebuild report.html from what a run left in its folder: result.json and events.jsonl."""
+"""Rebuild report.html from what a run left in its folder; captures and streams that are missing are left out."""
 
 import argparse
 import webbrowser
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lab.report import html
 from lab.report.model import load
+from lab.verify import open_session
 
 EXAMPLES = """examples:
   mip6lab report results/handover
@@ -21,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Rebuild the report."""
-    path = html.write(args.directory, load(args.directory), html.read_events(args.directory))
+    result, records = load(args.directory), html.read_events(args.directory)
+    captures = [args.directory / path for path in result.captures.values()]
+    frames = open_session([path for path in captures if path.is_file()]).frames
+    path = html.write(args.directory, result, records, frames)
     print(path)
     if args.open:
         webbrowser.open(path.resolve().as_uri())

@@ -2,8 +2,10 @@
 
 import argparse
 import contextlib
+import difflib
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -12,15 +14,15 @@ from rich.table import Table
 
 from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, settings_of
 from lab.cli.kernel import add_kernel, choose_kernel, same_inside
-from lab.emulation import guest
+from lab.emulation import guest, kernels
 from lab.emulation.experiment import empty
 from lab.emulation.experiment import run as run_experiment
-from lab.emulation.kernels import Choice
 from lab.emulation.scenario import Scenario, find_scenarios
 from lab.emulation.settings import Settings
 from lab.events import Record
-from lab.report.model import Result
-from lab.report.timeline import timeline
+from lab.report.model import Attack, Result
+from lab.report.timeline import Choice, timeline
+from lab.safeguards import Safeguard, Without
 from lab.verify.check import Verdict
 
 EXAMPLES = """examples:
@@ -30,6 +32,8 @@ EXAMPLES = """examples:
   mip6lab run handover --set ro=on                 the same moves with a direct path to the correspondent
   mip6lab run ro-handover --set outage=0.5 --repeat 3
   mip6lab run handover --json > result.json
+  mip6lab run exercise/false-home-registration     an attack, and what withstands it
+  mip6lab run exercise/false-home-registration --without esp
   mip6lab run my_lab.py                            all scenarios of a file of your own
 """
 
@@ -43,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names, see `mip6lab list`; FILE.py or FILE.py:NAME for your own",
     )
     add_settings(parser)
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        type=_safeguard,
+        metavar="PROTECTION",
+        help="switch a protection off in all of the network, to see what it is for (repeat for more)",
+    )
     add_kernel(parser)
     parser.add_argument("--seed", type=int, default=1, help="what keys are drawn from (default: 1)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
@@ -64,10 +76,11 @@ def run(args: argparse.Namespace) -> int:
     kernel = choose_kernel(args, "mip6lab run", planes, netem=netem)
     if kernel.is_to_boot:
         return _run_in_guest(args, [directory for *_, directory in plays], out, kernel)
+    play = partial(_play, seed=args.seed, out=out, kernel=kernel, without=frozenset(args.without))
     results = []
     for scenario, chosen, directory in plays:
         with made_for_user(directory):
-            results.append(_play(scenario, chosen, args.seed, directory, out, kernel))
+            results.append(play(scenario, chosen, directory))
     if args.json:
         if len(results) == 1:
             sys.stdout.write(results[0].to_json())
@@ -83,7 +96,7 @@ def _directory(args: argparse.Namespace, scenario: Scenario, number: int, *, sev
     return base.resolve() if args.repeat == 1 else (base / f"{number:03d}").resolve()
 
 
-def _run_in_guest(args: argparse.Namespace, directories: Sequence[Path], out: Console, why: Choice) -> int:
+def _run_in_guest(args: argparse.Namespace, directories: Sequence[Path], out: Console, why: kernels.Choice) -> int:
     """Run the same command in a guest that writes into the folders of the results."""
     with contextlib.ExitStack() as made:
         for directory in directories:
@@ -92,12 +105,26 @@ def _run_in_guest(args: argparse.Namespace, directories: Sequence[Path], out: Co
         return guest.run(same_inside(args, out, why, lent=directories))
 
 
-def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, out: Console, kernel: Choice) -> Result:
+def _play(
+    scenario: Scenario,
+    settings: Settings,
+    directory: Path,
+    *,
+    seed: int,
+    out: Console,
+    kernel: kernels.Choice,
+    without: Without,
+) -> Result:
     out.print(f"[bold]{scenario.name}[/]: {scenario.summary}")
     out.print(f"[dim]{(scenario.topology.__doc__ or '').strip()}[/]", markup=True)
+    for safeguard in sorted(without):
+        out.print(f"[bold reverse red] WITHOUT {safeguard} [/] [red]switched off: {escape(safeguard.sentence)}[/]")
     start: list[float] = []
+    choice = Choice()
 
     def show(record: Record) -> None:
+        if not choice.takes(record):
+            return
         if not start:
             start.append(record.time)
         for line in timeline([record], start[0]):
@@ -115,6 +142,7 @@ def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, ou
         kernel=kernel,
         progress=lambda text: out.print(f"[dim]· {escape(text)}[/]"),
         on_record=show,
+        without=without,
     )
     show_result(result, out)
     out.print(f"report: {directory / 'report.html'}", soft_wrap=True)
@@ -139,10 +167,36 @@ def show_result(result: Result, out: Console) -> None:
         out.print(table)
     applying = [check for check in result.checks if check.verdict is not Verdict.NOT_APPLICABLE]
     passed = sum(check.verdict is Verdict.PASSED for check in applying)
+    if result.attack:
+        _show_attack(result, result.attack, out)
     if result.error:
         out.print(f"[bold red]✗ the scenario did not come to its end:[/] {escape(result.error)}")
     word = "[bold green]passed[/]" if result.ok else "[bold red]failed[/]"
     out.print(f"{word}: {passed} of {len(applying)} checks hold")
+
+
+def _show_attack(result: Result, attack: Attack, out: Console) -> None:
+    """Print what became of an exercise's attack, and what proves it."""
+    withstands = f"withstood by {attack.protection}" if attack.protection else "RFC 6275 has nothing that withstands it"
+    off = f", without {', '.join(result.without)}" if result.without else ""
+    colour = "green" if attack.as_expected else "bold red"
+    out.print(f"[{colour}]{escape(attack.outcome)}[/] [dim]§{attack.section} · {withstands}{off}[/]")
+    for frame in attack.evidence:
+        out.print(f"  [dim]{frame.capture}:{frame.frame}[/] {escape(frame.note)}")
+    for told in attack.events:
+        out.print(f"  {escape(told)}")
+    if attack.caught_by:
+        out.print(f"  rules that it breaks: {', '.join(attack.caught_by)}", soft_wrap=True)
+
+
+def _safeguard(word: str) -> Safeguard:
+    """Read a protection; the error tells the nearest one."""
+    try:
+        return Safeguard(word)
+    except ValueError as error:
+        close = difflib.get_close_matches(word, [*Safeguard], n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(Safeguard)}"
+        raise argparse.ArgumentTypeError(f"no protection {word!r}; {hint}") from error
 
 
 def _parts(result: Result) -> list[str]:

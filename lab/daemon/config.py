@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_type_hints
@@ -15,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from lab.auth.esp import ENCRYPTION_KEY_OCTETS, INTEGRITY_KEY_OCTETS, Association
 from lab.auth.ipsec_policy import Protection, Protects
+from lab.auth.nonces import USED_FOR
 from lab.constants import (
     ENCAPSULATION_LIMIT,
     LARGEST_ENCAPSULATION_LIMIT,
@@ -22,15 +24,19 @@ from lab.constants import (
     MAX_BINDACK_TIMEOUT,
     MAX_DELETE_BCE_TIMEOUT,
     MAX_LIFETIME,
+    MAX_NONCE_LIFETIME,
     MAX_RR_BINDING_LIFETIME,
 )
 from lab.engine.config import CorrespondentConfig, HomeAgentConfig, MobileNodeConfig
 from lab.errors import ConfigError
+from lab.safeguards import NOTHING, Without
 from lab.wire.addresses import is_unicast_routable
 
 LONGEST_INTERFACE_NAME = 15
 LARGEST_SEQUENCE = 0xFFFF
 LARGEST_PREFERENCE = 0xFFFF
+SHORTEST_NONCE_LIFETIME = 2 * USED_FOR
+"""Seconds: the last token that is made from a nonce must be of use for a while."""
 FIRST_SPI, LAST_SPI = 0x100, 0xFFFF_FFFF
 """Those below are reserved (RFC 4303 §2.1)."""
 
@@ -72,6 +78,10 @@ class NodeConfig:
     state: Path | None = None
     encapsulation_limit: int = ENCAPSULATION_LIMIT
     ipsec: tuple[Protection, ...] = ()
+    associations: Path | None = None
+    """A JSON file with more of what `ipsec` holds: a hundred thousand of them are read in seconds."""
+    without: Without = NOTHING
+    """Protections that a laboratory has switched off; see `refuse_without`."""
     home_agent: HomeAgentConfig | None = None
     correspondent: CorrespondentConfig | None = None
     mobile_node: MobileNodeConfig | None = None
@@ -106,6 +116,8 @@ def parse(text: str, source: str) -> NodeConfig:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # an endless number or nesting is not TOML's fault, but is no use
         raise ConfigError(f"{source}: not TOML: {error}") from error
+    if isinstance(data.get("associations"), str) and isinstance(data.setdefault("ipsec", []), list):
+        data["ipsec"] += _read_associations(Path(data["associations"]), source)
     _refuse_unknown(data, NodeConfig, source)
     try:
         # As JSON, since there no number passes for an address nor a string for a number.
@@ -121,24 +133,58 @@ def parse(text: str, source: str) -> NodeConfig:
     return config
 
 
+def refuse_without(config: NodeConfig) -> None:
+    """Raise `ConfigError` for a node that does without protections, where no laboratory made its network."""
+    if config.without:
+        named = ", ".join(sorted(config.without))
+        raise ConfigError(
+            f"{config.name}: without: {named}: only `mip6lab run` switches protections off, in its networks"
+        )
+
+
+def _read_associations(path: Path, source: str) -> list[Any]:
+    """Read the entries of a file of associations."""
+    try:
+        entries = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{source}: associations: {path}: cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: associations: {path}: not JSON: {error}") from error
+    if not isinstance(entries, list):
+        raise ConfigError(f"{source}: associations: {path}: not an array, as of the tables [[ipsec]]")
+    return entries
+
+
 def _date(value: object) -> dict[str, str]:
     """Stand for a date of TOML, which is no value of any key."""
     return {"date": str(value)}
 
 
 def _refuse_unknown(data: Mapping[str, Any], kind: type, source: str, prefix: str = "") -> None:
-    known = get_type_hints(kind)
+    known = _keys(kind)
     for key in data:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"; did you mean {prefix}{close[0]}?" if close else f"; known here: {', '.join(known)}"
             raise ConfigError(f"{source}: {prefix}{key}: unknown key{hint}")
-    for key, value in data.items():
-        table = _table(known[key])
+    for key, table in _tables(kind).items():
+        value = data.get(key)
         for place, entry in enumerate(value if isinstance(value, list) else [value]):
-            if table is not None and isinstance(entry, Mapping):
+            if isinstance(entry, Mapping):
                 where = f"{key}.{place}" if isinstance(value, list) else key
                 _refuse_unknown(entry, table, source, f"{prefix}{where}.")
+
+
+@cache
+def _keys(kind: Any) -> dict[str, Any]:
+    """Give the keys of a table with their types."""
+    return get_type_hints(kind)
+
+
+@cache
+def _tables(kind: Any) -> dict[str, type]:
+    """Give the keys of a table that stand for tables, or lists of them, with their kinds."""
+    return {key: table for key, hint in _keys(kind).items() if (table := _table(hint)) is not None}
 
 
 def _table(hint: Any) -> type | None:
@@ -156,6 +202,8 @@ def _faults(config: NodeConfig) -> Iterator[tuple[str, str]]:
         yield "role", f"{config.role} needs the table [{config.role.table}] and no other role's"
     if config.control is not None and not config.control.name:
         yield "control", f"{str(config.control)!r} is not the path of a socket"
+    if config.associations is not None and not config.associations.name:
+        yield "associations", f"{str(config.associations)!r} is not the path of a file"
     if config.state is not None and not config.state.name:
         yield "state", f"{str(config.state)!r} is not the path of a file"
     if config.state is not None and config.role is not Role.HOME_AGENT:
@@ -239,6 +287,8 @@ def _faults_of_home_agent(agent: HomeAgentConfig) -> Iterator[tuple[str, str]]:
 def _faults_of_correspondent(correspondent: CorrespondentConfig, table: str) -> Iterator[tuple[str, str]]:
     if not _is_lifetime(correspondent.max_binding_lifetime, MAX_RR_BINDING_LIFETIME):
         yield f"{table}.max_binding_lifetime", _RR_LIFETIME
+    if not SHORTEST_NONCE_LIFETIME <= correspondent.nonce_lifetime <= MAX_NONCE_LIFETIME:
+        yield f"{table}.nonce_lifetime", f"from {SHORTEST_NONCE_LIFETIME:g} to {MAX_NONCE_LIFETIME:g} seconds"
     if correspondent.max_bindings is not None and correspondent.max_bindings < 1:
         yield f"{table}.max_bindings", "not less than 1; route_optimisation = false keeps no binding at all"
 
@@ -246,17 +296,19 @@ def _faults_of_correspondent(correspondent: CorrespondentConfig, table: str) -> 
 def _faults_of_ipsec(config: NodeConfig) -> Iterator[tuple[str, str]]:
     if config.ipsec and config.role is Role.CORRESPONDENT:
         yield "ipsec", "only home agents and mobile nodes have associations"
+    purposes, inbound_spis = set(), set()
     for place, protection in enumerate(config.ipsec):
-        key = f"ipsec.{place}"
+        key, purpose, spi = f"ipsec.{place}", _purpose(protection), _inbound_spi(protection, config.role)
         for end in ("home_address", "home_agent"):
             reason = _not_of_the_node(end, getattr(protection, end), config)
             if reason is not None:
                 yield f"{key}.{end}", reason
-        for earlier in config.ipsec[:place]:
-            if _purpose(earlier) == _purpose(protection):
-                yield f"{key}.protects", f"{protection.protects} of {protection.home_address} is protected twice"
-            if _inbound_spi(earlier, config.role) == _inbound_spi(protection, config.role):
-                yield key, f"SPI {_inbound_spi(protection, config.role):#x} of packets that come in is used twice"
+        if purpose in purposes:
+            yield f"{key}.protects", f"{protection.protects} of {protection.home_address} is protected twice"
+        if spi in inbound_spis:
+            yield key, f"SPI {spi:#x} of packets that come in is used twice"
+        purposes.add(purpose)
+        inbound_spis.add(spi)
         for direction in ("to_home_agent", "from_home_agent"):
             for name, reason in _faults_of_association(getattr(protection, direction)):
                 yield f"{key}.{direction}.{name}", reason

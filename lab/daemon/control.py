@@ -6,7 +6,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from lab.errors import ConfigError, Mip6LabError
 
@@ -109,27 +109,55 @@ async def _read_line(reader: asyncio.StreamReader) -> bytes:
         raise _LineTooLongError from error
 
 
+class Conversation:
+    """A conversation with a node; raises `CommandError` if it cannot be begun."""
+
+    def __init__(self, path: Path, *, within: float = 5.0) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(within)
+        self._lines = self._socket.makefile("rb")
+        try:
+            self._socket.connect(str(path))
+        except OSError as error:
+            self.close()
+            raise CommandError(f"{path}: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the conversation."""
+        self._lines.close()
+        self._socket.close()
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """Send one command and wait for its result; raises `CommandError`."""
+        request = {"v": VERSION, "command": command} | arguments
+        try:
+            self._socket.sendall(json.dumps(request).encode() + b"\n")
+            line = self._lines.readline()
+        except OSError as error:
+            raise CommandError(f"{self._path}: {error}") from error
+        if not line.endswith(b"\n"):
+            raise CommandError(f"{self._path}: the node closed the connection")
+        try:
+            answer = json.loads(line)
+            if answer["ok"]:
+                return answer["result"]
+            reason = str(answer["error"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise CommandError(f"{self._path}: what answers there is no node: {line[:80]!r}") from error
+        raise CommandError(reason)
+
+
 def ask(path: Path, command: str, *, within: float = 5.0, **arguments: Any) -> Any:
     """Send one command to a node and wait for its result; raises `CommandError`."""
-    request = {"v": VERSION, "command": command} | arguments
-    try:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(within)
-            client.connect(str(path))
-            client.sendall(json.dumps(request).encode() + b"\n")
-            line = client.makefile("rb").readline()
-    except OSError as error:
-        raise CommandError(f"{path}: {error}") from error
-    if not line.endswith(b"\n"):
-        raise CommandError(f"{path}: the node closed the connection")
-    try:
-        answer = json.loads(line)
-        if answer["ok"]:
-            return answer["result"]
-        reason = str(answer["error"])
-    except (ValueError, TypeError, KeyError) as error:
-        raise CommandError(f"{path}: what answers there is no node: {line[:80]!r}") from error
-    raise CommandError(reason)
+    with Conversation(path, within=within) as node:
+        return node.ask(command, **arguments)
 
 
 def _reply(*, result: Any = None, error: str | None = None) -> bytes:

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Protocol
@@ -45,6 +45,10 @@ _log = logging.getLogger(__name__)
 
 FAULT_PAUSE = 1.0
 """Seconds after a fault of ours in which no timer ends: a fault at a deadline would otherwise repeat at once."""
+
+
+DROPS_TOLD = 10
+"""So many dropped packets for a reason are written down in a second; `count` of the next one tells of the others."""
 
 
 class Outlet(Protocol):
@@ -108,6 +112,8 @@ class Dispatcher:
         self._busy = False
         self._quiet_until: Instant = float("-inf")
         self.drops: Counter[str] = Counter()
+        self._drops_told: dict[str, tuple[Instant, int]] = {}
+        """By reason: since when they are counted, and how many there were."""
 
     def feed(self, *inputs: Input) -> None:
         """Take inputs that are there at the same time; whatever they hold, the node goes on.
@@ -154,8 +160,16 @@ class Dispatcher:
             self._quiet_until = now + FAULT_PAUSE
             self.report(PacketDropped(reason="internal-error", detail=type(happened).__name__))
 
-    def _carry_out(self, effects: Sequence[Answer], now: Instant) -> None:
-        for position, effect in enumerate(effects):
+    def _carry_out(self, effects: Iterable[Answer], now: Instant) -> None:
+        rest = iter(effects)
+        try:
+            self._carry_out_each(rest, now)
+        finally:  # dropped after a refusal or a fault, but the engine thinks to the end before it hears of anything
+            for _ in rest:
+                pass
+
+    def _carry_out_each(self, rest: Iterator[Answer], now: Instant) -> None:
+        for effect in rest:
             match effect:
                 case Report(event=event):
                     self.report(event)
@@ -175,7 +189,7 @@ class Dispatcher:
                     used = self._plane.used(home_address, peer)
                     self._queue.append(Used(home_address=home_address, peer=peer, used=used))
                 case Remember():
-                    self._waiting.append(_Waiting(record=effect, effects=effects[position + 1 :]))
+                    self._waiting.append(_Waiting(record=effect, effects=[*rest]))
                     self._keep(effect)
                     return  # so no acknowledgement precedes what must be known after a restart
                 case Forget() | RememberCutOff() | ForgetCutOff():
@@ -251,8 +265,19 @@ class Dispatcher:
             _log.debug("membership of %s on %s: %s", group, interface, error)
 
     def report(self, event: Event) -> None:
-        """Write an event into the journal; drops are counted by their reasons."""
+        """Write an event into the journal; drops are counted by their reasons, and a flood of them is not all told."""
         if isinstance(event, PacketDropped):
             self.drops[event.reason] += 1
+            if not self._tells_drop(event.reason):
+                return
             event = dataclasses.replace(event, count=self.drops[event.reason])
         self._journal(event)
+
+    def _tells_drop(self, reason: str) -> bool:
+        """Tell whether the journal takes one more drop for a reason: DROPS_TOLD in each second."""
+        now = self._clock()
+        since, told = self._drops_told.get(reason, (now, 0))
+        if now - since >= 1.0:
+            since, told = now, 0
+        self._drops_told[reason] = (since, told + 1)
+        return told < DROPS_TOLD

@@ -9,6 +9,7 @@ from lab.plane.bpf.plane import BpfPlane
 from lab.plane.kernel import probe as kernel
 from lab.plane.kernel.plane import KernelPlane
 from lab.plane.user import UserPlane
+from lab.safeguards import NOTHING, Without
 
 PLANES: dict[PlaneName, type[UserPlane]] = {
     PlaneName.BPF: BpfPlane,
@@ -28,26 +29,32 @@ class Choice:
         return f"plane {self.name}: {self.reason}"
 
 
-def choose(wanted: PlaneName) -> Choice:
+def choose(wanted: PlaneName, without: Without = NOTHING) -> Choice:
     """Take, for `auto`, the first of `bpf`, `kernel` and `user` that works in the network namespace of the caller.
 
-    Raises `PlaneError` where `kernel` is wanted, and this one has not what it needs.
+    Raises `PlaneError` where `kernel` is wanted, and does not work here, or not `without` some protection.
     """
     if wanted is PlaneName.KERNEL:
-        try:
-            kernel.probe()
-        except PlaneError as error:
-            needs = "a kernel with IPV6_MIP6, ip6_tunnel, xfrm_user and cls_bpf, such as mip6lab's guest"
-            raise PlaneError(f"the plane kernel does not work here: {error}; it needs {needs}") from error
+        _try_kernel(without)
     if wanted is not PlaneName.AUTO:
         return Choice(name=wanted, reason="as it was asked for")
     try:
         programs.probe()
         return Choice(name=PlaneName.BPF, reason="the kernel takes its programs")
     except PlaneError as error:
-        without = f"bpf does not work here: {error}"
+        lacking = f"bpf does not work here: {error}"
+    try:
+        _try_kernel(without)
+    except PlaneError:
+        return Choice(name=PlaneName.USER, reason=lacking)
+    return Choice(name=PlaneName.KERNEL, reason=lacking)
+
+
+def _try_kernel(without: Without) -> None:
+    if insisted := ", ".join(sorted(without & KernelPlane.INSISTS_ON)):
+        raise PlaneError(f"the plane kernel cannot do without {insisted}: Linux itself sees to that; take --plane user")
     try:
         kernel.probe()
-    except PlaneError:
-        return Choice(name=PlaneName.USER, reason=without)
-    return Choice(name=PlaneName.KERNEL, reason=without)
+    except PlaneError as error:
+        needs = "a kernel with IPV6_MIP6, ip6_tunnel, xfrm_user and cls_bpf, such as mip6lab's guest"
+        raise PlaneError(f"the plane kernel does not work here: {error}; it needs {needs}") from error

@@ -12,6 +12,7 @@ from functools import partial
 from ipaddress import IPv6Address
 from typing import Any
 
+from lab.auth import esp
 from lab.auth.ipsec_policy import Policy, Protection
 from lab.auth.secrets import Secrets
 from lab.daemon.config import NodeConfig, Role
@@ -40,17 +41,20 @@ from lab.engine.io import (
 )
 from lab.engine.mobile_node import MobileNode
 from lab.errors import ConfigError, PlaneError, WireError
-from lab.events import NodeStarted, NodeStopped, PacketDropped
+from lab.events import NodeStarted, NodeStopped, PacketDropped, SafeguardSwitchedOff
 from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.ipsec import Ipsec, Message, Plain, Refused, Tunnelled
 from lab.plane.user import DEVICE
+from lab.safeguards import Safeguard
 from lab.wire.chain import is_mobility_message, is_prefix_discovery
 from lab.wire.packet import parse
 
 _log = logging.getLogger(__name__)
 
 SEED_OCTETS = 32
+JOURNAL_DELAY = 0.005
+"""Seconds after which it is written what happened, with the time at which it did: packets go first."""
 INPUTS_AT_ONCE = 64
 """So many packets are dealt with before other work has its turn."""
 
@@ -60,11 +64,11 @@ def engine_for(config: NodeConfig) -> Engine:
     secrets = Secrets(os.urandom(SEED_OCTETS))
     match config.role:
         case Role.HOME_AGENT if config.home_agent is not None:
-            return HomeAgent(config.home_agent, secrets)
+            return HomeAgent(config.home_agent, secrets, without=config.without)
         case Role.MOBILE_NODE if config.mobile_node is not None:
-            return MobileNode(config.mobile_node, secrets)
+            return MobileNode(config.mobile_node, secrets, without=config.without)
         case Role.CORRESPONDENT if config.correspondent is not None:
-            return Correspondent(config.correspondent, secrets)
+            return Correspondent(config.correspondent, secrets, without=config.without)
         case _:
             raise ConfigError(f"role {config.role} has no table")
 
@@ -79,19 +83,26 @@ class Service:
         self._reason = ""
         self._timer: asyncio.TimerHandle | None = None
         self._closing = contextlib.ExitStack()
-        self._journal = Journal(config.name, config.journal)
+        self._journal = Journal(config.name, config.journal, partial(self._loop.call_later, JOURNAL_DELAY))
+        self._closing.callback(self._end_journal)  # the last of all, whatever cannot be closed
         _prepare(config)
-        self._store = None if config.state is None else Store(config.state)
+        keeps = Safeguard.STATE_STORE not in config.without  # §15.3
+        self._store = Store(config.state) if config.state is not None and keeps else None
         if self._store is not None:
             self._closing.callback(self._store.close)
         elif config.role is Role.HOME_AGENT:
             _log.warning("no key state: bindings and sequence numbers end with this process (RFC 6275 §15.3)")
-        policy = Policy(config.ipsec, at_home_agent=config.role is Role.HOME_AGENT)
+        at_home_agent = config.role is Role.HOME_AGENT
+        policy = Policy(config.ipsec, at_home_agent=at_home_agent, without=config.without)
+        if config.without:
+            _log.warning("switched off, to show what they are for: %s", ", ".join(sorted(config.without)))
         if not policy and config.role is not Role.CORRESPONDENT:
             _log.warning("no key ipsec: home registrations are not protected (RFC 6275 §5.1)")
-        self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_refused)
+        if policy:
+            esp.warm_up()  # here nobody waits for it
+        self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_dropped)
         netlink = self._closing.enter_context(Netlink())
-        choice = choose(config.plane)
+        choice = choose(config.plane, config.without)
         _log.info("%s", choice)
         self._plane = PLANES[choice.name](
             self._watch,
@@ -100,10 +111,12 @@ class Service:
             self._ipsec,
             config.encapsulation_limit,
             dhcpv6=config.tunnels_dhcpv6,
+            dropped=self._on_dropped,
+            without=config.without,
         )
         self._closing.callback(self._plane.close)
-        sender = Sender(self._ipsec.write)
-        self._closing.callback(sender.close)
+        self._sender = Sender(self._ipsec.write)
+        self._closing.callback(self._sender.close)
         self._mobility = MobilityReceiver(netlink, esp=bool(policy), kernel_knows=self._plane.knows_mobility)
         self._closing.callback(self._mobility.close)
         self._icmpv6 = Icmpv6Receiver()
@@ -118,7 +131,7 @@ class Service:
         self._dispatcher = Dispatcher(
             self._engine,
             self._plane,
-            sender,
+            self._sender,
             journal=self._journal.write,
             clock=time.monotonic,
             arm=self._arm,
@@ -137,15 +150,19 @@ class Service:
             if self._dhcpv6 is not None:
                 self._watch(self._dhcpv6.fileno(), partial(self._on_dhcpv6, self._dhcpv6))
             self._journal.write(NodeStarted(role=self._config.role, plane=self._plane.name))
+            for safeguard in sorted(self._config.without):
+                self._journal.write(SafeguardSwitchedOff(safeguard=safeguard))
             self._dispatcher.feed(Started())
             for change in self._links.present():
                 self._dispatcher.feed(change)
+            self._plane.begin_recall()
             if self._store is not None:
-                for home_address in self._store.cut_off:
-                    self._dispatcher.feed(CutOff(home_address=home_address))
-                for record in self._store.recalled:
-                    self._dispatcher.feed(Recalled(record=record))  # one by one: one that is refused ends no other
-            self._plane.end_recall()
+                self._dispatcher.feed(*(CutOff(home_address=home_address) for home_address in self._store.cut_off))
+                self._dispatcher.feed(*(Recalled(record=record) for record in self._store.recalled))
+                self._store.recalled = ()
+            self._dispatcher.feed(*self._plane.end_recall())
+            gc.freeze()  # what was recalled stays as well
+            gc.enable()
             if control is not None:
                 await control.start()
             await self._stopping.wait()
@@ -154,16 +171,21 @@ class Service:
                 await control.close()
             self._arm(None)
             self._closing.close()
-            self._journal.write(NodeStopped(reason=self._reason or "error"))
+
+    def _end_journal(self) -> None:
+        self._journal.write(NodeStopped(reason=self._reason or "error"))
+        self._journal.flush()
 
     def stop(self, reason: str) -> None:
         """End the service in order."""
         self._reason = reason
         self._stopping.set()
 
-    def _watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def _watch(self, descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
         self._loop.add_reader(descriptor, callback)
-        self._closing.callback(self._loop.remove_reader, descriptor)
+        ended = partial(self._loop.remove_reader, descriptor)
+        self._closing.callback(ended)
+        return ended
 
     def _arm(self, deadline: Instant | None) -> None:
         if self._timer is not None:
@@ -177,6 +199,8 @@ class Service:
         changes, addresses_changed = self._links.receive()
         if addresses_changed:
             self._mobility.forget_addresses()
+        if changes:
+            self._sender.forget_interfaces()
         for change in changes:
             if isinstance(change, LinkUp) and self._links.was_taken_down(change.interface):
                 self._restore(change.interface)
@@ -207,7 +231,7 @@ class Service:
                     pass
         self._dispatcher.feed(*messages)  # at once: what they have kept is written to the disk in one go
 
-    def _on_refused(self, dropped: PacketDropped) -> None:
+    def _on_dropped(self, dropped: PacketDropped) -> None:
         self._dispatcher.report(dropped)
 
     def _on_delivered(self, octets: bytes, tunnelled: bool) -> None:
@@ -304,4 +328,5 @@ async def serve(config: NodeConfig) -> None:
     service = Service(config)
     gc.collect()
     gc.freeze()  # what is loaded stays; no collection amid a handover needs to look at all of it
+    gc.disable()  # until what is recalled is there: none of it is garbage
     await service.run()

@@ -9,13 +9,14 @@ import contextlib
 import socket
 import struct
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address
-from typing import Any
 
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
 from lab.netlink import ETH_P_IPV6, TUNNEL_NAMES, Netlink
-from lab.plane import packet_filter, sysctl
+from lab.plane import defence, nft, packet_filter, sysctl
 from lab.plane.host import MARK, SO_MARK
 from lab.plane.packet_filter import Instruction
 from lab.wire import icmpv6
@@ -34,11 +35,16 @@ from lab.wire.packet import (
     build,
 )
 
+ROOM_OCTETS = 1 << 24
+"""What may wait: all Binding Updates of ten thousand mobile nodes that wake at once, as the kernel counts them."""
+MEMBERSHIPS = 1024
+"""Of one socket: the kernel's room for them, net.core.optmem_max, is not for namespaces to change."""
 _PACKET_OTHERHOST, _PACKET_OUTGOING = 3, 4
+_SO_RCVBUFFORCE = 33
 _IPV6_FREEBIND = 78
 _ICMP6_FILTER = 1
 _IPV6_JOIN_ANYCAST, _IPV6_LEAVE_ANYCAST = 27, 28
-_ICMPV6_TYPES = (1, 2, 3, 4, 133, 134, 135, 136, 144, 145, 146, 147)
+_ICMPV6_TYPES = (1, 2, 3, 4, 130, 133, 134, 135, 136, 144, 145, 146, 147)
 _OPTION_AT, _ROUTING_TYPE_AT = 6, 2
 """Where, in a Destination Options header, the first Home Address option must begin (§6.3: 8n+6), and a routing type."""
 _HOP_BY_HOP_OCTETS = 8
@@ -73,10 +79,10 @@ table ip6 {table} {{
 def _hide_from_kernel(table: str, whole: Sequence[int]) -> contextlib.ExitStack:
     """Hide headers from the kernel until the stack is closed; one without nftables for IPv6 will do if it has MIP6."""
     hidden = contextlib.ExitStack()
-    nothing = f"add table ip6 {table}\ndelete table ip6 {table}\n"
+    nothing = nft.without(table)
     try:
-        _nft(nothing + _hiding(table, whole))
-        hidden.callback(_nft, nothing)
+        nft.run(nft.without(defence.TABLE) + nothing + _hiding(table, whole))  # what a crash left as well
+        hidden.callback(nft.run, nothing)
     except PlaneError as error:
         if not _has_mip6():
             raise PlaneError(f"{error}; without nftables the kernel would need IPV6_MIP6") from error
@@ -173,22 +179,40 @@ class Sender:
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
         self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)  # a Home Test goes by the home agent (§9.4.3)
+        self._members: Counter[socket.socket] = Counter({self._socket: 0})
+        """Sockets with the number of their memberships: one has no room for thousands."""
+        self._groups: dict[tuple[str, IPv6Address], socket.socket] = {}
+        """Which of them is in which group."""
+        self._indexes: dict[str, int] = {}
+        """Of interfaces, for as long as they are the same: the kernel takes longer to tell than to send."""
+
+    def forget_interfaces(self) -> None:
+        """Look the indexes of interfaces up anew: there may be others of the same names."""
+        self._indexes.clear()
 
     def send(self, packet: Packet, interface: str | None) -> None:
         """Send a packet; raises OSError where the kernel does not, and `IpsecError`."""
-        index = 0 if interface is None else socket.if_nametoindex(interface)
+        index = 0 if interface is None else self._index(interface)
         # The source is told beside the packet so that the rules for it choose the route (§11.3.1).
         told = struct.pack("=16sI", packet.source.packed, index)
         ancillary = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, told)]
-        self._socket.sendmsg([self._write(packet)], ancillary, 0, (str(packet.destination), 0, 0, index))
+        to = socket.inet_ntop(socket.AF_INET6, packet.destination.packed)
+        self._socket.sendmsg([self._write(packet)], ancillary, 0, (to, 0, 0, index))
 
     def join(self, interface: str, group: IPv6Address) -> None:
         """Receive what is sent to a group; raises OSError."""
-        self._membership(socket.IPV6_JOIN_GROUP, interface, group)
+        member = next((each for each, number in self._members.items() if number < MEMBERSHIPS), None)
+        if member is None:
+            member = _socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self._change(member, socket.IPV6_JOIN_GROUP, interface, group)
+        self._groups[interface, group] = member
+        self._members[member] += 1
 
     def leave(self, interface: str, group: IPv6Address) -> None:
         """Undo `join`."""
-        self._membership(socket.IPV6_LEAVE_GROUP, interface, group)
+        member = self._groups.pop((interface, group), self._socket)
+        self._members[member] -= 1
+        self._change(member, socket.IPV6_LEAVE_GROUP, interface, group)
 
     def join_anycast(self, interface: str, address: IPv6Address) -> None:
         """Receive what is sent to an anycast address; raises OSError.
@@ -196,16 +220,23 @@ class Sender:
         A kernel that took the interface down keeps the membership but not its route: it begins anew.
         """
         with contextlib.suppress(OSError):
-            self._membership(_IPV6_LEAVE_ANYCAST, interface, address)
-        self._membership(_IPV6_JOIN_ANYCAST, interface, address)
+            self._change(self._socket, _IPV6_LEAVE_ANYCAST, interface, address)
+        self._change(self._socket, _IPV6_JOIN_ANYCAST, interface, address)
 
     def close(self) -> None:
         """End all memberships too."""
-        self._socket.close()
+        for member in self._members:
+            member.close()
 
-    def _membership(self, option: int, interface: str, group: IPv6Address) -> None:
-        request = group.packed + struct.pack("=I", socket.if_nametoindex(interface))
-        self._socket.setsockopt(socket.IPPROTO_IPV6, option, request)
+    def _change(self, member: socket.socket, option: int, interface: str, group: IPv6Address) -> None:
+        """Change a membership."""
+        request = group.packed + struct.pack("=I", self._index(interface))
+        member.setsockopt(socket.IPPROTO_IPV6, option, request)
+
+    def _index(self, interface: str) -> int:
+        if interface not in self._indexes:
+            self._indexes[interface] = socket.if_nametoindex(interface)
+        return self._indexes[interface]
 
 
 class MobilityReceiver:
@@ -221,6 +252,7 @@ class MobilityReceiver:
         self._own: frozenset[IPv6Address] = frozenset()
         self._forwards = sysctl.forwarding()
         self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IPV6))
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, ROOM_OCTETS)
         whole = (MOBILITY_HEADER, ESP) if esp else (MOBILITY_HEADER,)
         packet_filter.attach(self._socket, _messages(whole) if kernel_knows else _taking(whole))
         self._hidden = _claim(whole) if kernel_knows else _hide_from_kernel(table, whole)
@@ -289,16 +321,7 @@ class Icmpv6Receiver:
                 return None
             if octets[:1] not in PREFIX_DISCOVERY or not any(_tells_of_home(*told) for told in ancillary):
                 break  # otherwise `MobilityReceiver` has it too, with the header
-        destination, hop_limit, index = _arrival(ancillary)
-        if len(octets) < icmpv6.FIXED_OCTETS:
-            raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
-        packet = Packet(
-            source=_source(address),
-            destination=destination,
-            hop_limit=hop_limit,
-            payload=icmpv6.parse_message(octets),
-            payload_octets=octets,
-        )
+        packet, index = _read(octets, address[0], tuple(ancillary))
         return packet, socket.if_indextoname(index)
 
     def close(self) -> None:
@@ -331,7 +354,7 @@ class Dhcpv6Receiver:
         except OSError:  # there is none, or the interface went away between it and its name
             return None
         payload = Datagram(source_port=address[1], destination_port=SERVER_PORT, data=data)
-        packet = Packet(source=_source(address), destination=destination, hop_limit=hop_limit, payload=payload)
+        packet = Packet(source=_source(address[0]), destination=destination, hop_limit=hop_limit, payload=payload)
         return packet, interface
 
     def close(self) -> None:
@@ -345,6 +368,22 @@ def _tell_arrivals(receiver: socket.socket) -> None:
     receiver.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
 
 
+@lru_cache(maxsize=16)  # routers say the same many times a second
+def _read(octets: bytes, source: str, ancillary: tuple[tuple[int, int, bytes], ...]) -> tuple[Packet, int]:
+    """Read an ICMPv6 message as the kernel gives it, and the index of its interface; raises `WireError`."""
+    destination, hop_limit, index = _arrival(ancillary)
+    if len(octets) < icmpv6.FIXED_OCTETS:
+        raise WireError(MalformedReason.TRUNCATED, f"ICMPv6 message of {len(octets)} octets")
+    packet = Packet(
+        source=_source(source),
+        destination=destination,
+        hop_limit=hop_limit,
+        payload=icmpv6.parse_message(octets),
+        payload_octets=octets,
+    )
+    return packet, index
+
+
 def _arrival(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[IPv6Address, int, int]:
     """Give destination, hop limit and index of the interface of what was received."""
     told = {kind: data for level, kind, data in ancillary if level == socket.IPPROTO_IPV6}
@@ -352,8 +391,9 @@ def _arrival(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[IPv6Address, 
     return IPv6Address(destination), struct.unpack("=i", told[socket.IPV6_HOPLIMIT])[0], index
 
 
-def _source(address: Sequence[Any]) -> IPv6Address:
-    return IPv6Address(address[0].partition("%")[0])
+def _source(address: str) -> IPv6Address:
+    """Read an address, behind which the kernel names the interface of a link-local one."""
+    return IPv6Address(address.partition("%")[0])
 
 
 def _socket(family: int, kind: int, protocol: int) -> socket.socket:
@@ -368,12 +408,3 @@ def _tells_of_home(level: int, kind: int, data: bytes) -> bool:
     if level != socket.IPPROTO_IPV6 or kind not in (socket.IPV6_RTHDR, socket.IPV6_DSTOPTS):
         return False
     return kind == socket.IPV6_RTHDR or data[_OPTION_AT : _OPTION_AT + 1] == bytes((HOME_ADDRESS_OPTION,))
-
-
-def _nft(script: str) -> None:
-    try:
-        subprocess.run(["nft", "-f", "-"], input=script, text=True, capture_output=True, check=True)
-    except FileNotFoundError as error:
-        raise MissingError("nft is missing: install the package nftables") from error
-    except subprocess.CalledProcessError as error:
-        raise PlaneError(f"nft: {error.stderr.strip()}") from error

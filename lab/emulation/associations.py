@@ -51,13 +51,19 @@ def protections(topology: Declaration, settings: Settings, seed: int) -> list[Pr
 
 def as_tables(protection: Protection) -> dict[str, dict[str, Any]]:
     """Give the tables `[[ipsec]]` of a node's configuration that stand for a pair of associations."""
-    selectors = {
+    tables = as_object(protection)
+    return {"[ipsec]": tables} | {f"ipsec.{name}": tables.pop(name) for name in ("to_home_agent", "from_home_agent")}
+
+
+def as_object(protection: Protection) -> dict[str, Any]:
+    """Give a pair of associations as files for the key `associations` have it."""
+    return {
         "home_address": str(protection.home_address),
         "home_agent": str(protection.home_agent),
         "protects": protection.protects.value,
+        "to_home_agent": _as_table(protection.to_home_agent),
+        "from_home_agent": _as_table(protection.from_home_agent),
     }
-    directions = {"to_home_agent": protection.to_home_agent, "from_home_agent": protection.from_home_agent}
-    return {"[ipsec]": selectors} | {f"ipsec.{name}": _as_table(one) for name, one in directions.items()}
 
 
 def as_esp_sa(made: Iterable[Protection]) -> str:

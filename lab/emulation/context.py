@@ -3,19 +3,20 @@
 import contextlib
 import os
 import selectors
-import subprocess
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
 from pathlib import Path
 
-from lab.daemon.planes import choose
+from lab.daemon.planes import Choice, choose
+from lab.emulation.fork_server import ForkServer, Starter
 from lab.emulation.leftovers import make_folder, remove_folder
 from lab.emulation.namespace import Namespace
 from lab.emulation.settings import Settings
 from lab.events import Event, Record
 from lab.plane import sysctl
+from lab.safeguards import NOTHING, Without
 
 LAB = "lab"
 """The node name of records that the lab itself makes."""
@@ -79,14 +80,17 @@ class JournalReader:
         self._thread = threading.Thread(target=self._read, name="journals", daemon=True)
         self._thread.start()
 
-    def follow(self, process: "subprocess.Popen[bytes]") -> None:
-        """Read what a daemon writes until it ends."""
-        assert process.stdout is not None
-        descriptor = os.dup(process.stdout.fileno())
-        process.stdout.close()
-        self._rest[descriptor] = b""
-        self._selector.register(descriptor, selectors.EVENT_READ)
+    @contextlib.contextmanager
+    def pipe(self) -> Iterator[int]:
+        """Give what a daemon that is started in the block has to write to, and read that until it ends."""
+        reading, writing = os.pipe()
+        self._rest[reading] = b""
+        self._selector.register(reading, selectors.EVENT_READ)
         os.write(self._wake_write, b"+")
+        try:
+            yield writing
+        finally:
+            os.close(writing)
 
     def close(self) -> None:
         """Read what is left, then end."""
@@ -115,7 +119,7 @@ class JournalReader:
                 *lines, self._rest[descriptor] = (self._rest[descriptor] + octets).split(b"\n")
                 for line in lines:
                     self._take(line)
-            if self._ended and not ready:
+            if self._ended and not (ready and self._rest):  # all have ended, or who has not is silent
                 return
 
     def _take(self, line: bytes) -> None:
@@ -127,24 +131,39 @@ class Context:
     """Made once for a network; closes everything that it holds."""
 
     def __init__(
-        self, settings: Settings, directory: Path | None = None, *, seed: int = 1, daemons: bool = True
+        self,
+        settings: Settings,
+        directory: Path | None = None,
+        *,
+        seed: int = 1,
+        daemons: bool = True,
+        without: Without = NOTHING,
     ) -> None:
         self.settings = settings
+        self.without = without
+        """Protections that are switched off in all of the network."""
         self.seed = seed
         self.run = make_folder()
         self.directory = self.run if directory is None else directory
-        self.daemons = daemons
         self.collector = Collector()
         self.journals = JournalReader(self.collector)
+        self.starter: Starter | None = ForkServer(self.run / "fork-server.log") if daemons else None
+        """Starts daemons, if there are to be any; it imports what they need while everything else is brought up."""
         self.links = Namespace()
         for scope in ("all", "default"):  # the links only carry; they say nothing themselves
             self.links.run(partial(sysctl.set_interface, scope, disable_ipv6=1))
-        self.plane = self.links.run(partial(choose, settings.plane))
         self.logs = self.directory / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
 
+    @cached_property  # trying what the kernel allows takes longer than making some nodes
+    def plane(self) -> Choice:
+        """The data plane of all daemons."""
+        return self.links.run(partial(choose, self.settings.plane, self.without))
+
     def close(self) -> None:
         """Let everything go, and remove the folder of sockets and configurations."""
+        if self.starter is not None:
+            self.starter.close()
         self.journals.close()
         self.links.close()
         remove_folder(self.run)

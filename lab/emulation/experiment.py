@@ -14,12 +14,15 @@ from lab.emulation.kernels import Choice
 from lab.emulation.network import Network
 from lab.emulation.scenario import Scenario, Stage
 from lab.emulation.settings import Settings
+from lab.emulation.spec import NodeSpec
 from lab.errors import Mip6LabError
 from lab.events import Record
 from lab.report import html, streams
 from lab.report.handovers import Handover, handovers
-from lab.report.model import Result
-from lab.verify import Check, verify
+from lab.report.model import Interface, Link, Node, Result
+from lab.safeguards import NOTHING, Without
+from lab.verify import judge, open_session
+from lab.verify.session import Session
 
 Progress = Callable[[str], None]
 
@@ -33,22 +36,23 @@ def run(
     kernel: Choice,
     progress: Progress,
     on_record: Callable[[Record], None],
+    without: Without = NOTHING,
 ) -> Result:
     """Play a scenario and leave result.json, events.jsonl, captures, streams, logs and report.html in a folder.
 
-    A scenario that does not come to its end gives a result with its error, and all that was captured until then.
-    `kernel` is the one that all this runs on.
+    `kernel` is the one that all this runs on; `without` names protections that all nodes do without. A scenario that
+    does not come to its end gives a result with its error, and all that was captured until then.
     """
     empty(directory)
     started = time.time()
     progress(f"bringing up {scenario.topology.__name__}")
     error: str | None = None
-    with Network(scenario.topology, settings=settings, directory=directory, seed=seed) as network:
+    with Network(scenario.topology, settings=settings, directory=directory, seed=seed, without=without) as network:
         progress(f"{kernel}; {network.context.plane}")
         network.context.collector.listen(on_record)
         network.start()
         progress(f"up in {time.time() - started:.1f} s; playing {scenario.name}")
-        stage = Stage(network)
+        stage = scenario.stage(network)
         began = time.monotonic()
         try:
             network.wait_settled()
@@ -64,8 +68,10 @@ def run(
     progress("verifying the captures")
     records = network.context.collector.records()
     _write_events(directory, records)
-    checks, verify_error = _verify(list(captures.values()))
-    error = error or verify_error
+    session, unread = _read(list(captures.values()))
+    error = error or unread
+    checks = [] if unread else judge(session)
+    attack = None if unread else stage.judge(list(captures.values()), checks, records)
     result = Result(
         scenario=scenario.name,
         topology=scenario.topology.__name__,
@@ -83,10 +89,14 @@ def run(
         handovers=_handovers(stage, records),
         captures={link: str(path.relative_to(directory)) for link, path in captures.items()},
         streams={s.name: f"streams/{s.name}.csv" for s in stage.streams},
+        links=[Link(name=link.name, prefix=str(link.prefix)) for link in network.topology.link_specs.values()],
+        nodes=[_described(node) for node in network.topology.node_specs.values()],
+        without=sorted(without),
+        attack=attack,
     )
-    result = dataclasses.replace(result, ok=error is None and not result.failed())
+    result = dataclasses.replace(result, ok=error is None and result.holds)
     (directory / "result.json").write_text(result.to_json(), encoding="utf-8")
-    html.write(directory, result, records)
+    html.write(directory, result, records, session.frames)
     return result
 
 
@@ -109,11 +119,29 @@ def _mistake(failure: Exception) -> str:
     return f"{type(failure).__name__}: {failure} ({Path(last.filename).name}, line {last.lineno})"
 
 
-def _verify(captures: list[Path]) -> tuple[list[Check], str | None]:
+def _read(captures: list[Path]) -> tuple[Session, str | None]:
+    """Read the captures; without one of them nothing can be said, except why."""
     try:
-        return verify(captures), None
+        return open_session(captures), None
     except Mip6LabError as error:
-        return [], str(error)
+        return Session(frames=[]), str(error)
+
+
+def _described(node: NodeSpec) -> Node:
+    return Node(
+        name=node.name,
+        kind=node.kind,
+        home=node.home.name if node.home else None,
+        home_addresses=[str(address) for address in node.home_addresses],
+        interfaces=[
+            Interface(
+                link=plug.link.name,
+                address=str(plug.address) if plug.address else None,
+                link_layer_address=plug.link_layer_address.hex(":"),
+            )
+            for plug in node.plugs
+        ],
+    )
 
 
 def _handovers(stage: Stage, records: list[Record]) -> list[Handover]:

@@ -27,7 +27,7 @@ class Namespace:
         """Call a function in a thread that is inside; what it opens stays inside."""
 
         def inside() -> T:
-            _check(_libc.setns(self.descriptor, _CLONE_NEWNET), "enter a network namespace")
+            enter(self.descriptor)
             return function()
 
         return _in_thread(inside)
@@ -55,6 +55,11 @@ class Namespace:
             with contextlib.suppress(OSError):
                 os.close(self.descriptor)
             self.descriptor = -1
+
+
+def enter(descriptor: int) -> None:
+    """Take this thread into a network namespace."""
+    _check(_libc.setns(descriptor, _CLONE_NEWNET), "enter a network namespace")
 
 
 def _create() -> tuple[int, Netlink]:

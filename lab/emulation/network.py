@@ -10,18 +10,19 @@ from mininet.log import setLogLevel
 from mininet.net import Mininet
 
 from lab.emulation import administrator, capture, leftovers
-from lab.emulation.associations import ESP_SA, as_esp_sa, protections
+from lab.emulation.associations import ESP_SA, as_esp_sa
 from lab.emulation.capture import Capture
 from lab.emulation.context import Context
 from lab.emulation.impairment import Impairment
 from lab.emulation.mover import move
 from lab.emulation.node import LabBridge, LabNode
-from lab.emulation.process import end
+from lab.emulation.process import allow_descriptors, end
 from lab.emulation.renumbering import renumber
 from lab.emulation.settings import Settings
 from lab.emulation.spec import PrefixSpec
 from lab.emulation.topology import Topology
 from lab.errors import MissingError, ScenarioError, TopologyError
+from lab.safeguards import NOTHING, Without
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,8 @@ _log = logging.getLogger(__name__)
 class Network(Mininet):  # type: ignore[misc] # Mininet has no types
     """A Mininet network that is brought up by netlink, with its captures and daemons.
 
-    Use it as a context manager: it leaves nothing behind, however the block ends.
+    Use it as a context manager: it leaves nothing behind, however the block ends. `without` names protections that all
+    of its nodes do without.
     """
 
     def __init__(
@@ -41,13 +43,15 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
         seed: int = 1,
         captures: bool = True,
         daemons: bool = True,
+        without: Without = NOTHING,
     ) -> None:
         if os.geteuid() != 0:
             raise MissingError("a network is made of network namespaces: run this as root (sudo)")
         leftovers.clean()
+        allow_descriptors()
         setLogLevel("output")  # what the prompt is asked for, not how Mininet gets there
         self.topology = topology()
-        self.context = Context(settings or Settings(), directory, seed=seed, daemons=daemons)
+        self.context = Context(settings or Settings(), directory, seed=seed, daemons=daemons, without=without)
         self.topology.context = self.context
         self._wants_captures = captures
         self._captures: dict[str, Capture] = {}
@@ -112,7 +116,7 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
     def _start_captures(self) -> None:
         folder = self.context.directory / "captures"
         folder.mkdir(parents=True, exist_ok=True)
-        if made := protections(self.topology, self.context.settings, self.context.seed):
+        if made := self.topology.protections:
             (folder / ESP_SA).write_text(as_esp_sa(made), encoding="ascii")
         for link in self.topology.link_specs:
             log = self.context.run / f"{link}.dumpcap.log"

@@ -3,7 +3,6 @@
 import atexit
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,16 +13,17 @@ from mininet.node import Node, Switch
 
 from lab.daemon.config import Role
 from lab.daemon.control import CommandError, ask
-from lab.emulation.associations import as_tables, protections
+from lab.emulation import offloads
+from lab.emulation.associations import as_tables
 from lab.emulation.context import Context
 from lab.emulation.impairment import UNIMPAIRED, Impairment, impair
 from lab.emulation.leftovers import environment
 from lab.emulation.namespace import Namespace
-from lab.emulation.process import end, hasten, wait_until
+from lab.emulation.process import Process, Used, end, hasten, used_by, wait_until
 from lab.emulation.settings import Settings
-from lab.emulation.spec import ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
+from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Declaration, Kind, LinkSpec, NodeSpec, Plug, PrefixSpec
 from lab.errors import MissingError, ScenarioError
-from lab.events import LinkImpaired, NodeKilled
+from lab.events import LinkImpaired, NodeFailed, NodeKilled
 from lab.plane import sysctl
 from lab.templating import render
 from lab.wire.addresses import address_like
@@ -140,7 +140,7 @@ class LabLink(Link):  # type: ignore[misc] # Mininet has no types
                 namespace=node.namespace.descriptor,
                 address=plug.link_layer_address,
             )
-            netlink.set_link(plug.peer_index, up=True, master=bridge.index)
+            netlink.set_link(plug.peer_index, up=True, master=bridge.index, mtu=plug.link.mtu)
         params |= {"intf": LabInterface, "intfName1": plug.interface, "intfName2": plug.interface}
         super().__init__(node, bridge, **params)
 
@@ -165,7 +165,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         self._radvd: subprocess.Popen[bytes] | None = None
         self._prefixes: dict[str, Sequence[PrefixSpec]] = {}
         """What it advertises on a link in place of the link's one prefix."""
-        self.daemon: subprocess.Popen[bytes] | None = None
+        self.daemon: Process | None = None
         self.namespace = Namespace()
         super().__init__(name, inNamespace=True, **params)
 
@@ -183,12 +183,14 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         """Set links, addresses and routes, all in one request."""
         if self.spec.kind is not Kind.HOST:
             self.namespace.run(self._set_sysctls)
+        if not self.context.settings.offloads:
+            self.namespace.run(self._switch_offloads_off)
         netlink = self.namespace.netlink
         with netlink.batch():
             netlink.set_link(LOOPBACK, up=True)
             for plug in self.spec.plugs:
-                if self.spec.kind is not Kind.MOBILE_NODE:
-                    netlink.set_link(plug.index, up=True)
+                if self.spec.kind is not Kind.MOBILE_NODE:  # which is told, wherever it is
+                    netlink.set_link(plug.index, up=True, mtu=plug.link.mtu)
                 if plug.address is not None:
                     netlink.add_address(plug.index, plug.address, plug.link.prefix.prefixlen)
             for destination, hop in self.spec.routes.items():
@@ -209,6 +211,10 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             # Link-local addresses are unique by declaration; routers that test them answer seconds later.
             sysctl.set_interface(plug.interface, accept_ra=0, autoconf=0, router_solicitations=0, accept_dad=0)
 
+    def _switch_offloads_off(self) -> None:
+        for plug in self.spec.plugs:
+            offloads.switch_off(plug.interface)
+
     def start_services(self) -> None:
         """Start what runs on the node: radvd, a DHCPv6 server, the daemon of its role."""
         if self.spec.advertises:
@@ -216,7 +222,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             self._start_radvd()
         if self.spec.serves_dhcpv6 is not None:
             self._start_dnsmasq(self.spec.serves_dhcpv6)
-        if self.context.daemons and self.spec.kind not in (Kind.HOST, Kind.ROUTER):
+        if self._has_daemon:
             self.start_daemon()
         if self.spec.kind is Kind.MOBILE_NODE:
             with self.namespace.netlink.batch():
@@ -238,6 +244,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                 "prefixes": [self._prefix_on(plug, prefix) for prefix in self._prefixes_of(plug.link)],
                 "min_interval": settings.min_ra_interval,
                 "max_interval": settings.max_ra_interval,
+                "mtu": None if plug.link.mtu == ETHERNET_MTU else plug.link.mtu,
                 "lifetime": 0 if self._leaves_routing_to_others(plug.link) else ROUTER_LIFETIME,
                 "preference": self.spec.preference,
                 "home_agent_lifetime": self.spec.home_agent_lifetime,
@@ -295,6 +302,10 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         """Tell whether it is a home agent beside the router of its link, and no default router (RFC 4861 §6.2.1)."""
         return self.spec.home == link and bool(self.topology.has_router(link))
 
+    @property
+    def _has_daemon(self) -> bool:
+        return self.context.starter is not None and self.spec.kind not in (Kind.HOST, Kind.ROUTER)
+
     def start_daemon(self) -> None:
         """Start the daemon of the node's role; see `wait_ready`."""
         role = Role(self.spec.kind.value)
@@ -308,14 +319,17 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             control=str(self.control_path),
             state=str(self.state_path) if role is Role.HOME_AGENT else "",
             encapsulation_limit=self.context.settings.encapsulation_limit,
+            without=sorted(self.context.without),
             table=role.table,
             options=self._daemon_options() | self.spec.options,
             ipsec=self._associations(),
         )
         config.write_text(text, encoding="utf-8")
-        command = [sys.executable, "-m", "lab.cli.main", "node", "--config", str(config)]
-        self.daemon = self._spawn(command, self.name, stdout=subprocess.PIPE)
-        self.context.journals.follow(self.daemon)
+        assert self.context.starter is not None
+        with self.context.journals.pipe() as journal, self._log(self.name).open("ab") as log:
+            self.daemon = self.context.starter.start(
+                self.name, config, namespace=self.namespace, output=journal, log=log.fileno()
+            )
 
     def _daemon_options(self) -> dict[str, Any]:
         spec, settings = self.spec, self.context.settings
@@ -343,13 +357,18 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
                     "route_optimisation": settings.ro,
                     "binding_lifetime": settings.ro_lifetime,
                 } | ({} if agent is None else {"home_agent": str(agent.address)})
+            case Kind.CORRESPONDENT:
+                return {"nonce_lifetime": settings.nonce_lifetime}
             case _:
                 return {}
 
     def _associations(self) -> list[dict[str, dict[str, Any]]]:
-        made = protections(self.topology, self.context.settings, self.context.seed)
         own = {self.spec.address, *self.spec.home_addresses, *self.spec.expected_home_addresses}
-        return [as_tables(pair) for pair in made if not own.isdisjoint((pair.home_address, pair.home_agent))]
+        return [
+            as_tables(pair)
+            for pair in self.topology.protections
+            if not own.isdisjoint((pair.home_address, pair.home_agent))
+        ]
 
     @property
     def control_path(self) -> Path:
@@ -394,6 +413,12 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         end([self.daemon], how)
         self.daemon = None
 
+    def used(self) -> Used:
+        """Tell what the daemon has used of processor and memory; raises `ScenarioError` if none runs."""
+        if self.daemon is None:
+            raise ScenarioError(f"{self.name} has no daemon that runs")
+        return used_by(self.daemon.pid)
+
     def kill(self) -> None:
         """End the daemon as a crash would; raises `ScenarioError` if none runs."""
         if self.daemon is None:
@@ -403,7 +428,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def restart(self) -> None:
         """Start the daemon anew, after it was killed or in place of one that runs, and wait until it serves."""
-        if not self.context.daemons or self.spec.kind in (Kind.HOST, Kind.ROUTER):
+        if not self._has_daemon:
             raise ScenarioError(f"{self.name} is a {self.spec.kind.value}: it has no daemon")
         self.stop_daemon()
         self.start_daemon()
@@ -411,6 +436,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def fail(self) -> None:
         """Let the node die at once, as one does whose power is cut: nothing is said, and nothing answers any more."""
+        self.context.collector.report(NodeFailed(name=self.name))
         netlink = self.namespace.netlink
         with netlink.batch():
             for plug in self.spec.plugs:
@@ -425,7 +451,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         self._services.append(process)
         return process
 
-    def running(self) -> list["subprocess.Popen[bytes]"]:
+    def running(self) -> list[Process]:
         """Give the processes of the node."""
         return [*self._services, *([] if self.daemon is None else [self.daemon])]
 

@@ -18,9 +18,9 @@ SEEN_WITHIN = 5.0
 """Seconds after which a packet must have come from dumpcap's buffer into its file."""
 
 
-def frames_so_far(captures: Sequence[Path]) -> list[Frame]:
-    """Give what captures hold so far, what ESP protected opened; raises `CaptureError`."""
-    associations = read_associations(tables_beside(captures))
+def frames_so_far(captures: Sequence[Path], *, keys: bool = True) -> list[Frame]:
+    """Give what captures hold so far, what ESP protected opened, with the `keys` to it; raises `CaptureError`."""
+    associations = read_associations(tables_beside(captures)) if keys else []
     deadline = time.monotonic() + SEEN_WITHIN
     while True:
         try:
@@ -31,11 +31,13 @@ def frames_so_far(captures: Sequence[Path]) -> list[Frame]:
             time.sleep(0.05)
 
 
-def wait_for_frame(captures: Sequence[Path], matches: Callable[[Frame], bool]) -> Frame | None:
-    """Wait for a packet in captures; None if it does not come."""
-    deadline = time.monotonic() + SEEN_WITHIN
+def wait_for_frame(
+    captures: Sequence[Path], matches: Callable[[Frame], bool], *, keys: bool = True, within: float = SEEN_WITHIN
+) -> Frame | None:
+    """Wait for a packet in captures; None if it does not come in so many seconds."""
+    deadline = time.monotonic() + within
     while True:
-        found = next(filter(matches, frames_so_far(captures)), None)
+        found = next(filter(matches, frames_so_far(captures, keys=keys)), None)
         if found is not None or time.monotonic() > deadline:
             return found
         time.sleep(0.05)

@@ -99,6 +99,7 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
     def do_bindings(self, line: str) -> None:
         """Show the binding caches and Binding Update Lists: bindings [NODE].
 
+        Below are packets that were dropped, by reason (docs/events.md).
         `of` a home address: a binding that others registered here; `with` a peer: one that this node registers.
         Example: bindings ha
         """
@@ -141,7 +142,7 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         for node in nodes:
             if node.daemon is None:
                 continue
-            for line in described(node.name, node.control("bindings")):
+            for line in described(node.name, node.control("bindings"), node.control("counters")["drops"]):
                 print(line)
 
     def _events(self, words: Sequence[str]) -> None:
@@ -182,8 +183,13 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         return context
 
 
-def described(node: str, bindings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say in aligned lines what a node answers to `bindings` (docs/configuration.md)."""
+def described(node: str, bindings: Sequence[Mapping[str, Any]], drops: Mapping[str, int] | None = None) -> list[str]:
+    """Say in aligned lines what a node answers to `bindings` (docs/configuration.md), and how much it dropped why."""
+    counts = ", ".join(f"{count} {reason}" for reason, count in sorted((drops or {}).items()))
+    return _described(node, bindings) + ([f"  dropped: {counts}"] if counts else [])
+
+
+def _described(node: str, bindings: Sequence[Mapping[str, Any]]) -> list[str]:
     place = next((entry["place"] for entry in bindings if "place" in entry), None)
     head = f"{node}:" if place is None else f"{node}: {PLACES.get(place, place)}"
     if not bindings:

@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -18,6 +18,7 @@ from lab.emulation.traffic import PORT, Stream, Transfer
 from lab.errors import ScenarioError, TopologyError
 from lab.events import Event, Record, ScenarioStep
 from lab.report import streams
+from lab.report.model import Attack
 from lab.templating import shared
 from lab.verify.check import Check, Verdict
 from lab.wire.addresses import address_from, interface_identifier
@@ -34,7 +35,8 @@ class Scenario:
 
     name: str
     topology: type[Topology]
-    body: Body
+    body: Callable[[Any], None]
+    """Called with what `stage` gives."""
     settings: Settings = field(default_factory=Settings)
     """What it is played with unless the user says otherwise."""
     impairs: bool = False
@@ -49,6 +51,10 @@ class Scenario:
     def summary(self) -> str:
         """The first line of its description."""
         return (self.body.__doc__ or "").strip().partition("\n")[0]
+
+    def stage(self, network: Network) -> "Stage":
+        """Give what it acts on."""
+        return Stage(network)
 
 
 @dataclass(slots=True)
@@ -72,14 +78,17 @@ def scenario(topology: type[Topology], *, impairs: bool = False, **settings: Any
     if not _is_topology(topology):
         raise ScenarioError(f"@scenario({topology!r}): name a topology, as in @scenario(TwoVisitedLinks)")
 
-    def declare(body: Body) -> Body:
+    def declare_scenario(body: Body) -> Body:
         name = body.__name__.replace("_", "-")
-        _declared[name] = Scenario(
-            name=name, topology=topology, body=body, settings=Settings(**settings), impairs=impairs
-        )
+        declare(Scenario(name=name, topology=topology, body=body, settings=Settings(**settings), impairs=impairs))
         return body
 
-    return declare
+    return declare_scenario
+
+
+def declare(scenario: Scenario) -> None:
+    """Let a scenario be one of those of the file that is being read."""
+    _declared[scenario.name] = scenario
 
 
 def library(*files: Path) -> Library:
@@ -287,6 +296,10 @@ class Stage:
     def wait(self, seconds: float) -> None:
         """Let time pass for the streams to show what happens."""
         time.sleep(seconds)
+
+    def judge(self, captures: Sequence[Path], checks: Sequence[Check], records: Sequence[Record]) -> Attack | None:
+        """Say what became of the attack that was played, from what a run leaves; None if none was."""
+        return None
 
     def check_survival(self, stream: Stream, *requirements: str) -> None:
         """End a stream and check that its packets came through after the last move."""

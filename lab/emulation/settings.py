@@ -12,14 +12,17 @@ from lab.constants import (
     LARGEST_ENCAPSULATION_LIMIT,
     LIFETIME_UNIT,
     MAX_LIFETIME,
+    MAX_NONCE_LIFETIME,
     MAX_RR_BINDING_LIFETIME,
 )
-from lab.daemon.config import PlaneName
+from lab.daemon.config import SHORTEST_NONCE_LIFETIME, PlaneName
 from lab.engine.config import DadMode
 from lab.errors import ConfigError
 
 SHORTEST_RA_INTERVAL, LONGEST_RA_INTERVAL = 0.05, 1285.0
 """A MaxRtrAdvInterval of 1.4 times this is at most 1800 seconds (RFC 4861 §6.2.1)."""
+SMALLEST_FLOOD = 10_000
+"""Fewer packets are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +45,18 @@ class Settings:
     """Route optimisation between mobile nodes and correspondents (RFC 6275 §11.3.1)."""
     ro_lifetime: int = 420
     """Asked for in registrations with correspondents, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+    nonce_lifetime: float = MAX_NONCE_LIFETIME
+    """How long correspondents take the tokens of a nonce, at most MAX_NONCE_LIFETIME (RFC 6275 §5.2.7)."""
     encapsulation_limit: int = ENCAPSULATION_LIMIT
     """How many more tunnels may carry what a tunnel carries already (RFC 2473 §4.1.1)."""
     ipsec: bool = True
     """Mobile nodes and home agents have security associations, keyed by hand (RFC 6275 §5.1)."""
     ipsec_payload: bool = False
     """The associations protect all packets in tunnels (RFC 6275 §5.5)."""
+    offloads: bool = True
+    """Interfaces hand large segments, and packets without their checksums, to each other; off: as on a real wire."""
+    flood: int = 10_000
+    """Packets of an attacker who floods somebody (RFC 6275 §15.4.5)."""
     plane: PlaneName = PlaneName.AUTO
     """The data plane of the nodes; `auto` is the fastest that this machine allows."""
 
@@ -101,8 +110,12 @@ def _checked(settings: Settings) -> Settings:
     if settings.ro_lifetime % LIFETIME_UNIT or not LIFETIME_UNIT <= settings.ro_lifetime <= MAX_RR_BINDING_LIFETIME:
         longest = f"{MAX_RR_BINDING_LIFETIME:g}"
         raise ConfigError(f"ro_lifetime: a multiple of {LIFETIME_UNIT} seconds, from {LIFETIME_UNIT} to {longest}")
+    if not SHORTEST_NONCE_LIFETIME <= settings.nonce_lifetime <= MAX_NONCE_LIFETIME:
+        raise ConfigError(f"nonce_lifetime: from {SHORTEST_NONCE_LIFETIME:g} to {MAX_NONCE_LIFETIME:g} seconds")
     if not 0.002 <= settings.outage <= 60:
         raise ConfigError("outage: from 0.002 (shorter ones go unseen by the kernel) to 60 seconds")
+    if settings.flood < SMALLEST_FLOOD:
+        raise ConfigError(f"flood: at least {SMALLEST_FLOOD} packets")
     if not 0 <= settings.encapsulation_limit <= LARGEST_ENCAPSULATION_LIMIT:
         raise ConfigError(f"encapsulation_limit: from 0 to {LARGEST_ENCAPSULATION_LIMIT}")
     if settings.ipsec_payload and not settings.ipsec:

@@ -1,16 +1,20 @@
 """What a topology declares, as plain data: links with their prefixes, nodes with their interfaces and roles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, Protocol
 
+from lab.auth.ipsec_policy import Protection
 from lab.emulation.context import Context
 from lab.emulation.impairment import UNIMPAIRED, Impairment
 from lab.errors import TopologyError
 
 ROUTER_LIFETIME = 1800
 """Seconds for which routers advertise themselves."""
+ETHERNET_MTU = 1500
+"""Octets of the largest packet that interfaces here send (RFC 2464 §2)."""
 
 
 class Kind(StrEnum):
@@ -44,6 +48,8 @@ class LinkSpec:
     name: str
     prefix: IPv6Network
     number: int
+    mtu: int = ETHERNET_MTU
+    """Octets of the largest packet that it carries."""
     impairment: Impairment = UNIMPAIRED
 
 
@@ -114,6 +120,11 @@ class Declaration(Protocol):
     context: Context
     link_specs: dict[str, LinkSpec]
     node_specs: dict[str, NodeSpec]
+
+    @property
+    def protections(self) -> Sequence[Protection]:
+        """The security associations of its nodes."""
+        ...
 
     def has_router(self, link: LinkSpec) -> bool:
         """Tell whether a link has a router that is no home agent and says so."""

@@ -4,14 +4,19 @@ import heapq
 import re
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import cached_property
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any, ClassVar
 
 from mininet.topo import Topo
 
+from lab.auth.ipsec_policy import Protection
+from lab.constants import MINIMUM_MTU
+from lab.emulation.associations import protections
+from lab.emulation.context import Context
 from lab.emulation.impairment import Impairment
 from lab.emulation.node import LabBridge, LabLink, LabNode
-from lab.emulation.spec import ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
+from lab.emulation.spec import ETHERNET_MTU, ROUTER_LIFETIME, Kind, LinkSpec, NodeSpec, Plug
 from lab.errors import TopologyError
 from lab.wire.addresses import is_unicast_routable
 
@@ -32,6 +37,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
     """A network; subclasses declare it in `declare`."""
 
     summary: ClassVar[str] = ""
+    context: Context
+    """Of the network that it is brought up as."""
 
     def build(self, *args: object, **kwargs: object) -> None:
         """Declare, check, and hand everything to Mininet, with the classes that it is to make of it."""
@@ -51,8 +58,8 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         """Make links first, then nodes on them."""
         raise TopologyError(f"{type(self).__name__} declares nothing: give it a method declare()")
 
-    def link(self, name: str, prefix: str, **impairment: float) -> LinkSpec:
-        """Declare a link with its /64 prefix, and what it does to packets: see `Impairment`."""
+    def link(self, name: str, prefix: str, *, mtu: int = ETHERNET_MTU, **impairment: float) -> LinkSpec:
+        """Declare a link with its /64 prefix, what its largest packet has in octets, and its `Impairment`."""
         self._check_name(name)
         try:
             network = IPv6Network(prefix)
@@ -65,9 +72,10 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         for other in self.link_specs.values():
             if network.overlaps(other.prefix):
                 raise TopologyError(f"link {name}: its prefix {prefix} overlaps that of link {other.name}")
-        spec = LinkSpec(
-            name=name, prefix=network, number=len(self.link_specs) + 1, impairment=_impairment(name, impairment)
-        )
+        if not MINIMUM_MTU <= mtu <= ETHERNET_MTU:
+            raise TopologyError(f"link {name}: its MTU is from {MINIMUM_MTU} to {ETHERNET_MTU} octets, not {mtu}")
+        number, impaired = len(self.link_specs) + 1, _impairment(name, impairment)
+        spec = LinkSpec(name=name, prefix=network, number=number, mtu=mtu, impairment=impaired)
         self.link_specs[name] = spec
         return spec
 
@@ -216,6 +224,11 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
                 if agent is None or agent.kind is not Kind.HOME_AGENT or agent.home != node.home:
                     raise TopologyError(f"{node.name}: {node.home_agent} is no home agent of its home link")
 
+    @cached_property  # each node asks for them
+    def protections(self) -> Sequence[Protection]:
+        """The security associations of its nodes, once it has a context."""
+        return protections(self, self.context.settings, self.context.seed)
+
     @property
     def needs_netem(self) -> bool:
         """Whether one of its links does what only netem can do."""
@@ -231,13 +244,14 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
 
     def _compute_routes(self) -> None:
         """Route every node to every prefix by a shortest path (a mobile node routes itself)."""
+        routers = [node for node in self.node_specs.values() if node.kind.forwards]
         for node in self.node_specs.values():
             if node.kind is Kind.MOBILE_NODE:
                 continue
-            for link, hop in self._next_hops(node).items():
+            for link, hop in self._next_hops(node, routers).items():
                 node.routes[self.link_specs[link].prefix] = hop
 
-    def _next_hops(self, start: NodeSpec) -> dict[str, IPv6Address]:
+    def _next_hops(self, start: NodeSpec, routers: Sequence[NodeSpec]) -> dict[str, IPv6Address]:
         """Give, for each link that the node is not on, the address of the router to go by."""
         hops: dict[str, IPv6Address] = {}
         seen = {plug.link.name for plug in start.plugs}
@@ -245,9 +259,9 @@ class Topology(Topo):  # type: ignore[misc] # Mininet has no types
         visited: set[str] = {start.name}
         while queue:
             distance, link, first = heapq.heappop(queue)
-            for node in self.node_specs.values():
+            for node in routers:
                 here = node.plug_on(self.link_specs[link])
-                if here is None or not node.kind.forwards or node.name in visited:
+                if here is None or node.name in visited:
                     continue
                 visited.add(node.name)
                 hop = first if first is not None else here.address

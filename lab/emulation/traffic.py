@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.emulation import stream_process, transfer_process
 from lab.emulation.node import LabNode
-from lab.emulation.process import end, wait_until
+from lab.emulation.process import MEASURING, end, hasten, wait_until
 from lab.emulation.spec import Kind
 from lab.errors import ScenarioError
 from lab.events import StreamEnded, StreamStarted
@@ -88,7 +88,9 @@ class Stream:
         return self.summary
 
     def _start(self, node: LabNode, command: list[str], which: str) -> "subprocess.Popen[bytes]":
-        return _start(node, command, f"the {which} end of stream {self.name}", self._logs[which])
+        process = _start(node, command, f"the {which} end of stream {self.name}", self._logs[which])
+        hasten(process, MEASURING)
+        return process
 
     def _read(self, which: str) -> list[list[str]]:
         try:

@@ -10,13 +10,21 @@ from lab.engine.home_registration import Registration
 from lab.engine.io import Instant
 from lab.engine.prefix_service import PrefixService
 from lab.engine.sequence import is_newer
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.addresses import is_unicast_routable
 
 
 class Admission:
     """Judges Binding Updates by the configuration, the binding cache and what an administrator said meanwhile."""
 
-    def __init__(self, config: HomeAgentConfig, cache: BindingCache[State], prefixes: PrefixService) -> None:
+    def __init__(
+        self,
+        config: HomeAgentConfig,
+        cache: BindingCache[State],
+        prefixes: PrefixService,
+        without: Without = NOTHING,
+    ) -> None:
+        self._without = without
         self._config = config
         self._cache = cache
         self._prefixes = prefixes
@@ -34,7 +42,7 @@ class Admission:
         state = self._cache.get(home_address)
         if (status := self._foreign(home_address, now)) is not None:
             return status
-        if state is not None and not is_newer(registration.sequence, last_sequence(state)):
+        if state is not None and self._is_old(registration.sequence, last_sequence(state)):
             return Status.SEQUENCE_NUMBER_OUT_OF_WINDOW
         if corresponds:
             return Status.REGISTRATION_TYPE_CHANGE_DISALLOWED  # §9.5.1
@@ -51,6 +59,9 @@ class Admission:
         if self._is_full(state):
             return Status.INSUFFICIENT_RESOURCES
         return None
+
+    def _is_old(self, sequence: int, last: int) -> bool:
+        return not is_newer(sequence, last) and Safeguard.SEQUENCE_CHECK not in self._without  # §9.5.1
 
     def serves(self, home_address: IPv6Address, now: Instant) -> bool:
         """Tell whether a home address may have a binding."""

@@ -8,6 +8,7 @@ from lab.constants import (
     INITIAL_BINDACK_TIMEOUT_FIRST_REG,
     MAX_DELETE_BCE_TIMEOUT,
     MAX_MOB_PFX_ADV_INTERVAL,
+    MAX_NONCE_LIFETIME,
     MAX_RR_BINDING_LIFETIME,
     MIN_MOB_PFX_ADV_INTERVAL,
 )
@@ -33,6 +34,8 @@ class CorrespondentConfig:
     evict: bool = False
     max_binding_lifetime: int = int(MAX_RR_BINDING_LIFETIME)
     """Granted at most, a multiple of 4 up to MAX_RR_BINDING_LIFETIME."""
+    nonce_lifetime: float = MAX_NONCE_LIFETIME
+    """How long the tokens of a nonce are taken, at most MAX_NONCE_LIFETIME (§5.2.7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

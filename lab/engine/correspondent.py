@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import Any
 
-from lab.auth.nonces import Nonce, Nonces
+from lab.auth.nonces import NODE_KEY_LIFETIME, Nonce, Nonces
 from lab.auth.return_routability import binding_management_key, care_of_keygen_token, home_keygen_token
 from lab.auth.secrets import Secrets
 from lab.constants import LIFETIME_UNIT, MAX_RR_BINDING_LIFETIME, Status
@@ -45,6 +45,7 @@ from lab.events import (
     BindingRemoved,
     RegistrationKind,
 )
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.addresses import is_unicast_routable
 from lab.wire.icmpv6 import DestinationUnreachable, Icmpv6Message
 from lab.wire.invoking import read_invoking
@@ -111,7 +112,7 @@ class Correspondent:
 
     `home_addresses` are those of a correspondent that is mobile itself, as they come and go: only then type 2 routing
     headers are its business.
-    `has_home_registration` tells which home addresses it serves as a home agent.
+    `has_home_registration` tells which home addresses it serves as a home agent; `without`: see `lab.safeguards`.
     """
 
     def __init__(
@@ -121,12 +122,18 @@ class Correspondent:
         *,
         home_addresses: Container[IPv6Address] = (),
         has_home_registration: Callable[[IPv6Address], bool] = _serves_nobody,
+        without: Without = NOTHING,
     ) -> None:
         self._config = config
+        self._without = without
         self._home_addresses = home_addresses
         self._has_home_registration = has_home_registration
-        self._nonces = Nonces(secrets)
+        # §5.2.7: the end of a nonce is that of its tokens
+        kept = NODE_KEY_LIFETIME if Safeguard.NONCE_LIFETIME in without else config.nonce_lifetime
+        self._nonces = Nonces(secrets, kept)
         self._cache: BindingCache[State] = BindingCache()
+        self._asked: dict[IPv6Address, tuple[Packet, Packet]] = {}
+        """Test inits with their tests, by who asked; empty unless the protection that forbids that is off."""
         self._errors = ErrorLimit()
         self._forgeries = TokenBucket(FORGERIES_PER_SECOND, FORGERIES_AT_ONCE)
 
@@ -211,6 +218,8 @@ class Correspondent:
             token = care_of_keygen_token(nonce.node_key, packet.source, nonce.value)
             answer = CareOfTest(nonce_index=nonce.index, cookie=init.cookie, keygen_token=token)
         test = mobility_packet(_own_address(packet), packet.source, answer)  # §5.2.5: to the asker
+        if Safeguard.STATELESS_TESTS in self._without:  # §5.2.5, §15.4.5
+            self._asked[packet.source] = packet, test
         return [Send(packet=test, tunnelled=received.tunnelled)]
 
     # Binding Updates, §9.5.1
@@ -226,7 +235,7 @@ class Correspondent:
             return self._on_home_registration(update, bool(indices))
         if len(indices) != 1 or authorization_data(packet) is None:
             return [drop(packet, "unauthorized-binding-update", f"#{update.sequence}")]
-        if self._forgeries.is_empty(now) and not self.has_binding(update.home_address):
+        if self._has_seen_too_many(now) and not self.has_binding(update.home_address):
             return [drop(packet, "too-many-forgeries", f"#{update.sequence}")]  # §15.4.5: before any cryptography
         home, care_of = self._nonces.find(indices[0].home, now), None
         if not update.ends:
@@ -235,11 +244,15 @@ class Correspondent:
             return self._reject(update, Status.EXPIRED_HOME_NONCE_INDEX)
         if home is None or (care_of is None and not update.ends):
             return self._reject(update, _expired(home, care_of))
-        update = replace(update, key=_key(update, home, care_of))
-        if not is_signed(packet, update.key, update.authorized_address, update.own_address):
+        update = replace(update, key=self._key(update, home, care_of))
+        signed = is_signed(packet, update.key, update.authorized_address, update.own_address)
+        if not signed and Safeguard.AUTHENTICATOR not in self._without:  # §5.2.6
             self._forgeries.take(now)
             return [drop(packet, "wrong-authenticator", f"#{update.sequence}")]  # no answer: it may be forged
         return self._on_authentic(update, home, care_of, now)
+
+    def _has_seen_too_many(self, now: Instant) -> bool:
+        return self._forgeries.is_empty(now) and Safeguard.FORGERY_BUDGET not in self._without  # §15.4.5
 
     def _on_home_registration(self, update: _Update, has_indices: bool) -> list[Effect]:
         """Refuse what a home agent alone can do; Nonce Indices do not go with it."""
@@ -251,7 +264,7 @@ class Correspondent:
 
     def _on_authentic(self, update: _Update, home: Nonce, care_of: Nonce | None, now: Instant) -> list[Effect]:
         state = self._cache.get(update.home_address)
-        if state is not None and not is_newer(update.sequence, state.sequence):
+        if state is not None and self._is_old(update.sequence, state.sequence):
             return self._reject(update, Status.SEQUENCE_NUMBER_OUT_OF_WINDOW, state.sequence)
         replayable_until = home.valid_until if care_of is None else min(home.valid_until, care_of.valid_until)
         if isinstance(state, Bound):
@@ -270,6 +283,18 @@ class Correspondent:
         if room is None:
             return self._reject(update, Status.INSUFFICIENT_RESOURCES)
         return room + self._bind(update, state, self._grant(update, home, care_of, now), replayable_until, now)
+
+    def _is_old(self, sequence: int, last: int) -> bool:
+        return not is_newer(sequence, last) and Safeguard.SEQUENCE_CHECK not in self._without  # §9.5.1
+
+    def _key(self, update: _Update, home: Nonce, care_of: Nonce | None) -> bytes:
+        home_token = home_keygen_token(home.node_key, update.home_address, home.value)
+        if care_of is None:
+            return binding_management_key(home_token)
+        # §5.2.5: the care-of address itself must have answered, not whoever tells of it
+        off = Safeguard.CARE_OF_TEST in self._without
+        tested = update.packet.source if off else update.care_of_address
+        return binding_management_key(home_token, care_of_keygen_token(care_of.node_key, tested, care_of.value))
 
     def _is_circular(self, update: _Update) -> bool:
         """Tell whether the care-of address is a home address too, and leads back by its binding, or by further ones."""
@@ -294,6 +319,8 @@ class Correspondent:
 
     def _grant(self, update: _Update, home: Nonce, care_of: Nonce, now: Instant) -> int:
         """Give the lifetime, counted from when return routability can have ended at the earliest (§9.5.2)."""
+        if Safeguard.BINDING_LIFETIME in self._without:  # §9.5.2
+            return update.lifetime
         tested = max(home.made, care_of.made)
         longest = MAX_RR_BINDING_LIFETIME - (now - tested)
         seconds = int(min(update.lifetime, self._config.max_binding_lifetime, longest))
@@ -331,9 +358,16 @@ class Correspondent:
 
     def _delete(self, update: _Update, replayable_until: Instant) -> list[Effect]:
         """End a binding, or confirm that there is none; its sequence number is kept (§5.2.8, §9.5.3)."""
-        self._cache.put(update.home_address, Ended(sequence=update.sequence, deadline=replayable_until))
+        self._keep_sequence(update.home_address, update.sequence, replayable_until)
         ended = BindingDeregistered(home_address=update.home_address, sequence=update.sequence)
         return [RemoveBinding(home_address=update.home_address), *self._accept(update, 0), Report(event=ended)]
+
+    def _keep_sequence(self, home_address: IPv6Address, sequence: int, replayable_until: Instant) -> None:
+        """Keep nothing else, as long as an old Binding Update could be replayed (§5.2.8)."""
+        if Safeguard.KEPT_SEQUENCE in self._without:  # §5.2.8
+            self._cache.remove(home_address)
+        else:
+            self._cache.put(home_address, Ended(sequence=sequence, deadline=replayable_until))
 
     # Binding Acknowledgements, §9.5.4
 
@@ -411,7 +445,7 @@ class Correspondent:
         if now is not None and state.replayable_until <= now:
             self._cache.remove(home_address)
         else:
-            self._cache.put(home_address, Ended(sequence=state.sequence, deadline=state.replayable_until))
+            self._keep_sequence(home_address, state.sequence, state.replayable_until)
         removed = BindingRemoved(home_address=home_address, reason=reason)
         return [RemoveBinding(home_address=home_address), Report(event=removed)]
 
@@ -445,14 +479,6 @@ def _expired(home: Nonce | None, care_of: Nonce | None) -> Status:
     if home is None:
         return Status.EXPIRED_NONCES if care_of is None else Status.EXPIRED_HOME_NONCE_INDEX
     return Status.EXPIRED_CARE_OF_NONCE_INDEX
-
-
-def _key(update: _Update, home: Nonce, care_of: Nonce | None) -> bytes:
-    home_token = home_keygen_token(home.node_key, update.home_address, home.value)
-    if care_of is None:
-        return binding_management_key(home_token)
-    care_of_token = care_of_keygen_token(care_of.node_key, update.care_of_address, care_of.value)
-    return binding_management_key(home_token, care_of_token)
 
 
 def _describe(home_address: IPv6Address, state: State, now: Instant) -> dict[str, Any]:

@@ -54,6 +54,7 @@ from lab.events import (
     RouteOptimisationEnded,
     RouteOptimisationStarted,
 )
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.mobility import (
     BindingAcknowledgement,
     BindingUpdate,
@@ -76,12 +77,20 @@ EXPIRED_NONCES = (Status.EXPIRED_HOME_NONCE_INDEX, Status.EXPIRED_CARE_OF_NONCE_
 class CorrespondentRegistration:
     """Route optimisation with one peer.
 
-    Methods that take a message give None where it fits nothing that this entry awaits.
+    Methods that take a message give None where it fits nothing that this entry awaits. `without`: see
+    `lab.safeguards`.
     """
 
     def __init__(
-        self, config: MobileNodeConfig, peer: IPv6Address, sequence: int, secrets: Secrets, limit: SendingLimit
+        self,
+        config: MobileNodeConfig,
+        peer: IPv6Address,
+        sequence: int,
+        secrets: Secrets,
+        limit: SendingLimit,
+        without: Without = NOTHING,
     ) -> None:
+        self._without = without
         self._home_address = config.home_address
         self._asked_lifetime = config.binding_lifetime
         self._wants_answer = config.acknowledged_registrations
@@ -227,7 +236,8 @@ class CorrespondentRegistration:
 
     def unable(self, now: Instant) -> list[Effect] | None:
         """Stop: in place of an answer came that the peer does not know mobility messages (§11.3.5, §11.3.6)."""
-        if update_of(self._state) is None and not self._tests.await_answer:
+        awaited = update_of(self._state) is not None or self._tests.await_answer
+        if not awaited and Safeguard.AWAITED_ANSWER not in self._without:
             return None
         self._may_exist_until = now
         return self.stop(EndReason.UNABLE, now)

@@ -7,9 +7,8 @@ message came out of. So an answer finds the tunnel even if its mobile node has m
 from ipaddress import IPv6Address, IPv6Network
 
 from lab.constants import HOP_COUNT_LIMIT
-from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
-from lab.engine.home_binding import Registered, State
+from lab.engine.home_binding import HomeBindingCache, Registered
 from lab.engine.io import Effect, Report, Send, SendIntoTunnel
 from lab.engine.mobility_header import drop
 from lab.engine.multicast import QUERIER
@@ -44,7 +43,7 @@ OWN_ADDRESS = QUERIER
 class Dhcpv6Relay:
     """Relays between the tunnels of the binding cache and the servers of the configuration."""
 
-    def __init__(self, config: HomeAgentConfig, cache: BindingCache[State]) -> None:
+    def __init__(self, config: HomeAgentConfig, cache: HomeBindingCache) -> None:
         self._address, self._servers = config.address, config.dhcpv6_servers
         # A server with several addresses on its link answers from whichever its kernel prefers.
         self._links_of_servers = {_link_of(server) for server in self._servers}
@@ -103,11 +102,7 @@ class Dhcpv6Relay:
 
     def _home_address(self, care_of_address: IPv6Address, link_local: IPv6Address) -> IPv6Address | None:
         """Find whose tunnel it is; of home addresses that share it, the one that ends as the link-local address."""
-        homes = [
-            home_address
-            for home_address, state in self._cache
-            if isinstance(state, Registered) and state.registration.care_of_address == care_of_address
-        ]
+        homes = self._cache.homes_at(care_of_address)
         return min(homes, key=lambda home: (address_like(home, LINK_LOCAL_PREFIX) != link_local, home), default=None)
 
     def _noted(self, interface_id: bytes | None) -> IPv6Address | None:

@@ -3,6 +3,7 @@
 from ipaddress import IPv6Address
 
 from lab.auth.secrets import Secrets
+from lab.constants import MINIMUM_MTU
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_agents_list import HomeAgentsList
 from lab.engine.io import Effect, Instant, JoinAnycast, LinkUp, Received, Report, Send
@@ -12,7 +13,7 @@ from lab.wire.addresses import home_agents_anycast, is_unicast_routable
 from lab.wire.icmpv6 import HomeAgentAddressDiscoveryReply, HomeAgentAddressDiscoveryRequest, RouterAdvertisement
 from lab.wire.packet import Packet
 
-MINIMUM_MTU, HEADERS = 1280, 40 + 8
+HEADERS = 40 + 8
 MAX_ADDRESSES = (MINIMUM_MTU - HEADERS) // 16
 """As many home agents fit a reply that every link carries (§10.5)."""
 ORDER_OCTETS = 8

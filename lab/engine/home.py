@@ -36,6 +36,7 @@ from lab.engine.route_optimisation import FromPeer, RouteOptimisation
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
 from lab.events import CareOfAddressLost, HomeAddressEnded, ReturnedHome
+from lab.safeguards import NOTHING, Without
 from lab.wire.addresses import interface_identifier
 from lab.wire.icmpv6 import ParameterProblem
 from lab.wire.mobility import BindingAcknowledgement, BindingError
@@ -48,7 +49,7 @@ class Home:
     """A home address; `config` names it, and the node tells where it is.
 
     `movement` is the node's, to be asked alone; so are `home_agents` and `prefixes`. `limit` counts what goes out for
-    all of them.
+    all of them; `without`: see `lab.safeguards`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Home:
         home_agents: HomeAgentsList,
         prefixes: PrefixDiscovery,
         limit: SendingLimit,
+        without: Without = NOTHING,
     ) -> None:
         self._config = config
         self._movement = movement
@@ -69,7 +71,7 @@ class Home:
         self._agent = HomeAgentInUse(config, secrets, home_agents, limit)
         self._registration = self._agent.registration
         self.choice = self._agent.choice
-        self.route_optimisation = RouteOptimisation(config, secrets, limit)
+        self.route_optimisation = RouteOptimisation(config, secrets, limit, without)
         self._announcements = Announcements()
         self._lookup = NeighborLookup(config.interface)
         self._answered = False
@@ -165,11 +167,23 @@ class Home:
                 return []
 
     def visit(self, away: Away, now: Instant) -> list[Effect]:
-        """Be away by a care-of address; it is registered once it may be used, unless it is already."""
+        """Be away by a care-of address; it is registered once it may be used, unless it is already. See `tunnel`."""
         before, self._place = self._place, away
         if not away.usable or (isinstance(before, Away) and before.usable):
             return []
         return self._register(away, now)
+
+    def tunnel(self) -> list[Effect]:
+        """Lead what leaves from the home address through the home agent; nothing while there is no way to it."""
+        match self._place, self._agent.address:
+            case Away(care_of=care_of, usable=True), IPv6Address() as home_agent:
+                return [
+                    InstallReverseTunnel(
+                        home_agent_address=home_agent, home_address=self.address, care_of_address=care_of.address
+                    )
+                ]
+            case _:
+                return []
 
     def lose_care_of_address(self, now: Instant) -> list[Effect]:
         """Go on without a care-of address."""
@@ -178,14 +192,10 @@ class Home:
         return self.route_optimisation.suspend(EndReason.CARE_OF_ADDRESS_LOST, now)
 
     def _register(self, away: Away, now: Instant) -> list[Effect]:
-        home_agent, care_of = self._agent.address, away.care_of
-        if home_agent is None:  # as soon as one is found
+        if self._agent.address is None:  # as soon as one is found
             return []
-        tunnel = InstallReverseTunnel(
-            home_agent_address=home_agent, home_address=self.address, care_of_address=care_of.address
-        )
         until, ends = self._valid_until(away, now), self._is_to_end(now)
-        return [tunnel, *self._registration.request(self._request(care_of.address, until, ends=ends), now)]
+        return self._registration.request(self._request(away.care_of.address, until, ends=ends), now)
 
     def _valid_until(self, away: Away, now: Instant) -> Instant:
         """Tell when the first of two addresses ends: no binding may outlive it (§11.7.1, §11.4.2)."""
@@ -405,12 +415,9 @@ class Home:
         effects = self._agent.follow(source, away=away, now=now)
         self.route_optimisation.home_agent = self._agent.address
         match self._place:
-            case Away(usable=True) as place if self._agent.address != before and not self._ending:
-                effects += self._register(place, now)
-            case _:
-                pass
-        match self._place:
             case Away(usable=True) as place if not self._ending:
+                if self._agent.address != before:
+                    effects += [*self._register(place, now), *self.tunnel()]
                 effects += self._registration.limit(self._valid_until(place, now), now)
             case _:
                 pass

@@ -1,5 +1,7 @@
 """A home agent, RFC 6275 §10: home registrations, their proxies and tunnels."""
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import Any
@@ -8,13 +10,13 @@ from lab.auth.secrets import Secrets
 from lab.constants import Status
 from lab.engine.admission import Admission
 from lab.engine.announcements import Announcements
-from lab.engine.binding_cache import BindingCache
 from lab.engine.config import HomeAgentConfig
 from lab.engine.correspondent import Correspondent
 from lab.engine.dhcpv6_relay import Dhcpv6Relay
 from lab.engine.discovery_service import DiscoveryService
 from lab.engine.home_binding import (
     Deregistered,
+    HomeBindingCache,
     Probing,
     Registered,
     State,
@@ -59,6 +61,8 @@ from lab.engine.mobility_header import ErrorLimit, answer_malformed, drop
 from lab.engine.multicast import Memberships
 from lab.engine.neighbor_discovery import announcement_by_proxy
 from lab.engine.prefix_service import PrefixService
+from lab.engine.solicited_node_groups import SolicitedNodeGroups
+from lab.engine.timetable import AT_ONCE
 from lab.events import (
     BindingDeregistered,
     BindingRecalled,
@@ -71,6 +75,7 @@ from lab.events import (
     ProxyStopped,
     RegistrationKind,
 )
+from lab.safeguards import NOTHING, Without
 from lab.wire import dhcpv6
 from lab.wire.addresses import is_unicast_routable
 from lab.wire.icmpv6 import HomeAgentAddressDiscoveryRequest, MobilePrefixSolicitation, RouterAdvertisement
@@ -79,30 +84,34 @@ from lab.wire.mobility import (
     BindingUpdateFlag,
     MobilityMessage,
 )
+from lab.wire.multicast_listener import MulticastListenerQuery
 from lab.wire.options import NonceIndices
 from lab.wire.packet import Datagram, Packet
 
 
 class HomeAgent:
-    """Serves the mobile nodes of one home link."""
+    """Serves the mobile nodes of one home link; `without`: see `lab.safeguards`."""
 
-    def __init__(self, config: HomeAgentConfig, secrets: Secrets) -> None:
+    def __init__(self, config: HomeAgentConfig, secrets: Secrets, *, without: Without = NOTHING) -> None:
         self._config = config
         self._correspondent = Correspondent(
-            config.correspondent, secrets, has_home_registration=self._has_home_registration
+            config.correspondent, secrets, has_home_registration=self._has_home_registration, without=without
         )
         """What every node is beside its role (§8.2)."""
         self._discovery = DiscoveryService(config, secrets)
         self._prefixes = PrefixService(config, secrets)
-        self._cache: BindingCache[State] = BindingCache()
-        self._admission = Admission(config, self._cache, self._prefixes)
+        self._cache = HomeBindingCache()
+        self._admission = Admission(config, self._cache, self._prefixes, without)
         self._memberships = Memberships(config.interface)
         self._relay = Dhcpv6Relay(config, self._cache)
         self._announcements = Announcements()
+        self._groups = SolicitedNodeGroups(config.interface)
         self._errors = ErrorLimit()
         self._link: LinkUp | None = None
+        self._recalled: deque[tuple[Instant, IPv6Address]] = deque()
+        """Home addresses that are served again, and since when; neighbours are still to be told."""
 
-    def handle(self, happened: Input, now: Instant) -> list[Effect]:
+    def handle(self, happened: Input, now: Instant) -> Iterable[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
         match happened:
             case Received():
@@ -114,8 +123,9 @@ class HomeAgent:
             case DadFailed(address=address):
                 return self._on_duplicate(address)
             case DeadlineReached():
-                effects = self._announcements.advance(now) + self._expire(now) + self._discovery.advance(now)
-                effects += self._memberships.advance(now)
+                effects = self._announcements.advance(now) + self._take_up(now)
+                effects += self._expire(now) + self._discovery.advance(now)
+                effects += self._memberships.advance(now) + self._groups.advance(now)
                 effects += self._prefixes.advance(now) + self._end_with_prefixes(now)
                 return effects + self._correspondent.handle(happened, now)
             case Used() | Refused(effect=InstallBinding()):
@@ -123,7 +133,7 @@ class HomeAgent:
             case Refused(effect=ForwardGroup(home_address=home_address, group=group)):
                 return self._memberships.refused(home_address, group)
             case Refused():
-                return self._on_refused(happened)
+                return self._on_refused(happened, now)
             case Recalled(record=record):
                 return self._recall(record, now)
             case CutOff(home_address=home_address):
@@ -133,6 +143,7 @@ class HomeAgent:
             case LinkUp(interface=interface) if interface == self._config.interface:
                 self._link = happened
                 self._prefixes.link_up(happened)
+                self._groups.link_up(happened)
                 return self._discovery.link_up(happened)
             case _:
                 return []
@@ -141,7 +152,9 @@ class HomeAgent:
         """When the next binding ends or the next announcement is due."""
         due = (
             self._cache.deadline(),
+            self._recalled[0][0] if self._recalled else None,
             self._announcements.deadline(),
+            self._groups.deadline(),
             self._discovery.deadline(),
             self._memberships.deadline(),
             self._prefixes.deadline(),
@@ -156,7 +169,7 @@ class HomeAgent:
         own += [{"home_address": str(home_address), "state": "cut-off"} for home_address in sorted(cut_off)]
         return own + self._correspondent.snapshot(now)
 
-    def _received(self, received: Received, now: Instant) -> list[Effect]:
+    def _received(self, received: Received, now: Instant) -> Iterable[Effect]:
         packet = received.packet
         match packet.payload:
             case BindingUpdate(flags=flags) as update if flags & BindingUpdateFlag.HOME_REGISTRATION:
@@ -169,8 +182,11 @@ class HomeAgent:
                 return self._relay.from_tunnel(packet, inner, datagram)
             case Datagram(destination_port=dhcpv6.SERVER_PORT) as datagram if not packet.headers:
                 return self._relay.from_server(packet, datagram)
+            case MulticastListenerQuery() as query:
+                self._groups.queried(received, query, now)
+                return []
             case Packet() if received.tunnelled:
-                return self._memberships.received(received, now)
+                return self._memberships.received(packet, self._cache.homes_at(packet.source), now)
             case MobilePrefixSolicitation() as solicitation if packet.home_address is None or self._is_served(packet):
                 return self._prefixes.solicited(packet, solicitation, now)
             case payload if not isinstance(payload, MobilityMessage) and self._is_served(packet):
@@ -196,12 +212,12 @@ class HomeAgent:
         effects: list[Effect] = []
         for home_address, state in self._cache if self._prefixes.have_ended() else ():
             if isinstance(state, Registered) and not self._prefixes.serves(home_address, now):
-                effects += self._remove(home_address, state)
+                effects += self._remove(home_address, state, now)
         return effects
 
     # Binding Updates, §10.3
 
-    def _on_update(self, received: Received, update: BindingUpdate, now: Instant) -> list[Effect]:
+    def _on_update(self, received: Received, update: BindingUpdate, now: Instant) -> Iterable[Effect]:
         packet = received.packet
         home_address = packet.home_address or packet.source
         if not is_unicast_routable(home_address) or not is_unicast_routable(packet.source):
@@ -220,7 +236,7 @@ class HomeAgent:
             return self._deregister(registration, state, now)
         return self._register(registration, state, now)
 
-    def _register(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
+    def _register(self, registration: Registration, state: State | None, now: Instant) -> Iterable[Effect]:
         match state:
             case None | Deregistered():
                 tested = registration.defended
@@ -243,24 +259,23 @@ class HomeAgent:
         defended: tuple[IPv6Address, ...],
         kind: RegistrationKind,
         now: Instant,
-    ) -> list[Effect]:
+    ) -> Iterator[Effect]:
         """Serve a binding, then acknowledge it (§10.3.1); `defended` names what is answered for already."""
         home_address = registration.home_address
-        longest = self._prefixes.limit(home_address, now)  # §10.3.1, §10.6.4
-        registration = replace(registration, lifetime=min(registration.lifetime, longest))
-        status = self._prefixes.status(home_address, registration.lifetime, now)
+        lifetime, status = self._prefixes.grant(home_address, registration.lifetime, now)
+        if lifetime != registration.lifetime:
+            registration = replace(registration, lifetime=lifetime)
         state = Registered(registration=registration, deadline=now + registration.lifetime)
         self._cache.put(home_address, state)
-        effects: list[Effect] = []
         if kind is not RegistrationKind.REFRESHED:  # first of all: what is intercepted must have a way to go
-            effects += self._tunnel(registration, now)
+            yield from self._tunnel(registration, now)  # and packets wait for it while the rest is found
         for address in registration.defended:
             if address not in defended:
-                effects += self._defend(registration, address, now)
+                yield from self._defend(address, now) + self._announce(address, now)
         for address in defended:
             if address not in registration.defended:
-                effects += self._stop_defending(address)
-        effects.append(Remember(record=record_of(state)))  # §15.3: what is acknowledged survives a restart
+                yield from self._stop_defending(address, now)
+        yield Remember(record=record_of(state))  # §15.3: what is acknowledged survives a restart
         registered = BindingRegistered(
             home_address=home_address,
             care_of_address=registration.care_of_address,
@@ -268,8 +283,8 @@ class HomeAgent:
             sequence=registration.sequence,
             kind=kind,
         )
-        effects += [self._acknowledge(registration, status), Report(event=registered)]
-        return effects + self._prefixes.registered(registration, now)
+        yield from (self._acknowledge(registration, status), Report(event=registered))
+        yield from self._prefixes.registered(registration, now)
 
     def _deregister(self, registration: Registration, state: State | None, now: Instant) -> list[Effect]:
         home_address = registration.home_address
@@ -286,7 +301,7 @@ class HomeAgent:
         effects: list[Effect] = []
         match state:
             case Registered(registration=served):
-                effects = self._stop_serving(served)
+                effects = self._stop_serving(served, now)
             case Probing(untested=untested):
                 effects = [StopDad(address=address) for address in sorted(untested)]
             case _:
@@ -311,32 +326,31 @@ class HomeAgent:
 
     # Duplicate Address Detection, §10.3.1
 
-    def _probing(self, address: IPv6Address) -> tuple[IPv6Address, Probing] | None:
-        for home_address, state in self._cache:
-            if isinstance(state, Probing) and address in state.untested:
-                return home_address, state
-        return None
+    def _probing(self, address: IPv6Address) -> list[tuple[IPv6Address, Probing]]:
+        """Find whose registration waits for the test of an address."""
+        return [
+            (home_address, state)
+            for home_address, state in self._cache.with_address(address)
+            if isinstance(state, Probing) and address in state.untested
+        ]
 
     def _on_unique(self, address: IPv6Address, now: Instant) -> list[Effect]:
-        found = self._probing(address)
-        if found is None:
-            return []
-        home_address, state = found
-        untested = state.untested - {address}
-        if untested:
-            self._cache.put(home_address, Probing(registration=state.registration, untested=untested))
-            return []
-        return self._accept(state.registration, (), RegistrationKind.NEW, now)
+        effects: list[Effect] = []
+        for home_address, state in self._probing(address):
+            if untested := state.untested - {address}:
+                self._cache.put(home_address, Probing(registration=state.registration, untested=untested))
+            else:
+                effects += self._accept(state.registration, (), RegistrationKind.NEW, now)
+        return effects
 
     def _on_duplicate(self, address: IPv6Address) -> list[Effect]:
-        found = self._probing(address)
-        if found is None:
-            return []
-        home_address, state = found
-        self._cache.remove(home_address)
-        others = [StopDad(address=other) for other in state.untested - {address}]
-        rejected = self._reject(state.registration, Status.DUPLICATE_ADDRESS_DETECTION_FAILED, state)
-        return [*others, *rejected, Forget(home_address=home_address)]
+        effects: list[Effect] = []
+        for home_address, state in self._probing(address):
+            self._cache.remove(home_address)
+            effects += [StopDad(address=other) for other in state.untested - {address}]
+            effects += self._reject(state.registration, Status.DUPLICATE_ADDRESS_DETECTION_FAILED, state)
+            effects.append(Forget(home_address=home_address))
+        return effects
 
     # After a restart, §15.3
 
@@ -355,7 +369,8 @@ class HomeAgent:
         if isinstance(state, Registered):
             effects += self._tunnel(state.registration, now)  # first: what is intercepted must have a way to go
             for address in state.registration.defended:
-                effects += self._defend(state.registration, address, now)
+                effects += self._defend(address, now)
+            self._recalled.append((now, home_address))
             effects += self._prefixes.registered(state.registration, now)
         recalled = BindingRecalled(
             home_address=home_address,
@@ -364,6 +379,16 @@ class HomeAgent:
             remaining=round(record.deadline - now, 3),
         )
         return [*effects, Report(event=recalled)]
+
+    def _take_up(self, now: Instant) -> list[Effect]:
+        """Tell neighbours who is served again: of some, so that others have their turn as well."""
+        effects: list[Effect] = []
+        for _ in range(min(len(self._recalled), AT_ONCE)):
+            _, home_address = self._recalled.popleft()
+            state = self._cache.get(home_address)
+            if isinstance(state, Registered):
+                effects += [effect for each in state.registration.defended for effect in self._announce(each, now)]
+        return effects
 
     # An administrator's hand, §15.3
 
@@ -402,47 +427,49 @@ class HomeAgent:
         self._memberships.begin(home_address, own, care_of_address, now)
         return [InstallTunnel(home_agent_address=own, home_address=home_address, care_of_address=care_of_address)]
 
-    def _defend(self, registration: Registration, address: IPv6Address, now: Instant) -> list[Effect]:
-        interface = self._config.interface
-        effects: list[Effect] = [
-            DefendAddress(interface=interface, address=address),
+    def _defend(self, address: IPv6Address, now: Instant) -> list[Effect]:
+        self._groups.begin(address, now)
+        return [
+            DefendAddress(interface=self._config.interface, address=address),
             Report(event=ProxyStarted(address=address)),
         ]
-        if self._link is not None:
-            source = self._link.link_local_address
-            packet = announcement_by_proxy(source, address, self._link.link_layer_address)
-            effects += self._announcements.start(address, packet, interface, now)
-        return effects
 
-    def _stop_defending(self, address: IPv6Address) -> list[Effect]:
+    def _announce(self, address: IPv6Address, now: Instant) -> list[Effect]:
+        if self._link is None:
+            return []
+        packet = announcement_by_proxy(self._link.link_local_address, address, self._link.link_layer_address)
+        return self._announcements.start(address, packet, self._config.interface, now)
+
+    def _stop_defending(self, address: IPv6Address, now: Instant) -> list[Effect]:
         self._announcements.stop(address)
+        self._groups.end(address, now)
         return [
             StopDefending(interface=self._config.interface, address=address),
             Report(event=ProxyStopped(address=address)),
         ]
 
-    def _stop_serving(self, registration: Registration) -> list[Effect]:
+    def _stop_serving(self, registration: Registration, now: Instant) -> list[Effect]:
         self._prefixes.ended(registration.home_address)
         effects = self._memberships.end(registration.home_address)
         effects.append(RemoveTunnel(home_address=registration.home_address))
         for address in registration.defended:
-            effects += self._stop_defending(address)
+            effects += self._stop_defending(address, now)
         return effects
 
     def _expire(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []
         for home_address, state in self._cache.due(now):
-            effects += self._remove(home_address, state)
+            effects += self._remove(home_address, state, now)
         return effects
 
-    def _remove(self, home_address: IPv6Address, state: State) -> list[Effect]:
+    def _remove(self, home_address: IPv6Address, state: State, now: Instant) -> list[Effect]:
         self._cache.remove(home_address)
-        effects = self._stop_serving(state.registration) if isinstance(state, Registered) else []
+        effects = self._stop_serving(state.registration, now) if isinstance(state, Registered) else []
         reason = "expired" if isinstance(state, Registered) else "deregistered"
         removed = BindingRemoved(home_address=home_address, reason=reason)
         return [*effects, Report(event=removed), Forget(home_address=home_address)]
 
-    def _on_refused(self, refused: Refused) -> list[Effect]:
+    def _on_refused(self, refused: Refused, now: Instant) -> list[Effect]:
         """Undo a registration that cannot be served, or not be kept, and say so: status 130 (§9.5.1).
 
         An older binding of the same home address ends with it: what the plane still does for it is unknown.
@@ -454,14 +481,14 @@ class HomeAgent:
                 address = record.home_address
             case _:
                 return []
-        for home_address, state in self._cache:
-            if isinstance(state, Probing) or address not in (home_address, *state.registration.defended):
+        for home_address, state in self._cache.with_address(address):
+            if isinstance(state, Probing):
                 continue
             rejected = self._reject(state.registration, Status.INSUFFICIENT_RESOURCES, None)
             if isinstance(state, Deregistered):  # not served any more; the mobile node asks again until that is kept
                 asked = isinstance(refused.effect, Remember) and home_address not in self._admission.cut_off
                 return rejected if asked else []
-            effects = self._stop_serving(state.registration)
+            effects = self._stop_serving(state.registration, now)
             removed = Report(event=BindingRemoved(home_address=home_address, reason="refused"))
             if state.recalled:  # nobody asked; its sequence number counts as long as the record does
                 self._cache.put(home_address, Deregistered(registration=state.registration, deadline=state.deadline))

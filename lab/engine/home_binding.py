@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any, TypeAlias
 
+from lab.engine.binding_cache import BindingCache
 from lab.engine.home_registration import Registration
+from lab.engine.index import Index
 from lab.engine.io import BindingRecord, Instant
 
 
@@ -37,6 +39,49 @@ class Deregistered:
 
 
 State: TypeAlias = Probing | Registered | Deregistered
+
+
+class HomeBindingCache(BindingCache[State]):
+    """The bindings of a home agent, which are also found by what they defend."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._homes: Index[IPv6Address, IPv6Address] = Index()
+        """Home addresses by the link-local address that belongs to them: more than one if they end alike."""
+        self._away: Index[IPv6Address, IPv6Address] = Index()
+        """Home addresses by the care-of address at which their tunnel ends."""
+
+    def put(self, address: IPv6Address, state: State) -> None:
+        """Replace the state of a home address."""
+        self._lose(address)
+        super().put(address, state)
+        registration = state.registration
+        if registration.link_local is not None:
+            self._homes.add(registration.link_local, address)
+        if isinstance(state, Registered):
+            self._away.add(registration.care_of_address, address)
+
+    def remove(self, address: IPv6Address) -> None:
+        """Forget a home address."""
+        self._lose(address)
+        super().remove(address)
+
+    def with_address(self, address: IPv6Address) -> list[tuple[IPv6Address, State]]:
+        """Find the bindings of an address: a home address, or a link-local address that belongs to some."""
+        homes = self._homes.find(address) or (address,)
+        return [(home, state) for home in homes if (state := self.get(home)) is not None]
+
+    def homes_at(self, care_of_address: IPv6Address) -> tuple[IPv6Address, ...]:
+        """Find the home addresses whose tunnels end at a care-of address: those of one mobile node share it."""
+        return self._away.find(care_of_address)
+
+    def _lose(self, address: IPv6Address) -> None:
+        state = self.get(address)
+        if state is None:
+            return
+        if state.registration.link_local is not None:
+            self._homes.remove(state.registration.link_local, address)
+        self._away.remove(state.registration.care_of_address, address)
 
 
 def last_sequence(state: State) -> int:

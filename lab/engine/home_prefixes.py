@@ -88,8 +88,12 @@ class HomePrefixes:
 
     def find(self, address: IPv6Address, now: Instant) -> HomePrefix | None:
         """Find the valid prefix of an address, the longest of several."""
-        found = [prefix for prefix in self.in_force(now) if address in prefix.network]
-        return max(found, key=lambda prefix: prefix.network.prefixlen, default=None)
+        found: HomePrefix | None = None
+        for network, prefix in self._prefixes.items():
+            longer = found is None or network.prefixlen > found.network.prefixlen
+            if longer and address in network and now < prefix.valid_until:
+                found = prefix
+        return found
 
     def next_end(self) -> Instant:
         """Tell when the next prefix ends; infinite if none does."""
@@ -97,9 +101,10 @@ class HomePrefixes:
 
     def forget_ended(self, now: Instant) -> bool:
         """Forget the prefixes that have ended; tells whether there were any."""
-        before = len(self._prefixes)
+        if now < self.next_end():
+            return False
         self._prefixes = {prefix.network: prefix for prefix in self.in_force(now)}
-        return len(self._prefixes) < before
+        return True
 
     def _take(self, network: IPv6Network, option: PrefixInformation, now: Instant) -> bool:
         before = self._prefixes.get(network)

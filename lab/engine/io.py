@@ -5,6 +5,7 @@ carried out in their order. When the data plane refuses one, the runtime drops t
 hands the engine a `Refused` instead: so no acknowledgement precedes its route (RFC 6275 §10.3.1).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any, Protocol, TypeAlias
@@ -304,6 +305,17 @@ class ForgetRouter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetLinkMtu:
+    """Send no packet of more octets on an interface (RFC 4861 §6.3.4); None: as many as it can.
+
+    The kernel forgets this when the interface loses its carrier.
+    """
+
+    interface: str
+    mtu: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DefendAddress:
     """Answer Neighbor Solicitations for an address of a mobile node on the home link (§10.4.1)."""
 
@@ -447,6 +459,7 @@ PlaneEffect: TypeAlias = (
     | RemoveAddress
     | UseRouter
     | ForgetRouter
+    | SetLinkMtu
     | DefendAddress
     | StopDefending
     | InstallTunnel
@@ -502,8 +515,11 @@ Input: TypeAlias = (
 class Engine(Protocol):
     """One role of a node."""
 
-    def handle(self, happened: Input, now: Instant) -> list[Effect]:
-        """Take one input; never raises on anything a peer can cause."""
+    def handle(self, happened: Input, now: Instant) -> Iterable[Effect]:
+        """Take one input; never raises on anything a peer can cause.
+
+        It is over when the last effect was taken. Each may be carried out before the next is thought of.
+        """
         ...
 
     def deadline(self) -> Instant | None:

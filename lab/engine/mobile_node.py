@@ -3,7 +3,7 @@
 The node finds routers and forms care-of addresses; what follows for a home address is in `lab.engine.home`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Network
 from itertools import chain
@@ -49,6 +49,7 @@ from lab.engine.route_optimisation import FromPeer, unexpected
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.subscriptions import Subscriptions
 from lab.events import CareOfAddressFormed, CareOfAddressLost, HomeAddressAdded, MovementDetected
+from lab.safeguards import NOTHING, Without
 from lab.wire.icmpv6 import (
     DestinationUnreachable,
     HomeAgentAddressDiscoveryReply,
@@ -75,22 +76,25 @@ from lab.wire.packet import Packet
 class MobileNode:
     """One interface, and home addresses on one home link, all with the same care-of address (§8.5)."""
 
-    def __init__(self, config: MobileNodeConfig, secrets: Secrets) -> None:
+    def __init__(self, config: MobileNodeConfig, secrets: Secrets, *, without: Without = NOTHING) -> None:
         self._config = config
+        self._without = without
         self._secrets = secrets
-        self._movement = Movement(config.interface)
+        self._movement = Movement(config.interface, without)
         self._subscriptions = Subscriptions(config.interface)
         self._attachment: Attachment = Unattached()
         self._left_behind: list[CareOfAddress] = []
         self._home_agents = HomeAgentsList()
-        self._prefixes = PrefixDiscovery(config, secrets)
+        self._prefixes = PrefixDiscovery(config, secrets, without)
         self._limit = SendingLimit()
         self._errors = ErrorLimit()
         self._homes: dict[IPv6Address, Home] = {}
         self._asks_as = config.home_address
         self._used_prefixes: set[IPv6Network] = set()
         """Those of home from which a home address was made: one that is given up is not made again."""
-        self._correspondent = Correspondent(config.correspondent, secrets, home_addresses=self._homes)
+        self._due_beside: Instant | None = None
+        """When anything but movement detection is due, infinite if nothing is; None if that must be found out."""
+        self._correspondent = Correspondent(config.correspondent, secrets, home_addresses=self._homes, without=without)
         """What it is to other mobile nodes, at its home addresses (§8.2)."""
         self._make_home(config.home_address, config.home_prefix)
         for address in config.further_home_addresses:
@@ -105,15 +109,21 @@ class MobileNode:
             home_agents=self._home_agents,
             prefixes=self._prefixes,
             limit=self._limit,
+            without=self._without,
         )
         self._homes[home_address] = home
         self._used_prefixes.add(home_prefix)
         self._prefixes.have(home_prefix)
         return home
 
-    def handle(self, happened: Input, now: Instant) -> list[Effect]:
+    def handle(self, happened: Input, now: Instant) -> Iterator[Effect]:
         """Take one input; see `lab.engine.io.Engine`."""
-        return self._follow(self._handle(happened, now), now)
+        if isinstance(happened, Received) and self._movement.repeated(happened, now):
+            return
+        self._due_beside = None  # also where what follows is not thought to its end
+        yield from self._handle(happened, now)  # what asks and registers is sent before the rest is found
+        if not isinstance(happened, LinkUp | LinkHint):  # where it is now is known when a router has answered
+            yield from self._follow(now)
 
     def _handle(self, happened: Input, now: Instant) -> list[Effect]:
         match happened:
@@ -156,9 +166,10 @@ class MobileNode:
             case _:
                 return []
 
-    def _follow(self, effects: list[Effect], now: Instant) -> list[Effect]:
+    def _follow(self, now: Instant) -> list[Effect]:
         """Go on after whatever happened: with home agents and correspondents, and without what is over."""
-        effects = effects + self._follow_prefixes(now)
+        self._due_beside = None
+        effects = self._follow_prefixes(now)
         if all(home.is_answered for home in self._homes.values()):
             left, self._left_behind = self._left_behind, []
             effects += _all(self._drop(care_of) for care_of in left)
@@ -172,16 +183,21 @@ class MobileNode:
 
     def deadline(self) -> Instant | None:
         """When anything of this node is due."""
-        due = [self._movement.deadline(), self._correspondent.deadline(), self._prefixes.deadline()]
-        due += [home.deadline() for home in self._homes.values()]
-        if (end := self._prefixes.next_end()) < float("inf"):
-            due.append(end)
+        if self._due_beside is None:
+            self._due_beside = self._find_due_beside()
+        movement = self._movement.deadline()
+        due = self._due_beside if movement is None else min(movement, self._due_beside)
+        return due if due < float("inf") else None
+
+    def _find_due_beside(self) -> Instant:
+        due = [self._correspondent.deadline(), *(home.deadline() for home in self._homes.values())]
+        due += [self._prefixes.deadline(), self._prefixes.next_end()]
         match self._attachment:
-            case Away(care_of=care_of) if care_of.valid_until != float("inf"):
+            case Away(care_of=care_of):
                 due.append(care_of.valid_until)
             case _:
                 pass
-        return min((instant for instant in due if instant is not None), default=None)
+        return min(instant for instant in due if instant is not None)
 
     def snapshot(self, now: Instant) -> list[dict[str, Any]]:
         """List the Binding Update List, for each home address the home agent's entry first, and the binding cache.
@@ -195,7 +211,9 @@ class MobileNode:
 
     def add_home_address(self, home_address: IPv6Address, home_prefix: IPv6Network, now: Instant) -> list[Effect]:
         """Have another home address of the home link from now on; nothing happens if it is there already."""
-        return [] if home_address in self._homes else self._follow(self._add(home_address, home_prefix, now), now)
+        if home_address in self._homes:
+            return []
+        return [*self._add(home_address, home_prefix, now), *self._follow(now)]
 
     def _add(self, home_address: IPv6Address, home_prefix: IPv6Network, now: Instant) -> list[Effect]:
         home = self._make_home(home_address, home_prefix)
@@ -204,7 +222,7 @@ class MobileNode:
             case HomeLink(router=router):
                 effects += home.arrive_home(router, now)
             case Away() as away:
-                effects += home.visit(away, now)
+                effects += [*home.visit(away, now), *home.tunnel()]
             case Unattached():
                 pass
         return effects
@@ -212,7 +230,7 @@ class MobileNode:
     def end_home_address(self, home_address: IPv6Address, now: Instant) -> list[Effect]:
         """Give a home address up: its bindings are deleted first, as far as correspondents and home agent answer."""
         home = self._homes.get(home_address)
-        return [] if home is None else self._follow(home.end(now), now)
+        return [] if home is None else [*home.end(now), *self._follow(now)]
 
     def _follow_prefixes(self, now: Instant) -> list[Effect]:
         """Have a home address of each prefix of home, and none of a prefix that is over but the last one there is."""
@@ -300,7 +318,7 @@ class MobileNode:
             return []
         match message:
             case RouterAdvertisement():
-                return self._on_advertisement(packet, message, now)
+                return self._on_advertisement(received, message, now)
             case HomeAgentAddressDiscoveryReply(addresses=addresses):
                 taken = _first(home.choice.replied(packet, message, now) for home in self._homes.values())
                 dropped = drop(packet, "unexpected-discovery-reply", f"{len(addresses)} home agents")
@@ -315,9 +333,10 @@ class MobileNode:
 
     # Movement, §11.5.1 to §11.5.4
 
-    def _on_advertisement(self, packet: Packet, message: RouterAdvertisement, now: Instant) -> list[Effect]:
+    def _on_advertisement(self, received: Received, message: RouterAdvertisement, now: Instant) -> list[Effect]:
         if self._movement.link is None:  # read after the link was lost
             return []
+        packet = received.packet
         self._prefixes.heard(packet, now)
         effects: list[Effect] = []
         told = [o for o in message.options if isinstance(o, PrefixInformation)]
@@ -329,7 +348,7 @@ class MobileNode:
         if router is None:
             return effects
         self._refresh_lifetimes(router, now)
-        seen, new = self._movement.advertised(router, now)
+        seen, new = self._movement.advertised(router, received, now)
         return effects + seen + ([] if new is None else self._attach(new, now))
 
     def _home_prefix(self, networks: Iterable[IPv6Network]) -> IPv6Network | None:
@@ -357,7 +376,8 @@ class MobileNode:
         if prefix is None:
             return effects + self._arrive_away(router, 0, now)
         self._attachment = HomeLink(router=router, prefix=prefix)
-        return effects + _all(home.arrive_home(router, now) for home in self._homes.values())
+        effects += _all(home.arrive_home(router, now) for home in self._homes.values())
+        return effects + self._end_tests()
 
     def _leave(self, attachment: Attachment, now: Instant) -> list[Effect]:
         """Take back what belonged to the link that was left.
@@ -368,27 +388,35 @@ class MobileNode:
         match attachment:
             case Away(care_of=care_of):
                 self._left_behind.append(care_of)
-                return [*effects, StopDad(address=care_of.address)]
             case _:
-                return effects
+                pass
+        return effects
+
+    def _end_tests(self) -> list[Effect]:
+        """End the tests of addresses that were left behind."""
+        return [StopDad(address=care_of.address) for care_of in self._left_behind]
 
     def _arrive_away(self, router: Router, collisions: int, now: Instant) -> list[Effect]:
         """Form a care-of address and, if it may be used before its test ends, register it at once."""
         link = self._movement.link
         assert link is not None  # an advertisement came in on it
         care_of = form(router, link.link_layer_address, collisions, now)
+        end_tests = self._end_tests()
         self._left_behind = [left for left in self._left_behind if left.address != care_of.address]
         optimistic = self._config.dad is DadMode.OPTIMISTIC
         interface = self._config.interface
         return [
-            AddAddress(interface=interface, address=care_of.address, prefix_length=SLAAC_PREFIX_LENGTH),
             UseRouter(
                 interface=interface,
                 router=router.address,
                 source=care_of.address,
                 link_layer_address=router.link_layer_address,
             ),
+            # The Binding Update as soon as it finds its way: whoever sends to the home address waits for it alone.
             *self._visit(Away(care_of=care_of, usable=optimistic), now),
+            *end_tests,
+            AddAddress(interface=interface, address=care_of.address, prefix_length=SLAAC_PREFIX_LENGTH),
+            *self._tunnels(),
             Report(event=CareOfAddressFormed(address=care_of.address, optimistic=optimistic)),
             StartDad(interface=interface, address=care_of.address),
         ]
@@ -397,12 +425,15 @@ class MobileNode:
         self._attachment = away
         return _all(home.visit(away, now) for home in self._homes.values())
 
+    def _tunnels(self) -> list[Effect]:
+        return _all(home.tunnel() for home in self._homes.values())
+
     # Duplicate Address Detection
 
     def _on_unique(self, address: IPv6Address, now: Instant) -> list[Effect]:
         match self._attachment:
             case Away(care_of=care_of, usable=False) as away if care_of.address == address:
-                return self._visit(replace(away, usable=True), now)
+                return [*self._visit(replace(away, usable=True), now), *self._tunnels()]
             case HomeLink() if address in self._homes:
                 return self._homes[address].on_unique()
             case _:

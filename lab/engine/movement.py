@@ -1,14 +1,16 @@
 """Movement detection, RFC 6275 §11.5.1: which router the link of a mobile node has."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
-from lab.constants import RETRANS_TIMER
-from lab.engine.io import Effect, Instant, LinkUp, Report, Send
+from lab.constants import MINIMUM_MTU, RETRANS_TIMER
+from lab.engine.io import Effect, Instant, LinkUp, Received, Report, Send, SetLinkMtu
 from lab.engine.neighbor_discovery import HOP_LIMIT, probe, router_solicitation, valid_advertisement
 from lab.events import LinkHinted, LinkWentDown, LinkWentUp, RouterFound, RouterLost
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.icmpv6 import NeighborAdvertisement
-from lab.wire.neighbor import AdvertisementInterval, PrefixInformation, SourceLinkLayerAddress
+from lab.wire.neighbor import AdvertisementInterval, LinkMtu, PrefixInformation, SourceLinkLayerAddress
 from lab.wire.packet import Packet
 
 SOLICITATION_INTERVALS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -18,6 +20,11 @@ They begin below RTR_SOLICITATION_INTERVAL so that one lost solicitation does no
 """
 MISSED_ADVERTISEMENTS = 3
 """So many Advertisement Intervals of silence make a router suspect; one late advertisement never does (§11.5.1)."""
+REPETITION = 0.5
+"""Seconds in which an advertisement that says the same again shows only that its router is there.
+
+Lifetimes, whole seconds, are counted anew by the next one. A laboratory of many mobile nodes hears thousands a second.
+"""
 PROBES = 3
 """Neighbor Solicitations that a router may leave unanswered (RFC 4861 §10, MAX_UNICAST_SOLICIT)."""
 SLAAC_PREFIX_LENGTH = 64
@@ -31,15 +38,14 @@ class Router:
     link_layer_address: bytes | None
     prefixes: tuple[PrefixInformation, ...]
     """Those that addresses may be formed from."""
+    networks: tuple[IPv6Network, ...]
+    """The same as networks."""
     global_addresses: frozenset[IPv6Address]
     """Its own, by the R bit (§7.2)."""
     advertisement_interval: float | None
     """Seconds (§7.3)."""
-
-    @property
-    def networks(self) -> tuple[IPv6Network, ...]:
-        """The prefixes as networks."""
-        return tuple(network_of(prefix) for prefix in self.prefixes)
+    mtu: int | None
+    """The largest packet of the link; None: what is usual for links of its kind."""
 
     def is_same(self, other: "Router") -> bool:
         """Tell routers apart by link-local address and prefixes: the former alone may not be unique (§7.2)."""
@@ -54,6 +60,7 @@ class _Attempts:
     deadline: Instant
 
 
+@lru_cache(maxsize=16)  # routers say the same many times a second
 def network_of(prefix: PrefixInformation) -> IPv6Network:
     """Give the prefix without the host part that an R bit leaves in it."""
     return IPv6Network((int(prefix.prefix), prefix.prefix_length), strict=False)
@@ -71,24 +78,35 @@ def router_of(packet: Packet) -> Router | None:
     options = message.options
     intervals = [o.interval / 1000 for o in options if isinstance(o, AdvertisementInterval)]
     addresses = [o.address for o in options if isinstance(o, SourceLinkLayerAddress)]
+    mtus = [o.mtu for o in options if isinstance(o, LinkMtu) and o.mtu >= MINIMUM_MTU]  # RFC 4861 §6.3.4
     return Router(
         address=packet.source,
         link_layer_address=addresses[0] if addresses else None,
         prefixes=usable,
+        networks=tuple(network_of(prefix) for prefix in usable),
         global_addresses=frozenset(p.prefix for p in prefixes if p.router_address),
         advertisement_interval=intervals[0] if intervals and intervals[0] > 0 else None,
+        mtu=mtus[0] if mtus else None,
     )
 
 
 class Movement:
-    """Follows the routers of one interface; methods that can see a movement return the new router with the effects."""
+    """Follows the routers of one interface; methods that can see a movement return the new router with the effects.
 
-    def __init__(self, interface: str) -> None:
+    `without`: see `lab.safeguards`.
+    """
+
+    def __init__(self, interface: str, without: Without = NOTHING) -> None:
         self._interface = interface
+        self._without = without
         self._link: LinkUp | None = None
+        self._mtu: int | None = None
         self._current: Router | None = None
         self._candidate: Router | None = None
         self._heard: Instant = 0.0
+        self._last: Received | None = None
+        """The advertisement of the current router that was last looked into, and when."""
+        self._looked: Instant = 0.0
         self._doubtful = True
         self._soliciting: _Attempts | None = None
         self._probing: _Attempts | None = None
@@ -105,7 +123,7 @@ class Movement:
 
     def link_up(self, link: LinkUp, now: Instant) -> list[Effect]:
         """Look for a router: this may be another link than before."""
-        self._link = link
+        self._link, self._mtu = link, None
         return [Report(event=LinkWentUp(interface=self._interface)), *self._look_around(now)]
 
     def link_down(self) -> list[Effect]:
@@ -118,15 +136,24 @@ class Movement:
         """Look for a router: the link layer says that this may be another link (§11.5.1)."""
         return [Report(event=LinkHinted(interface=self._interface)), *self._look_around(now)]
 
-    def advertised(self, router: Router, now: Instant) -> tuple[list[Effect], Router | None]:
+    def repeated(self, received: Received, now: Instant) -> bool:
+        """Take what the current router has just said before; tells whether it was that, and nothing more is to do."""
+        if received != self._last or now >= self._looked + REPETITION or not self.settled:
+            return False
+        if self._probing is not None or self._candidate is not None:
+            return False
+        self._heard = now
+        return True
+
+    def advertised(self, router: Router, received: Received, now: Instant) -> tuple[list[Effect], Router | None]:
         """Take a Router Advertisement; a new current router means that the node moved."""
         if self._current is not None and self._current.is_same(router):
-            self._confirm(router, now)
-            return [], None
+            effects = self._confirm(router, now)
+            self._last, self._looked = received, now
+            return effects, None
         found = RouterFound(interface=self._interface, router=router.address, prefix=router.networks[0])
-        if self._current is None or self._doubtful:
-            self._confirm(router, now)
-            return [Report(event=found)], router
+        if self._current is None or self._doubtful or Safeguard.ROUTER_PROBE in self._without:  # §11.5.1
+            return [Report(event=found), *self._confirm(router, now)], router
         if self._candidate is not None and self._candidate.is_same(router):
             return [], None
         # Without a sign from the link layer the current router is asked first: two routers may share a link.
@@ -167,9 +194,13 @@ class Movement:
             effects += self._start_probing(now)
         return effects, None
 
-    def _confirm(self, router: Router, now: Instant) -> None:
+    def _confirm(self, router: Router, now: Instant) -> list[Effect]:
         self._current, self._heard, self._doubtful = router, now, False
-        self._soliciting = self._probing = self._candidate = None
+        self._soliciting = self._probing = self._candidate = self._last = None
+        if router.mtu == self._mtu:
+            return []
+        self._mtu = router.mtu
+        return [SetLinkMtu(interface=self._interface, mtu=router.mtu)]
 
     def _look_around(self, now: Instant) -> list[Effect]:
         self._doubtful = True
@@ -207,8 +238,7 @@ class Movement:
         lost: list[Effect] = [Report(event=RouterLost(router=self._current.address, reason=reason))]
         candidate = self._candidate
         if candidate is not None:
-            self._confirm(candidate, now)
-            return lost, candidate
+            return lost + self._confirm(candidate, now), candidate
         return lost + self.forget(now), None
 
     def _patience(self, now: Instant) -> Instant:

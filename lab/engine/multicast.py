@@ -5,8 +5,11 @@ A tunnel has one listener behind it: so what it leaves is left at once, and nobo
 Sources are not told apart: what a mobile node listens to from some is tunnelled from all, and its own kernel chooses.
 """
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
+from types import MappingProxyType
 
 from lab.constants import (
     LAST_LISTENER_QUERY_TIME,
@@ -23,11 +26,11 @@ from lab.engine.io import (
     Instant,
     JoinGroup,
     LeaveGroup,
-    Received,
     Report,
     Send,
 )
 from lab.engine.mobility_header import drop
+from lab.engine.timetable import Timetable
 from lab.events import GroupJoined, GroupLeft
 from lab.wire.addresses import ALL_NODES, UNSPECIFIED, is_global_group
 from lab.wire.multicast_listener import (
@@ -49,9 +52,11 @@ ROUTER_ALERT = HopByHopOptions(options=(UnknownHeaderOption(option_type=5, data=
 QUERIER = IPv6Address("fe80::1")
 """Any link-local address will do: each tunnel is a link of its own, and nothing depends on it (§10.4.3)."""
 _MILLISECONDS = 1000
+_NO_GROUPS: Mapping[IPv6Address, Instant] = MappingProxyType({})
+"""What nearly all listen to: one for all of them."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Listener:
     """A mobile node that is away."""
 
@@ -60,8 +65,13 @@ class _Listener:
     query_at: Instant
     startup: int
     """Queries that are still to follow soon (RFC 3810 §9.7)."""
-    groups: dict[IPv6Address, Instant] = field(default_factory=dict)
+    groups: Mapping[IPv6Address, Instant]
     """With the end of each membership."""
+
+    @property
+    def deadline(self) -> Instant:
+        """When the next query is due or the next membership ends."""
+        return min(self.query_at, *self.groups.values()) if self.groups else self.query_at
 
 
 class Memberships:
@@ -69,62 +79,67 @@ class Memberships:
 
     def __init__(self, interface: str) -> None:
         self._interface = interface
-        self._listeners: dict[IPv6Address, _Listener] = {}
+        self._listeners: Timetable[_Listener] = Timetable()
         """By home address."""
+        self._heard_by: Counter[IPv6Address] = Counter()
+        """How many listen to each group."""
 
     def begin(
         self, home_address: IPv6Address, home_agent_address: IPv6Address, care_of_address: IPv6Address, now: Instant
     ) -> None:
         """Ask a mobile node, at once, what it listens to; what is known of it stays known when it moves."""
         earlier = self._listeners.get(home_address)
-        self._listeners[home_address] = _Listener(
+        listener = _Listener(
             home_agent_address=home_agent_address,
             care_of_address=care_of_address,
             query_at=now,
             startup=STARTUP_QUERY_COUNT,
-            groups={} if earlier is None else earlier.groups,
+            groups=_NO_GROUPS if earlier is None else earlier.groups,
         )
+        self._listeners.put(home_address, listener)
 
     def end(self, home_address: IPv6Address) -> list[Effect]:
         """Forget a mobile node whose binding ended: at home it listens itself."""
         listener = self._listeners.get(home_address)
-        groups = [] if listener is None else [*listener.groups]
-        effects = [effect for group in groups for effect in self._leave(home_address, group, "binding ended")]
-        self._listeners.pop(home_address, None)
+        if listener is None:
+            return []
+        effects = [effect for group in listener.groups for effect in self._leave(home_address, group, "binding ended")]
+        self._listeners.remove(home_address)
         return effects
 
     def deadline(self) -> Instant | None:
         """When the next query is due or the next membership ends."""
-        due = [at for each in self._listeners.values() for at in (each.query_at, *each.groups.values())]
-        return min(due, default=None)
+        return self._listeners.deadline()
 
     def advance(self, now: Instant) -> list[Effect]:
         """Query, and end memberships that nobody confirmed."""
         effects: list[Effect] = []
-        for home_address, listener in self._listeners.items():
+        for home_address, listener in self._listeners.due(now):
+            if listener.query_at <= now:
+                effects += self._ask(home_address, listener, now)
             for group in [group for group, until in listener.groups.items() if until <= now]:
                 effects += self._leave(home_address, group, "no report")
-            if listener.query_at <= now:
-                listener.startup = max(listener.startup - 1, 0)
-                listener.query_at = now + (STARTUP_QUERY_INTERVAL if listener.startup else QUERY_INTERVAL)
-                effects.append(_query(listener, UNSPECIFIED))
         return effects
 
-    def received(self, received: Received, now: Instant) -> list[Effect]:
-        """Take what came out of a tunnel with its outer header, which tells who says it (§10.4.3)."""
-        packet = received.packet
+    def _ask(self, home_address: IPv6Address, listener: _Listener, now: Instant) -> list[Effect]:
+        startup = max(listener.startup - 1, 0)
+        query_at = now + (STARTUP_QUERY_INTERVAL if startup else QUERY_INTERVAL)
+        self._listeners.put(home_address, replace(listener, startup=startup, query_at=query_at))
+        return [_query(listener, UNSPECIFIED)]
+
+    def received(self, packet: Packet, homes: Sequence[IPv6Address], now: Instant) -> list[Effect]:
+        """Take what came out of a tunnel, whose outer header tells which home addresses may say it (§10.4.3)."""
         inner = packet.payload
-        found = [(home, each) for home, each in self._listeners.items() if each.care_of_address == packet.source]
-        if not found or not isinstance(inner, Packet):
+        if not homes or not isinstance(inner, Packet):
             return [drop(packet, "unexpected-tunnel-packet")]
-        home_address, listener = found[0]
+        home_address = homes[0]
         match inner.payload:
             case MulticastListenerReportV1(group=group):
-                return self._listen(home_address, listener, group, now)
+                return self._listen(home_address, group, now)
             case MulticastListenerDone(group=group):
                 return self._leave(home_address, group, "left")
             case MulticastListenerReport(records=records):
-                return [effect for record in records for effect in self._take(home_address, listener, record, now)]
+                return [effect for record in records for effect in self._take(home_address, record, now)]
             case _:
                 return [drop(packet, "unexpected-tunnel-packet")]
 
@@ -132,34 +147,35 @@ class Memberships:
         """Give up a group that the data plane cannot forward."""
         return self._leave(home_address, group, "refused")
 
-    def _take(
-        self, home_address: IPv6Address, listener: _Listener, record: MulticastAddressRecord, now: Instant
-    ) -> list[Effect]:
+    def _take(self, home_address: IPv6Address, record: MulticastAddressRecord, now: Instant) -> list[Effect]:
+        listener = self._listener(home_address)
         match record.record_type:
             case RecordType.MODE_IS_EXCLUDE | RecordType.CHANGE_TO_EXCLUDE_MODE:
-                return self._listen(home_address, listener, record.group, now)
+                return self._listen(home_address, record.group, now)
             case RecordType.MODE_IS_INCLUDE | RecordType.CHANGE_TO_INCLUDE_MODE if not record.sources:
                 return self._leave(home_address, record.group, "left")
             case RecordType.MODE_IS_INCLUDE | RecordType.CHANGE_TO_INCLUDE_MODE | RecordType.ALLOW_NEW_SOURCES:
-                return self._listen(home_address, listener, record.group, now)
+                return self._listen(home_address, record.group, now)
             case RecordType.BLOCK_OLD_SOURCES if record.group in listener.groups:
                 # Perhaps there are others that it listens to: it is asked (RFC 3810 §7.6.3).
-                listener.groups[record.group] = min(listener.groups[record.group], now + LAST_LISTENER_QUERY_TIME)
+                until = min(listener.groups[record.group], now + LAST_LISTENER_QUERY_TIME)
+                self._put(home_address, listener, {**listener.groups, record.group: until})
                 return [_query(listener, record.group)]
             case _:
                 return []  # RFC 3810 §5.2.12: what is not defined is ignored
 
-    def _listen(self, home_address: IPv6Address, listener: _Listener, group: IPv6Address, now: Instant) -> list[Effect]:
+    def _listen(self, home_address: IPv6Address, group: IPv6Address, now: Instant) -> list[Effect]:
+        listener = self._listener(home_address)
         if not is_global_group(group):
             return []  # §10.4.2: groups of a smaller scope are not tunnelled
         known = group in listener.groups
         if not known and len(listener.groups) == MAX_GROUPS:
             return []
-        first = not self._anybody(group)
-        listener.groups[group] = now + LISTENING_TIME
+        self._put(home_address, listener, {**listener.groups, group: now + LISTENING_TIME})
         if known:
             return []
-        joined = [JoinGroup(interface=self._interface, group=group)] if first else []
+        self._heard_by[group] += 1
+        joined = [JoinGroup(interface=self._interface, group=group)] if self._heard_by[group] == 1 else []
         return [
             ForwardGroup(interface=self._interface, home_address=home_address, group=group),
             *joined,
@@ -168,17 +184,28 @@ class Memberships:
 
     def _leave(self, home_address: IPv6Address, group: IPv6Address, reason: str) -> list[Effect]:
         listener = self._listeners.get(home_address)
-        if listener is None or listener.groups.pop(group, None) is None:
+        if listener is None or group not in listener.groups:
             return []
-        last = [] if self._anybody(group) else [LeaveGroup(interface=self._interface, group=group)]
+        self._put(home_address, listener, {each: until for each, until in listener.groups.items() if each != group})
+        self._heard_by[group] -= 1
+        last = []
+        if not self._heard_by[group]:
+            del self._heard_by[group]
+            last = [LeaveGroup(interface=self._interface, group=group)]
         return [
             EndForwarding(home_address=home_address, group=group),
             *last,
             Report(event=GroupLeft(home_address=home_address, group=group, reason=reason)),
         ]
 
-    def _anybody(self, group: IPv6Address) -> bool:
-        return any(group in listener.groups for listener in self._listeners.values())
+    def _listener(self, home_address: IPv6Address) -> _Listener:
+        """Give a mobile node that is known to be away."""
+        listener = self._listeners.get(home_address)
+        assert listener is not None
+        return listener
+
+    def _put(self, home_address: IPv6Address, listener: _Listener, groups: Mapping[IPv6Address, Instant]) -> None:
+        self._listeners.put(home_address, replace(listener, groups=groups or _NO_GROUPS))
 
 
 def _query(listener: _Listener, group: IPv6Address) -> Send:

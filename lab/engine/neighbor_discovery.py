@@ -63,5 +63,14 @@ def answer(address: IPv6Address, link_layer_address: bytes, asker: IPv6Address) 
     return _packet(address, asker, message)
 
 
+def answer_by_proxy(
+    source: IPv6Address, address: IPv6Address, link_layer_address: bytes, asker: IPv6Address | None
+) -> Packet:
+    """Answer a solicitation for an address of somebody else (RFC 4861 §7.2.8); no `asker`: it tests the address."""
+    options = (TargetLinkLayerAddress(address=link_layer_address),)
+    message = NeighborAdvertisement(target=address, solicited=asker is not None, options=options)
+    return _packet(source, ALL_NODES if asker is None else asker, message)
+
+
 def _packet(source: IPv6Address, destination: IPv6Address, message: Icmpv6Message) -> Packet:
     return Packet(source=source, destination=destination, hop_limit=HOP_LIMIT, payload=message)

@@ -15,6 +15,7 @@ from lab.engine.mobility_header import drop
 from lab.engine.movement import SLAAC_PREFIX_LENGTH
 from lab.engine.neighbor_discovery import valid_advertisement
 from lab.events import PrefixesLearned, PrefixesSolicited
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.addresses import address_like
 from lab.wire.icmpv6 import MobilePrefixAdvertisement, MobilePrefixSolicitation
 from lab.wire.neighbor import NeighborOption
@@ -56,9 +57,10 @@ class _Asking:
 
 
 class PrefixDiscovery:
-    """The prefixes of the home link as a mobile node knows them."""
+    """The prefixes of the home link as a mobile node knows them; `without`: see `lab.safeguards`."""
 
-    def __init__(self, config: MobileNodeConfig, secrets: Secrets) -> None:
+    def __init__(self, config: MobileNodeConfig, secrets: Secrets, without: Without = NOTHING) -> None:
+        self._without = without
         self._first_home_address = config.home_address
         self._secrets = secrets
         self._prefixes = HomePrefixes((config.home_prefix,))
@@ -117,7 +119,8 @@ class PrefixDiscovery:
         asker, asking = self._asker, self._asking
         if asker is None or not _is_for(packet, asker):
             return [drop(packet, "unexpected-prefix-advertisement", f"from {packet.source}")]
-        if asking is None or message.identifier != asking.identifier:
+        answers = asking is not None and message.identifier == asking.identifier
+        if not answers and Safeguard.PREFIX_AUTHENTICATION not in self._without:  # §15.6
             self.solicit(now)
             return [drop(packet, "unsolicited-prefix-advertisement", f"identifier {message.identifier}")]
         self._learn(message.options, now)

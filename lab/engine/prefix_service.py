@@ -100,13 +100,18 @@ class PrefixService:
         prefix = self._prefixes.find(home_address, now)
         return 0 if prefix is None else _in_units(prefix.valid_until - now)
 
-    def status(self, home_address: IPv6Address, lifetime: int, now: Instant) -> Status:
-        """Say how a binding is accepted: whether its prefix is deprecated before its end, or ends with it (§10.3.1)."""
+    def grant(self, home_address: IPv6Address, lifetime: int, now: Instant) -> tuple[int, Status]:
+        """Say for how many seconds a binding is accepted, no longer than its prefix is valid (§10.3.1, §10.6.4).
+
+        The status tells whether the prefix is deprecated before that, or ends with it.
+        """
         prefix = self._prefixes.find(home_address, now)
+        valid = 0 if prefix is None else _in_units(prefix.valid_until - now)
         preferred = 0 if prefix is None else _in_units(prefix.preferred_until - now)
-        if lifetime <= preferred and lifetime < self.limit(home_address, now):
-            return Status.ACCEPTED
-        return Status.ACCEPTED_PREFIX_DISCOVERY_NECESSARY
+        granted = min(lifetime, valid)
+        if granted <= preferred and granted < valid:
+            return granted, Status.ACCEPTED
+        return granted, Status.ACCEPTED_PREFIX_DISCOVERY_NECESSARY
 
     def serves(self, home_address: IPv6Address, now: Instant) -> bool:
         """Tell whether a home address is on a home prefix that is still valid."""
@@ -149,22 +154,25 @@ class PrefixService:
 
     def registered(self, registration: Registration, now: Instant) -> list[Effect]:
         """Take note of a binding; one that is registered again confirms what was told (§10.6.3)."""
-        home_address, known = registration.home_address, self._nodes.get(registration.home_address)
+        known = self._nodes.get(registration.home_address)
+        match None if known is None else known.state:
+            case None:  # since it registered nothing has changed
+                state: _State = self._told(now)
+            case _Unconfirmed() if known is not None:
+                state = self._told(known.last_sent)
+            case _Silent():
+                state = _Scheduled(deadline=now)
+            case same:
+                state = same
         node = _Node(
-            home_address=home_address,
+            home_address=registration.home_address,
             care_of_address=registration.care_of_address,
             home_agent_address=registration.home_agent_address,
-            state=self._told(now) if known is None else known.state,  # since it registered nothing has changed
+            state=state,
             asked=None if known is None else known.asked,
             last_sent=float("-inf") if known is None else known.last_sent,
         )
-        match node.state:
-            case _Unconfirmed():
-                self._put(node, self._told(node.last_sent))
-            case _Silent():
-                self._put(node, _Scheduled(deadline=now))
-            case state:
-                self._put(node, state)
+        self._nodes.put(node.home_address, node)
         return self.advance(now)
 
     def ended(self, home_address: IPv6Address) -> None:

@@ -13,6 +13,7 @@ from lab.engine.mobility_header import drop
 from lab.engine.sending_limit import SendingLimit
 from lab.engine.sequence import is_newer
 from lab.engine.whereabouts import Abroad, Nowhere, OnHomeLink, Whereabouts
+from lab.safeguards import NOTHING, Without
 from lab.wire.addresses import is_unicast_routable
 from lab.wire.icmpv6 import UNRECOGNIZED_NEXT_HEADER, UNRECOGNIZED_OPTION, ParameterProblem
 from lab.wire.invoking import Invoking, read_invoking
@@ -34,9 +35,12 @@ FromPeer: TypeAlias = HomeTest | CareOfTest | BindingAcknowledgement | BindingRe
 
 
 class RouteOptimisation:
-    """The Binding Update List of a home address but for the home agent's entry."""
+    """The Binding Update List of a home address but for the home agent's entry; `without`: see `lab.safeguards`."""
 
-    def __init__(self, config: MobileNodeConfig, secrets: Secrets, limit: SendingLimit) -> None:
+    def __init__(
+        self, config: MobileNodeConfig, secrets: Secrets, limit: SendingLimit, without: Without = NOTHING
+    ) -> None:
+        self._without = without
         self._config = config
         self.home_agent = config.home_agent
         """With it there is no direct path."""
@@ -65,7 +69,7 @@ class RouteOptimisation:
         effects = self._make_room(now)
         if len(self._entries) == MAX_PEERS:
             return []
-        entry = CorrespondentRegistration(self._config, peer, self._sequence, self._secrets, self._limit)
+        entry = CorrespondentRegistration(self._config, peer, self._sequence, self._secrets, self._limit, self._without)
         self._entries[peer] = entry
         return effects + entry.proceed(self._where, now)
 

@@ -10,6 +10,8 @@ from lab.engine.io import Instant
 
 SPARE = 64
 """Outdated deadlines that may be kept whatever the number of addresses."""
+AT_ONCE = 256
+"""So many states are due at once; others have their turn before the rest."""
 
 
 class Timed(Protocol):
@@ -61,8 +63,10 @@ class Timetable(Generic[S]):
         return self._heap[0][0] if self._heap else None
 
     def due(self, now: Instant) -> Iterator[tuple[IPv6Address, S]]:
-        """Yield the states whose deadline has come; each must be replaced or removed by the caller."""
-        while (earliest := self.deadline()) is not None and earliest <= now:
+        """Yield states whose deadline has come, AT_ONCE at most; each must be replaced or removed by the caller."""
+        for _ in range(AT_ONCE):
+            if (earliest := self.deadline()) is None or earliest > now:
+                return
             _, _, address, state = heapq.heappop(self._heap)
             yield address, state
 

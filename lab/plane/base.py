@@ -36,8 +36,8 @@ class Plane(Protocol):
 class Watch(Protocol):
     """How a plane that handles packets itself asks to be called when a descriptor is readable."""
 
-    def __call__(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Call back whenever the descriptor can be read."""
+    def __call__(self, descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
+        """Call back whenever the descriptor can be read; gives what ends that, before the descriptor is closed."""
         ...
 
 

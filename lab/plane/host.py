@@ -1,4 +1,4 @@
-"""What all planes share: addresses, routes, rules and proxies of the host's own stack, by netlink.
+"""What all planes share: addresses, routes and rules of the host's own stack, by netlink.
 
 Two routes to the same place have different metrics, so that the tunnel wins over a router while it exists.
 Each source address that must leave by a router of its own has a rule and a table (RFC 6275 §11.3.1).
@@ -13,7 +13,7 @@ from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import NamedTuple
 
-from lab.engine.io import AddAddress, DefendAddress, ForgetRouter, RemoveAddress, StopDefending, UseRouter
+from lab.engine.io import AddAddress, ForgetRouter, RemoveAddress, SetLinkMtu, UseRouter
 from lab.errors import PlaneError
 from lab.netlink import MAIN_TABLE, Netlink
 from lab.plane import sysctl
@@ -22,7 +22,7 @@ ANYWHERE = IPv6Network("::/0")
 PROTOCOL = 62
 """Marks what is ours in the kernel's tables, as `ip route show proto 62` tells; see /etc/iproute2/rt_protos."""
 TUNNEL_METRIC, ROUTER_METRIC, NOWHERE_METRIC = 100, 200, 300
-RULE_PRIORITY = 1000
+RULE_PRIORITY, SPECIAL_PRIORITY, PREFERRED_PRIORITY = 1000, 1001, 1003
 FIRST_TABLE = 6275
 """Tables from here on are ours."""
 DIRECT_TABLE, DIRECT_PRIORITY = 6274, 900
@@ -55,13 +55,11 @@ class Host:
         self._netlink = netlink
         self._sources: dict[IPv6Address, _Source] = {}
         self._addresses: dict[AddAddress, int] = {}
-        self._defended: dict[DefendAddress, int] = {}
-        """With the index that the interface had: what is undone is what was done."""
-        self._proxying: set[str] = set()
-        """Interfaces on which the kernel answers for others."""
         self._sysctls: dict[Path, str] = {}
         """How they were."""
         self._tables = itertools.count(FIRST_TABLE)
+        self._preferred: int | None = None
+        """The table of the source that is preferred."""
         self._diverted: dict[IPv6Address, int] = {}
         self._held = {*netlink.sweep()}  # what a crash left
 
@@ -87,16 +85,20 @@ class Host:
             self._netlink.remove_address(index, effect.address, effect.prefix_length)
 
     def use_router(self, effect: UseRouter) -> None:
-        """Route what leaves from a source by a router."""
+        """Route what leaves from a source by a router; if that is refused, it has no router any more."""
         index = self.index(effect.interface)
         neighbor = effect.router or effect.destination
-        if neighbor is not None and effect.link_layer_address is not None:
-            self._netlink.set_neighbor(index, neighbor, effect.link_layer_address)
-        with self._source(effect.source) as source:
-            destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
-            # In its own table as well: the main one may lead into the tunnel of another home address.
-            for table in (source.table, *([MAIN_TABLE] if effect.default else [])):
-                self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
+        destination = ANYWHERE if effect.destination is None else IPv6Network(effect.destination)
+        try:
+            with self._netlink.batch(), self._source(effect.source) as source:
+                if neighbor is not None and effect.link_layer_address is not None:
+                    self._netlink.set_neighbor(index, neighbor, effect.link_layer_address)
+                # In its own table as well: the main one may lead into the tunnel of another home address.
+                for table in (source.table, *([MAIN_TABLE] if effect.default else [])):
+                    self._add_route(source, _Route(destination, index, table, ROUTER_METRIC), effect)
+        except PlaneError:
+            self.forget_router(ForgetRouter(interface=effect.interface, source=effect.source))
+            raise
 
     def forget_router(self, effect: ForgetRouter) -> None:
         """Undo `use_router` of a source; the routes into a tunnel stay."""
@@ -107,10 +109,16 @@ class Host:
             self._remove_route(source, route)
         self._release(effect.source, source)
 
+    def set_link_mtu(self, effect: SetLinkMtu) -> None:
+        """Let IPv6 send no more octets on an interface than its link carries, nor than it can itself."""
+        largest = self._netlink.link(effect.interface).mtu
+        mtu = largest if effect.mtu is None else min(effect.mtu, largest)  # RFC 4861 §6.3.4
+        self._sysctls = sysctl.set_interface(effect.interface, mtu=mtu) | self._sysctls
+
     def route_source(self, address: IPv6Address, index: int) -> None:
         """Route what leaves from a source into a tunnel device."""
         with self._source(address) as source:
-            self._add_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC), None)
+            self._add_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC), None, address)
 
     def unroute_source(self, address: IPv6Address, index: int) -> None:
         """Undo `route_source`."""
@@ -119,11 +127,29 @@ class Host:
             self._remove_route(source, _Route(ANYWHERE, index, source.table, TUNNEL_METRIC))
             self._release(address, source)
 
+    def prefer_source(self, address: IPv6Address) -> None:
+        """Have what chooses no source itself leave from one that `route_source` was told of, unless it stays near.
+
+        By the very route that packets with this source take: what the kernel learns of path MTUs, it keeps with that.
+        """
+        before, table = self._preferred, self._sources[address].table
+        if before is None:
+            self._netlink.add_lookup(table=MAIN_TABLE, priority=SPECIAL_PRIORITY, defaults=False)
+        self._netlink.add_lookup(table=table, priority=PREFERRED_PRIORITY)
+        self._preferred = table
+        if before is not None:
+            self._netlink.remove_lookup(table=before, priority=PREFERRED_PRIORITY)
+
+    def prefer_none(self) -> None:
+        """Undo `prefer_source`; may be called twice."""
+        if self._preferred is not None:
+            self._netlink.remove_lookup(table=self._preferred, priority=PREFERRED_PRIORITY)
+            self._netlink.remove_lookup(table=MAIN_TABLE, priority=SPECIAL_PRIORITY)
+            self._preferred = None
+
     def divert(self, address: IPv6Address, index: int, mtu: int) -> None:
         """Lead what this node sends to an address into a tunnel device, but for packets with the mark."""
-        self._netlink.add_route(
-            IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC, mtu=mtu
-        )
+        self._netlink.add_route(address, interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC, mtu=mtu)
         if not self._diverted:
             self._netlink.add_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
         self._diverted[address] = index
@@ -133,52 +159,26 @@ class Host:
         index = self._diverted.pop(address, None)
         if index is None:
             return
-        self._netlink.remove_route(IPv6Network(address), interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
+        self._netlink.remove_route(address, interface=index, table=DIRECT_TABLE, metric=TUNNEL_METRIC)
         if not self._diverted:
             self._netlink.remove_unmarked_rule(MARK, table=DIRECT_TABLE, priority=DIRECT_PRIORITY)
 
     def hold(self, address: IPv6Address) -> None:
         """Have what no tunnel takes go nowhere: when this process is killed, its tunnel device ends with it."""
-        self._netlink.add_blackhole(IPv6Network(address), metric=NOWHERE_METRIC)
-        self._held.add(address)
+        if address not in self._held:  # perhaps since before a crash
+            self._netlink.add_blackhole(address, metric=NOWHERE_METRIC)
+            self._held.add(address)
 
     def release(self, address: IPv6Address) -> None:
         """Undo `hold`."""
         if address in self._held:
             self._held.remove(address)
-            self._netlink.remove_route(IPv6Network(address), metric=NOWHERE_METRIC)
+            self._netlink.remove_route(address, metric=NOWHERE_METRIC)
 
     @property
     def held(self) -> frozenset[IPv6Address]:
         """Addresses that are held, also since a time before a crash."""
         return frozenset(self._held)
-
-    def defend(self, effect: DefendAddress) -> None:
-        """Answer Neighbor Solicitations for an address: the kernel does, with the R bit clear (§10.4.1)."""
-        index = self.index(effect.interface)
-        if effect.interface not in self._proxying:
-            self._let_proxy(effect.interface)
-        self._netlink.add_proxy(index, effect.address)
-        self._defended[effect] = index
-
-    def _let_proxy(self, interface: str) -> None:
-        # For the interface alone, a Neighbor Solicitation that is sent to the address itself would be forwarded to it.
-        # With both the kernel also tells whoever sends to a link-local address that this is not forwarded (§10.4.2).
-        for each in ("all", interface):
-            self._sysctls = sysctl.set_interface(each, proxy_ndp=1) | self._sysctls
-        self._sysctls = sysctl.set_neighbor(interface, proxy_delay=0) | self._sysctls
-        self._proxying.add(interface)
-
-    def stop_defending(self, effect: StopDefending) -> None:
-        """Undo `defend`; an address that is not defended is no error."""
-        defended = DefendAddress(interface=effect.interface, address=effect.address)
-        index = self._defended.pop(defended, None)
-        if index is not None:
-            self._netlink.remove_proxy(index, effect.address)
-
-    def link_of(self, address: IPv6Address) -> int | None:
-        """Give the index of the interface on which an address is defended, its home link."""
-        return next((index for effect, index in self._defended.items() if effect.address == address), None)
 
     def restore(self, interface: str) -> None:
         """Do anew what the kernel undid when an interface was taken down; raises `PlaneError`."""
@@ -189,12 +189,11 @@ class Host:
                 if effect is not None and effect.interface == interface:
                     del source.routes[route]  # the interface may have another index now
                     self.use_router(effect)
-        self._proxying.discard(interface)  # another interface of this name has other settings
-        for defended in [defended for defended in self._defended if defended.interface == interface]:
-            self.defend(defended)
 
     def close(self) -> None:
         """Undo everything that is left, as far as it can still be undone."""
+        with contextlib.suppress(PlaneError):
+            self.prefer_none()
         for address, source in [*self._sources.items()]:
             for route in [*source.routes]:
                 with contextlib.suppress(PlaneError):
@@ -207,23 +206,19 @@ class Host:
         for held in [*self._held]:
             with contextlib.suppress(PlaneError):
                 self.release(held)
-        for defended in [*self._defended]:
-            with contextlib.suppress(PlaneError):
-                self.stop_defending(StopDefending(interface=defended.interface, address=defended.address))
         for added in [*self._addresses]:
             removal = RemoveAddress(interface=added.interface, address=added.address, prefix_length=added.prefix_length)
             with contextlib.suppress(PlaneError):
                 self.remove_address(removal)
         sysctl.restore(self._sysctls)
         self._sysctls.clear()
-        self._proxying.clear()
 
     @contextlib.contextmanager
     def _source(self, address: IPv6Address) -> Iterator[_Source]:
         """Give a source address its table for the block, and for as long as routes are in it."""
         if address not in self._sources:
             source = _Source(table=next(self._tables))
-            self._netlink.add_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
+            self._netlink.add_rule(address, table=source.table, priority=RULE_PRIORITY)
             self._sources[address] = source
         try:
             yield self._sources[address]
@@ -234,12 +229,14 @@ class Host:
         """Give up the rule of a source without routes."""
         if not source.routes:
             del self._sources[address]
-            self._netlink.remove_rule(IPv6Network(address), table=source.table, priority=RULE_PRIORITY)
+            self._netlink.remove_rule(address, table=source.table, priority=RULE_PRIORITY)
 
-    def _add_route(self, source: _Source, route: _Route, effect: UseRouter | None) -> None:
+    def _add_route(
+        self, source: _Source, route: _Route, effect: UseRouter | None, preferred: IPv6Address | None = None
+    ) -> None:
         destination, index, table, metric = route
         router = None if effect is None else effect.router
-        self._netlink.add_route(destination, via=router, interface=index, table=table, metric=metric)
+        self._netlink.add_route(destination, via=router, interface=index, table=table, metric=metric, source=preferred)
         source.routes[route] = effect
 
     def _remove_route(self, source: _Source, route: _Route) -> None:

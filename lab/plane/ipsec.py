@@ -5,17 +5,18 @@ Engines know nothing of it, as with IPsec in a kernel.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import TypeAlias
 
 from lab.auth import esp
+from lab.auth.esp import Association
 from lab.auth.ipsec_policy import Policy, Protection, Protects, TunnelPolicy
 from lab.auth.secrets import Secrets
 from lab.errors import IpsecError, IpsecReason, WireError
 from lab.events import PacketDropped
-from lab.wire.chain import ESP, destination, source, walk
-from lab.wire.packet import IPV6, OpaquePayload, Packet, build, parse
+from lab.wire.chain import ESP, Chain, destination, source, walk, with_payload
+from lab.wire.packet import IPV6, Packet, build, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class Ipsec:
         self._policy = policy
         self._secrets = secrets
         self._report = report
-        self._sequences: Counter[Protection] = Counter()
+        self._sequences: Counter[Association] = Counter()
         """No receiver looks at them: associations keyed by hand have no anti-replay (RFC 4303 §3.3.3)."""
 
     # Transport mode
@@ -68,7 +69,7 @@ class Ipsec:
         chain = walk(octets)
         assert chain is not None  # it is our own
         sealed = self._seal(protection, chain.next_header, octets[chain.at :])
-        return build(replace(packet, payload=OpaquePayload(next_header=ESP, data=sealed)))
+        return with_payload(octets, chain, ESP, sealed)
 
     def open(self, octets: bytes) -> Arrival:
         """Open a packet that came in."""
@@ -80,12 +81,12 @@ class Ipsec:
         except WireError:
             return Plain()  # whoever reads it next tells what is wrong with it
         try:
-            return self._open(packet)
+            return self._open(packet, octets, chain)
         except IpsecError as error:
             self._refuse(error, packet.source, packet.destination)
             return Refused()
 
-    def _open(self, packet: Packet) -> Message | Tunnelled:
+    def _open(self, packet: Packet, octets: bytes, chain: Chain) -> Message | Tunnelled:
         sealed = packet.payload_octets
         protection, association = self._policy.inbound(esp.spi(sealed))
         next_header, payload = esp.open_sealed(association, sealed)
@@ -94,8 +95,7 @@ class Ipsec:
                 raise IpsecError(IpsecReason.MISUSED_ASSOCIATION, f"of the tunnel of {protection.home_address}")
             self.tunnel(protection.home_address, protection.home_agent).judge(payload, protection)
             return Tunnelled(packet=payload, outer_source=packet.source)
-        opened = build(replace(packet, payload=OpaquePayload(next_header=next_header, data=payload)))
-        return Message(packet=opened, protection=protection)
+        return Message(packet=with_payload(octets, chain, next_header, payload), protection=protection)
 
     def admits(self, packet: Packet, protection: Protection | None = None) -> bool:
         """Tell whether a packet for the engine came by the association that it must come by."""
@@ -138,9 +138,9 @@ class Ipsec:
 
     def _seal(self, protection: Protection, next_header: int, payload: bytes) -> bytes:
         association = self._policy.outbound(protection)
-        self._sequences[protection] += 1
+        self._sequences[association] += 1
         iv = self._secrets.octets(esp.IV_OCTETS)
-        return esp.seal(association, self._sequences[protection], iv, next_header, payload)
+        return esp.seal(association, self._sequences[association], iv, next_header, payload)
 
     def _refuse(self, error: IpsecError, source: IPv6Address, destination: IPv6Address) -> None:
         dropped = PacketDropped(reason=error.reason, source=source, destination=destination, detail=error.detail)

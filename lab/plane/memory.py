@@ -22,6 +22,7 @@ from lab.engine.io import (
     RemoveRouteOptimisation,
     RemoveTunnel,
     SendIntoTunnel,
+    SetLinkMtu,
     StopDefending,
     UseRouter,
 )
@@ -38,6 +39,7 @@ class MemoryPlane:
         self.applied: list[PlaneEffect] = []
         self.addresses: set[object] = set()
         self.routers: dict[object, UseRouter] = {}
+        self.mtus: dict[object, int | None] = {}
         self.defended: set[object] = set()
         self.tunnels: dict[object, InstallTunnel] = {}
         self.home_addresses: set[object] = set()
@@ -63,6 +65,8 @@ class MemoryPlane:
                 self.routers[source] = effect
             case ForgetRouter(source=source):
                 self.routers.pop(source, None)
+            case SetLinkMtu(interface=interface, mtu=mtu):
+                self.mtus[interface] = mtu
             case DefendAddress(address=address):
                 self.defended.add(address)
             case StopDefending(address=address):

@@ -4,17 +4,23 @@ A packet that the kernel sends between home addresses gets the headers of RFC 62
 arrives with them is judged (§6.4, §9.3.1) and restored to what upper layers mean.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from typing import TypeAlias
 
+from lab.constants import MINIMUM_MTU
+from lab.errors import PlaneReason
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.addresses import is_unicast_routable
 from lab.wire.chain import (
     AH,
     ESP,
+    HEADER_OCTETS,
     HOP_BY_HOP,
     Chain,
     destination,
+    fragments,
     has_room,
     optimise,
     restore,
@@ -48,16 +54,24 @@ class Unclaimed:
 class Dropped:
     """A packet that goes no further; the reason is counted."""
 
-    reason: str
+    reason: PlaneReason
 
 
 Arrival: TypeAlias = Restored | Unclaimed | Dropped
 
 
 class Paths:
-    """Bindings of a correspondent, optimised routes of a mobile node, and who uses them."""
+    """Bindings of a correspondent, optimised routes of a mobile node, and who uses them.
 
-    def __init__(self) -> None:
+    `narrowed` is told of both ends of a path, this node's first, that carries no more than so many octets, if that is
+    too little for the headers here and what every link carries. `without`: see `lab.safeguards`.
+    """
+
+    def __init__(
+        self, narrowed: Callable[[bytes, bytes, int], None] = lambda *_: None, without: Without = NOTHING
+    ) -> None:
+        self._without = without
+        self._narrowed = narrowed
         self._bindings: dict[bytes, bytes] = {}
         """Home address to care-of address."""
         self._served: dict[bytes, bytes] = {}
@@ -69,6 +83,8 @@ class Paths:
         """Both ends of what took a direct path, this node's first."""
         self._heard: dict[tuple[bytes, bytes], None] = {}
         """In the order in which they were heard."""
+        self._narrow: dict[tuple[bytes, bytes], int] = {}
+        """What the path between both ends carries, this node's first, where headers leave too little of it."""
 
     # What is in force
 
@@ -83,26 +99,30 @@ class Paths:
 
     def bind(self, home_address: IPv6Address, care_of_address: IPv6Address) -> None:
         """Let packets for a home address go to its care-of address."""
+        self._widen(home_address)
         self._bindings[home_address.packed] = care_of_address.packed
 
     def unbind(self, home_address: IPv6Address) -> None:
         """Undo `bind`."""
+        self._widen(home_address)
         self._bindings.pop(home_address.packed, None)
 
-    def serve(self, home_address: IPv6Address, care_of_address: IPv6Address) -> None:
+    def serve(self, home_address: bytes, care_of_address: bytes) -> None:
         """Take packets with a Home Address option that a home registration stands for (§9.3.1)."""
-        self._served[home_address.packed] = care_of_address.packed
+        self._served[home_address] = care_of_address
 
-    def end_service(self, home_address: IPv6Address) -> None:
+    def end_service(self, home_address: bytes) -> None:
         """Undo `serve`."""
-        self._served.pop(home_address.packed, None)
+        self._served.pop(home_address, None)
 
     def route(self, home_address: IPv6Address, peer: IPv6Address, care_of_address: IPv6Address) -> None:
         """Let packets from a home address to a peer leave from the care-of address."""
+        self._narrow.pop((home_address.packed, peer.packed), None)
         self._routes[home_address.packed, peer.packed] = care_of_address.packed
 
     def unroute(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         """Undo `route`."""
+        self._narrow.pop((home_address.packed, peer.packed), None)
         self._routes.pop((home_address.packed, peer.packed), None)
 
     def used(self, home_address: IPv6Address, peer: IPv6Address | None) -> bool:
@@ -151,6 +171,30 @@ class Paths:
         self._note(ends)
         return optimise(packet, care_of_source=care_of_source, care_of_destination=care_of_destination)
 
+    def pieces(self, packet: bytes, straight: bytes) -> Iterable[bytes]:
+        """Give what goes on the wire for a packet, and for itself as it goes straight: fragments on a narrow path."""
+        mtu = self._narrow.get((source(packet), destination(packet))) if self._narrow else None
+        if mtu is None or len(straight) <= mtu or len(packet) > MINIMUM_MTU:  # of those the sender is told
+            return (straight,)
+        room = mtu - (len(straight) - len(packet))
+        return (self.outwards(fragment) or fragment for fragment in fragments(packet, room))
+
+    def room(self, packet: bytes, added: int, mtu: int) -> int:
+        """Give the largest packet that fits the path of one, whose headers here add so many octets to it.
+
+        No sender can be told of less than every link carries (RFC 8200 §5). What is larger than its path only by the
+        headers of this node is cut by this node, from now on until the binding is renewed.
+        """
+        if mtu - added < MINIMUM_MTU:
+            ends = source(packet), destination(packet)
+            self._narrow[ends] = max(mtu, MINIMUM_MTU)
+            self._narrowed(*ends, self._narrow[ends])
+        return max(mtu - added, MINIMUM_MTU)
+
+    def _widen(self, home_address: IPv6Address) -> None:
+        """Try again what the paths to a home address carry."""
+        self._narrow = {ends: mtu for ends, mtu in self._narrow.items() if ends[1] != home_address.packed}
+
     @staticmethod
     def concerns(packet: bytes) -> bool:
         """Tell whether a packet has something of RFC 6275, which a kernel without it must not see."""
@@ -163,14 +207,16 @@ class Paths:
         """Judge and restore a packet that arrived with headers of RFC 6275."""
         chain = walk(packet)
         if chain is None:
-            return Dropped(reason="malformed")
+            return Dropped(reason=PlaneReason.MALFORMED)
         home, routed = chain.home_address, chain.routed_home_address
-        if routed is not None and routed not in self._homes:
-            return Dropped(reason="foreign-routing-header")  # §6.4: never sent on, whatever is in it
+        foreign = routed is not None and routed not in self._homes
+        if foreign and Safeguard.ROUTING_HEADER_CHECK not in self._without:
+            return Dropped(reason=PlaneReason.FOREIGN_ROUTING_HEADER)  # §6.4: never sent on, whatever is in it
         if chain.next_header == MOBILITY_HEADER or (home is None and routed is None):
             return Unclaimed()
         if chain.next_header == HOP_BY_HOP:
-            return Dropped(reason="malformed")  # out of its place (RFC 8200 §4.1), from which restoring would move it
+            # Out of its place (RFC 8200 §4.1), from which restoring would move it.
+            return Dropped(reason=PlaneReason.MALFORMED)
         if home is not None and not self._is_good(home, source(packet), chain.next_header):
             return Unclaimed()  # §9.3.1
         restored = restore(packet, chain)
@@ -196,7 +242,10 @@ class Paths:
         added = len(message.invoking) - len(invoking)
         translated = replace(message, invoking=invoking)
         if isinstance(translated, PacketTooBig):
-            translated = replace(translated, mtu=max(translated.mtu - added, 0))
+            mtu = self.room(invoking, added, translated.mtu)
+            if mtu == MINIMUM_MTU and HEADER_OCTETS + int.from_bytes(invoking[4:6], "big") <= MINIMUM_MTU:
+                return None  # any sender may send as much: it is for this node to cut
+            translated = replace(translated, mtu=mtu)
         elif isinstance(translated, ParameterProblem):
             translated = replace(translated, pointer=translated.pointer - added)
         return Packet(source=packet.source, destination=IPv6Address(source(invoking)), payload=translated)
@@ -209,6 +258,8 @@ class Paths:
     def _is_good(self, home_address: bytes, care_of_address: bytes, next_header: int) -> bool:
         """Tell whether a Home Address option stands for itself, or is for others to judge (§9.3.1)."""
         if care_of_address in (self._bindings.get(home_address), self._served.get(home_address)):
+            return True
+        if Safeguard.HOME_ADDRESS_CHECK in self._without:  # §9.3.1, §15.8
             return True
         return next_header in _JUDGED_BY_OTHERS and is_unicast_routable(IPv6Address(home_address))
 

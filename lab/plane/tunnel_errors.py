@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from lab.plane.tunnel import MINIMUM_MTU
+from lab.constants import MINIMUM_MTU
 from lab.wire.chain import destination, source, walk
 from lab.wire.icmpv6 import ICMPV6, DestinationUnreachable, PacketTooBig, TimeExceeded
 from lab.wire.packet import HEADER_OCTETS, IPV6, Packet

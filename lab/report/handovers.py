@@ -8,10 +8,12 @@ from lab.events import (
     BindingAcknowledged,
     BindingUpdateSent,
     Event,
+    KeygenTokenReceived,
     LinkHinted,
     LinkWentUp,
     MoveBegan,
     MovementDetected,
+    NodeFailed,
     NodeKilled,
     Record,
 )
@@ -23,7 +25,11 @@ STAGES: tuple[tuple[str, tuple[type[Event], ...]], ...] = (
     ("address", (BindingUpdateSent,)),
     ("registration", (BindingAcknowledged,)),
 )
-"""Each stage ends with the first of its events at the mobile node; the last stage, first_packet, with an arrival."""
+"""Each stage ends with the first of its events at the mobile node."""
+PROOF = "return_routability"
+"""What follows them where the stream waits for it: it ends with a Binding Update to a correspondent (§5.2.5)."""
+PARTS = (*(name for name, _ in STAGES), PROOF, "first_packet")
+"""The last part ends with an arrival."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +48,8 @@ class Handover:
 
 def handovers(records: Sequence[Record], arrivals: Sequence[Arrival]) -> list[Handover]:
     """Find the largest gap between arrivals after each move and split it at the mobile node's events."""
-    # What a killed daemon costs is no cost of the move before.
-    breaks = [record for record in records if isinstance(record.event, MoveBegan | NodeKilled)]
+    # What a node costs that dies, or a killed daemon, is no cost of the move before.
+    breaks = [record for record in records if isinstance(record.event, MoveBegan | NodeFailed | NodeKilled)]
     ends = [*[record.time for record in breaks[1:]], float("inf")]
     return [
         _handover(record.event, record.time, end, records, arrivals)
@@ -62,11 +68,11 @@ def _handover(
     marks = [last]
     for _, kinds in STAGES:
         marks.append(min(max(_first(records, move.mobile_node, kinds, began, end, first), marks[-1]), first))
-    marks.append(first)
-    names = [name for name, _ in STAGES] + ["first_packet"]
+    proven = _proven(records, move.mobile_node, began, first)
+    marks += [max(proven, marks[-1]), first]
     breakdown = {
         name: round((after - before) * 1000, 3)
-        for name, before, after in zip(names, marks[:-1], marks[1:], strict=True)
+        for name, before, after in zip(PARTS, marks[:-1], marks[1:], strict=True)
     }
     return Handover(
         mobile_node=move.mobile_node,
@@ -93,6 +99,20 @@ def _largest_gap(received: Sequence[float], began: float, end: float) -> tuple[f
         return began, began
     _, before, after = max(shares)
     return before, after
+
+
+def _proven(records: Sequence[Record], node: str, began: float, first: float) -> float:
+    """Give when return routability was proved to a correspondent; the beginning, if the stream did not wait for it."""
+    own = [record for record in records if record.node == node]
+    correspondents = {record.event.peer for record in own if isinstance(record.event, KeygenTokenReceived)}
+    times = (
+        record.time
+        for record in own
+        if isinstance(record.event, BindingUpdateSent)
+        and record.event.peer in correspondents
+        and began <= record.time <= first
+    )
+    return min(times, default=began)
 
 
 def _first(

@@ -8,9 +8,73 @@ from pydantic import TypeAdapter, ValidationError
 
 from lab.errors import ConfigError
 from lab.report.handovers import Handover
-from lab.verify.check import Check, Verdict
+from lab.verify.check import Check, Evidence, Verdict
 
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A link of the network that was played on."""
+
+    name: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """Where a node is attached; a mobile node, where it began."""
+
+    link: str
+    address: str | None
+    """None for a mobile node, which makes its own."""
+    link_layer_address: str
+    """By which captures tell whose a frame is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node of the network that was played on."""
+
+    name: str
+    kind: str
+    home: str | None
+    """The home link of a mobile node or a home agent."""
+    home_addresses: list[str]
+    interfaces: list[Interface]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """What became of an exercise's attack."""
+
+    section: str
+    protection: str | None
+    """The one that withstands it; None where RFC 6275 knows none."""
+    attempted: bool
+    """All that the attacker sent was captured on the attacker's link."""
+    succeeded: bool
+    """The captures hold what the attack was for."""
+    expected: bool
+    """It ought to succeed, by the protections in force."""
+    evidence: list[Evidence] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    """What nodes said of it."""
+    caught_by: list[str] = field(default_factory=list)
+    """Rules for captures that do not hold because of it."""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the attack was made, and had the outcome that it ought to have."""
+        return self.attempted and self.succeeded == self.expected
+
+    @property
+    def outcome(self) -> str:
+        """Say what became of it."""
+        if not self.attempted:
+            return "the attack was not made: the attacker's packets are not in the capture"
+        ought = "as it must" if self.as_expected else "AND MUST NOT"
+        return f"the attack {'succeeded' if self.succeeded else 'failed'}, {ought}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +102,26 @@ class Result:
     captures: dict[str, str] = field(default_factory=dict)
     """Link names and files, relative to the result's folder."""
     streams: dict[str, str] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
+    """Protections that were switched off."""
+    attack: Attack | None = None
+    """Of an exercise."""
 
     def failed(self) -> list[Check]:
         """Give the checks that did not hold."""
         return [check for check in self.checks if check.verdict is Verdict.FAILED]
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was found is what ought to be.
+
+        Of an exercise that is the outcome of its attack; the rules that catch it need not hold.
+        """
+        if self.attack is None:
+            return not self.failed()
+        return self.attack.as_expected and {check.id for check in self.failed()} <= {*self.attack.caught_by}
 
     def to_json(self) -> str:
         """Write `result.json`."""

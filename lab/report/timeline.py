@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from lab import events
 from lab.events import Event, Record
 
+STEP = "── "
+"""How the lines begin that say what the scenario does."""
+MESSAGES_SHOWN = 20
+"""So many messages of a kind are shown of a node in a second; `events.jsonl` has all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
@@ -18,6 +23,25 @@ class Line:
     section: str
 
 
+class Choice:
+    """Chooses what a reader is shown: messages that a node sends amid a flood all say the same."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[str, str], tuple[float, int]] = {}
+        """By node and kind of message: since when they are counted, and how many there were."""
+
+    def takes(self, record: Record) -> bool:
+        """Tell whether a record is to be shown; they come in the order of their times."""
+        if not isinstance(record.event, events.MessageSent):
+            return True
+        key = record.node, record.event.message
+        since, shown = self._sent.get(key, (record.time, 0))
+        if record.time - since >= 1.0:
+            since, shown = record.time, 0
+        self._sent[key] = since, shown + 1
+        return shown < MESSAGES_SHOWN
+
+
 def timeline(records: Sequence[Record], start: float | None = None) -> Iterator[Line]:
     """Turn records into lines; what is of no interest to a reader is left out."""
     first = start if start is not None else (records[0].time if records else 0.0)
@@ -26,6 +50,17 @@ def timeline(records: Sequence[Record], start: float | None = None) -> Iterator[
         if text:
             section = f"§{record.event.SECTION}" if record.event.SECTION else ""
             yield Line(time=record.time - first, node=record.node, text=text, section=section)
+
+
+def chapters(records: Sequence[Record], start: float) -> list[tuple[str, list[Line]]]:
+    """Part a timeline at the steps of the scenario, which are the titles; what precedes them has an empty one."""
+    parts: list[tuple[str, list[Line]]] = [("", [])]
+    for line in timeline(records, start):
+        if line.text.startswith(STEP):
+            parts.append((line.text.removeprefix(STEP), []))
+        else:
+            parts[-1][1].append(line)
+    return [(title, lines) for title, lines in parts if title or lines]
 
 
 def sentence(event: Event) -> str:
@@ -72,8 +107,9 @@ def sentence(event: Event) -> str:
 
 
 _SENTENCES: dict[type[Event], str] = {
-    events.ScenarioStep: "── {text}",
+    events.ScenarioStep: f"{STEP}{{text}}",
     events.NodeStarted: "{role} serves (plane {plane})",
+    events.SafeguardSwitchedOff: "WITHOUT PROTECTION: {safeguard} is switched off",
     events.LinkWentUp: "link up",
     events.LinkWentDown: "link down",
     events.LinkHinted: "the link layer hints at a new link",
@@ -112,6 +148,7 @@ _SENTENCES: dict[type[Event], str] = {
     events.HomeAddressEnded: "gives home address {home_address} up",
     events.ReturnedHome: "home again: {home_address} is used on the home link and announced",
     events.EffectRefused: "could not {effect}: {reason}",
+    events.NodeFailed: "{name} dies at once, and its links with it",
     events.NodeKilled: "the daemon of {name} is killed",
     events.StreamEnded: "stream ends: {sent} sent, {received} received",
 }

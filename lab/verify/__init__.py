@@ -23,7 +23,17 @@ from lab.verify.rules import RULES
 from lab.verify.session import Session
 from lab.verify.trace import CaptureError, read
 
-__all__ = ["RULES", "AssociationError", "CaptureError", "Check", "Evidence", "Verdict", "verify"]
+__all__ = [
+    "RULES",
+    "AssociationError",
+    "CaptureError",
+    "Check",
+    "Evidence",
+    "Verdict",
+    "judge",
+    "open_session",
+    "verify",
+]
 
 RULE_FILES = (
     mobility_header,
@@ -46,6 +56,15 @@ def verify(captures: Sequence[Path], esp_sa: Path | None = None) -> list[Check]:
 
     ESP is opened by the associations of a table of Wireshark's; unless one is given, by those beside the captures.
     """
+    return judge(open_session(captures, esp_sa))
+
+
+def open_session(captures: Sequence[Path], esp_sa: Path | None = None) -> Session:
+    """Read captures, and the associations as `verify` does; raises `CaptureError` and `AssociationError`."""
     associations = read_associations([esp_sa] if esp_sa is not None else tables_beside(captures))
-    session = Session(frames=read(captures, associations), associations=associations)
+    return Session(frames=read(captures, associations), associations=associations)
+
+
+def judge(session: Session) -> list[Check]:
+    """Judge what was read by every rule."""
     return [rule.check(session) for rule in RULES]

@@ -7,7 +7,7 @@ from typing import Any
 
 from scapy.layers.inet6 import ICMPv6HAADReply, ICMPv6HAADRequest
 
-from lab.constants import DHAAD_RETRIES, INITIAL_DHAAD_TIMEOUT
+from lab.constants import DHAAD_RETRIES, INITIAL_DHAAD_TIMEOUT, MINIMUM_MTU
 from lab.verify.frame import ICMPV6, Frame
 from lab.verify.rules import Findings, rule
 from lab.verify.session import Session
@@ -15,7 +15,6 @@ from lab.verify.session import Session
 HOME_AGENTS = 0xFDFF_FFFF_FFFF_FFFE
 """The identifier of the Mobile IPv6 Home-Agents anycast address behind a prefix of 64 bits, RFC 2526."""
 IDENTIFIER = (1 << 64) - 1
-MINIMUM_MTU = 1280
 SLACK = 0.9
 """Timers of a real machine may be early by clock rounding."""
 

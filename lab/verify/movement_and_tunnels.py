@@ -2,8 +2,9 @@
 
 from ipaddress import IPv6Address
 
+from lab.constants import MINIMUM_MTU
 from lab.verify.binding import JUST
-from lab.verify.frame import Frame
+from lab.verify.frame import HEADER_OCTETS, ICMPV6, PACKET_TOO_BIG, TUNNEL, Frame
 from lab.verify.rules import Findings, rule
 from lab.verify.session import Session, prefixes
 
@@ -37,25 +38,37 @@ def tunnel_current(session: Session, findings: Findings) -> None:
 @rule("tunnel-reverse", "The mobile node's tunnel starts at the care-of address that is being registered", "11.3.1-a")
 def tunnel_reverse(session: Session, findings: Findings) -> None:
     """RFC 6275 §11.3.1."""
-    refused = {id(a.update): a.frame.time for a in session.acknowledgements if a.update is not None and not a.accepts}
+    asked = {home_address: _asked(session, home_address) for home_address in session.home_addresses}
     for frame in session.packets:
         inner = frame.inner
         if inner is None or inner.source not in session.home_addresses or frame.destination not in session.home_agents:
             continue
         if frame.source_mac not in session.mobile_macs:
             continue  # somebody else's forgery
-        asked = [
-            (update.frame.time, update.care_of_address)
-            for update in session.updates
-            if update.home_address == inner.source
-            and update.frame.time <= frame.time + JUST
-            and refused.get(id(update), frame.time) > frame.time - JUST
-        ]
         # The last one, and around a move also what was on its way.
-        allowed = [address for time, address in asked if time <= frame.time - JUST][-1:]
-        allowed += [address for time, address in asked if time > frame.time - JUST]
+        own = asked[inner.source]
+        allowed = [address for time, address in own if time <= frame.time - JUST][-1:]
+        allowed += [address for time, address in own if frame.time - JUST < time <= frame.time + JUST]
         if frame.source in allowed or session.came_up(frame, frame.source):
             findings.judge(frame, frame.source in allowed, f"tunnelled from {frame.source}")
+
+
+def _asked(session: Session, home_address: IPv6Address) -> list[tuple[float, IPv6Address | None]]:
+    """Give the care-of addresses that are being registered, each from when on.
+
+    It is the last that the mobile node itself asked for, and with a refusal the one before is back.
+    """
+    refused = {id(a.update): a.frame.time for a in session.acknowledgements if a.update is not None and not a.accepts}
+    own = [
+        (update.frame.time, refused.get(id(update), float("inf")), update.care_of_address)
+        for update in session.updates
+        if update.home_address == home_address and not session.played_back(update)
+    ]
+
+    def last(now: float) -> IPv6Address | None:
+        return next((address for begin, end, address in reversed(own) if begin <= now < end), None)
+
+    return [(time, last(time)) for time in sorted({time for begin, end, _ in own for time in (begin, end)})]
 
 
 @rule(
@@ -80,6 +93,45 @@ def tunnel_checked(session: Session, findings: Findings) -> None:
                 findings.judge(other, False, f"came from {frame.source}")
             if not onward:
                 findings.judge(frame, True, "")
+
+
+@rule(
+    "too-big-relayed",
+    "A home agent that hears that a tunnel packet is too big tells whoever sent what is in it",
+    "10.4.2-c",
+)
+def too_big_relayed(session: Session, findings: Findings) -> None:
+    """RFC 2473 §7.1: of what every link carries its sender cannot be told; the tunnel packet is fragmented instead."""
+    errors = [frame for frame in session.packets if frame.upper == ICMPV6 and frame.message_type == PACKET_TOO_BIG]
+    own = session.home_agents | session.home_addresses  # what they are told is not seen, or in a tunnel
+    for frame in errors:
+        inner = _in_tunnel_packet(frame)
+        if frame.destination not in session.home_agents or inner is None or IPv6Address(inner[8:24]) in own:
+            continue
+        if frame.time > session.last_time - JUST or HEADER_OCTETS + int.from_bytes(inner[4:6], "big") <= MINIMUM_MTU:
+            continue
+        fits = max(_mtu(frame) - HEADER_OCTETS, MINIMUM_MTU)
+        told = [
+            _mtu(other)
+            for other in errors
+            if other.destination.packed == inner[8:24]
+            and other.payload[_INVOKING][8:HEADER_OCTETS] == inner[8:HEADER_OCTETS]
+            and frame.time <= other.time <= frame.time + JUST
+        ]
+        findings.judge(frame, fits in told, f"its sender should be told of {fits} octets, not {told or 'nothing'}")
+
+
+_MTU, _INVOKING = slice(4, 8), slice(8, None)
+
+
+def _mtu(error: Frame) -> int:
+    return int.from_bytes(error.payload[_MTU], "big")
+
+
+def _in_tunnel_packet(error: Frame) -> bytes | None:
+    """Give what is in the tunnel packet that an error is about."""
+    invoking = error.payload[_INVOKING]
+    return invoking[HEADER_OCTETS:] if len(invoking) >= 2 * HEADER_OCTETS and invoking[6] == TUNNEL else None
 
 
 def _served(session: Session, home_address: IPv6Address, time: float) -> set[IPv6Address | None]:

@@ -119,13 +119,10 @@ def rate(session: Session, findings: Findings) -> None:
 )
 def answers(session: Session, findings: Findings) -> None:
     """RFC 6275 §9.4.3, §9.4.4; what was asked just before the captures began may be answered in them."""
+    of_each = {(inits[0].home, inits[0].asker, inits[0].peer): inits for inits in _of_each(session)}
     for test in session.correspondence.tests:
-        asked = [
-            init
-            for init in session.correspondence.test_inits
-            if (init.home, init.asker, init.peer) == (test.home, test.to, test.peer)
-            and init.frame.time <= test.frame.time
-        ]
+        inits = of_each.get((test.home, test.to, test.peer), [])
+        asked = [init for init in inits if init.frame.time <= test.frame.time]
         if test.frame.routed_home_address is not None:
             findings.judge(test.frame, False, f"routing header for {test.frame.routed_home_address}")
         elif any(init.cookie == test.cookie for init in asked):

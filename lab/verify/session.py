@@ -101,19 +101,27 @@ class Session:
 
     def updates_of_each(self) -> Iterator[list[Update]]:
         """Give registrations by mobile node and its peer, without those that somebody else plays back."""
-        own = [update for update in self.all_updates if not self._played_back(update)]
-        for peers in sorted({update.peers for update in own}):
-            yield [update for update in own if update.peers == peers]
+        own: dict[Pair, list[Update]] = {}
+        for update in self.all_updates:
+            if not self.played_back(update):
+                own.setdefault(update.peers, []).append(update)
+        for peers in sorted(own):
+            yield own[peers]
 
-    def _played_back(self, update: Update) -> bool:
+    def played_back(self, update: Update) -> bool:
         """Tell whether somebody else, by the link-layer address, sends the octets of an earlier update again."""
         frame = update.frame
         return any(
-            other.frame.same == frame.same
-            and other.frame.source_mac != frame.source_mac
-            and other.frame.time < frame.time
-            for other in self.all_updates
+            other.source_mac != frame.source_mac and other.time < frame.time for other in self._same_updates[frame.same]
         )
+
+    @cached_property
+    def _same_updates(self) -> dict[bytes, list[Frame]]:
+        """Registrations by their octets."""
+        same: dict[bytes, list[Frame]] = {}
+        for update in self.all_updates:
+            same.setdefault(update.frame.same, []).append(update.frame)
+        return same
 
     @cached_property
     def acknowledgements(self) -> list[Acknowledgement]:

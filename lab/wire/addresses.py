@@ -1,16 +1,20 @@
 """Addresses made from other addresses (RFC 4291, RFC 4862, RFC 2526), and which of them RFC 6275 lets be bound."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network
 
 UNSPECIFIED = IPv6Address("::")
 ALL_NODES = IPv6Address("ff02::1")
 ALL_ROUTERS = IPv6Address("ff02::2")
+ALL_MLDV2_ROUTERS = IPv6Address("ff02::16")
 LINK_LOCAL_PREFIX = IPv6Network("fe80::/64")
 
 _SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
 _HOME_AGENTS = 0x7E
 """The reserved anycast identifier of home agents, RFC 2526 §3."""
 
+_GLOBAL_UNICAST, _GLOBAL_UNICAST_SHIFT = 0b001, 125
+"""The first bits of all global unicast addresses that are given out (RFC 4291 §2.4)."""
 _NOT_ROUTABLE = tuple(
     (int(network.network_address), int(network.netmask))
     for network in (
@@ -49,6 +53,7 @@ def address_like(address: IPv6Address, prefix: IPv6Network) -> IPv6Address:
     return address_from(prefix, int(address) & int(prefix.hostmask))
 
 
+@lru_cache(maxsize=256)  # an interface that comes up again has the one that it had
 def link_local(mac: bytes) -> IPv6Address:
     """Return the link-local address that a MAC address gives, RFC 4862 §5.3."""
     return address_from(LINK_LOCAL_PREFIX, interface_identifier(mac))
@@ -64,6 +69,8 @@ def home_agents_anycast(prefix: IPv6Network) -> IPv6Address:
 def is_unicast_routable(address: IPv6Address) -> bool:
     """Tell whether an address may be a home or care-of address, RFC 6275 §6.1.7, §6.3."""
     number = int(address)
+    if number >> _GLOBAL_UNICAST_SHIFT == _GLOBAL_UNICAST:
+        return True
     return all(number & mask != network for network, mask in _NOT_ROUTABLE)
 
 

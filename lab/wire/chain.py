@@ -4,8 +4,10 @@ Nothing is checked that a plane need not know: the packets are the payload of ot
 error). Checksums of upper layers stay right, since they count the home addresses (§6.3, §6.4).
 """
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from zlib import crc32
 
 from lab.wire.mobility import MOBILITY_HEADER
 
@@ -25,6 +27,7 @@ _ALONE = bytes((2, _PAD_N, 2, 0, 0, _HOME_ADDRESS_OPTION, _OPTION_OCTETS - 2))
 """Length, padding, type and length before the address where a Home Address option is alone, as nearly always."""
 ICMPV6, PREFIX_DISCOVERY = bytes((58,)), (bytes((146,)), bytes((147,)))
 _EXTENSION_HEADERS = (HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS)
+_FRAGMENT_HEADER, _MORE = struct.Struct(">BBHI"), 1
 _FRAGMENT_FIELD = 0xFFF9
 """Offset and M flag of a Fragment header: both zero where the one fragment is all of the packet (RFC 6946)."""
 PERHAPS_NESTED = frozenset({IPV6, *_EXTENSION_HEADERS})
@@ -39,6 +42,8 @@ class Chain:
     """The kind of what follows the extension headers; FRAGMENT where that is a fragment."""
     at: int
     """Where that begins; beyond the octets if they are cut."""
+    named_at: int
+    """Where its kind is named."""
     whole: bool = True
     """Whether all extension headers are there."""
     home_address: bytes | None = None
@@ -71,6 +76,7 @@ def walk(octets: bytes) -> Chain | None:
         return None
     kind, at = octets[_NEXT_HEADER_AT], HEADER_OCTETS
     end = min(len(octets), HEADER_OCTETS + int.from_bytes(octets[_LENGTH_AT], "big"))
+    named_at = _NEXT_HEADER_AT
     home: bytes | None = None
     routed: bytes | None = None
     home_header = home_option = routing_header = 0
@@ -85,10 +91,11 @@ def walk(octets: bytes) -> Chain | None:
                 if home is not None:
                     return None
                 home, home_header, home_option = octets[option + 2 : option + _OPTION_OCTETS], at, option
-        kind, at = octets[at], after
+        kind, named_at, at = octets[at], at, after
     return Chain(
         next_header=kind,
         at=at,
+        named_at=named_at,
         whole=at <= end and (kind == FRAGMENT or kind not in _EXTENSION_HEADERS),
         home_address=home,
         home_address_header=home_header,
@@ -96,6 +103,14 @@ def walk(octets: bytes) -> Chain | None:
         routed_home_address=routed,
         routing_header=routing_header,
     )
+
+
+def with_payload(octets: bytes, chain: Chain, next_header: int, payload: bytes) -> bytes:
+    """Put something else behind the extension headers of a packet; `chain` is that of its octets."""
+    packet = bytearray(octets[: chain.at])
+    packet[chain.named_at] = next_header
+    packet[_LENGTH_AT] = (chain.at - HEADER_OCTETS + len(payload)).to_bytes(2, "big")
+    return bytes(packet) + payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,10 +190,7 @@ def optimise(octets: bytes, *, care_of_source: bytes | None = None, care_of_dest
 
     `care_of_source` takes the place of the source, `care_of_destination` that of the destination (§9.3.2, §11.3.1).
     """
-    pointer, at = _NEXT_HEADER_AT, HEADER_OCTETS
-    # Both headers go behind hop-by-hop options and other routing headers, before everything else (§6.3, §6.4).
-    while at + 2 <= len(octets) and _comes_first(octets, octets[pointer], at):
-        pointer, at = at, at + _size(octets, octets[pointer], at)
+    pointer, at = _behind_what_routers_read(octets)  # and before everything else (§6.3, §6.4)
     added = b""
     kind = octets[pointer]
     if care_of_source is not None:
@@ -195,6 +207,34 @@ def optimise(octets: bytes, *, care_of_source: bytes | None = None, care_of_dest
     if care_of_destination is not None:
         packet[_DESTINATION] = care_of_destination
     return bytes(packet)
+
+
+def fragments(octets: bytes, largest: int) -> Iterator[bytes]:
+    """Cut a packet, or a fragment, into fragments of at most so many octets, as its source does (RFC 8200 §4.5).
+
+    What identifies them follows from the packet: if those of two packets are ever mixed, it was the same packet twice.
+    """
+    pointer, at = _behind_what_routers_read(octets)
+    kind, field, identification, rest = octets[pointer], 0, crc32(octets), octets[at:]
+    if kind == FRAGMENT and len(rest) >= _FRAGMENT_HEADER.size:
+        kind, _, field, identification = _FRAGMENT_HEADER.unpack_from(rest)
+        rest = rest[_FRAGMENT_HEADER.size :]
+    before = bytearray(octets[:at])
+    before[pointer] = FRAGMENT
+    room = max((largest - at - _FRAGMENT_HEADER.size) // 8, 1) * 8
+    for start in range(0, len(rest), room):
+        piece = rest[start : start + room]
+        before[_LENGTH_AT] = (at - HEADER_OCTETS + _FRAGMENT_HEADER.size + len(piece)).to_bytes(2, "big")
+        more = _MORE if start + room < len(rest) else 0
+        yield bytes(before) + _FRAGMENT_HEADER.pack(kind, 0, field + start | more, identification) + piece
+
+
+def _behind_what_routers_read(octets: bytes) -> tuple[int, int]:
+    """Find the end of hop-by-hop options and routing headers: where that of what follows is told, and where it lies."""
+    pointer, at = _NEXT_HEADER_AT, HEADER_OCTETS
+    while at + 2 <= len(octets) and _comes_first(octets, octets[pointer], at):
+        pointer, at = at, at + _size(octets, octets[pointer], at)
+    return pointer, at
 
 
 def _goes_on(octets: bytes, kind: int, at: int, end: int) -> bool:

@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 from lab.constants import BindingErrorStatus, Status
+from lab.events import text
 from lab.wire.icmpv6 import (
     DestinationUnreachable,
     EchoReply,
@@ -83,13 +84,13 @@ def _words(class_name: str) -> str:
 def _details(payload: Payload) -> str:
     match payload:
         case BindingUpdate(sequence=sequence, flags=flags, lifetime=lifetime, options=options):
-            letters = "".join(letter for flag, letter in _FLAG_LETTERS.items() if flag in flags)
+            letters = _letters(flags)
             return f" #{sequence} {letters + ' ' if letters else ''}lifetime {lifetime} s{_options(options)}"
         case BindingAcknowledgement(status=status, sequence=sequence, lifetime=lifetime, options=options):
             key = " K" if payload.key_management_mobility_capability else ""
             return f" #{sequence} {_status(status, Status)}{key} lifetime {lifetime} s{_options(options)}"
         case BindingError(status=status, home_address=home_address, options=options):
-            return f" {_status(status, BindingErrorStatus)} for {home_address}{_options(options)}"
+            return f" {_status(status, BindingErrorStatus)} for {text(home_address)}{_options(options)}"
         case HomeTest(nonce_index=index, options=options) | CareOfTest(nonce_index=index, options=options):
             return f" nonce index {index}{_options(options)}"
         case NeighborSolicitation(target=target):
@@ -127,6 +128,12 @@ def _details(payload: Payload) -> str:
             return ""
 
 
+@cache
+def _letters(flags: BindingUpdateFlag) -> str:
+    return "".join(letter for flag, letter in _FLAG_LETTERS.items() if flag in flags)
+
+
+@cache
 def _status(status: int, known: type[Status | BindingErrorStatus]) -> str:
     try:
         return f"status {status} ({known(status).name.lower().replace('_', ' ')})"
@@ -141,7 +148,7 @@ def _options(options: tuple[MobilityOption, ...]) -> str:
 def _option(option: MobilityOption) -> str:
     match option:
         case AlternateCareOfAddress(address=address):
-            return f"alternate care-of {address}"
+            return f"alternate care-of {text(address)}"
         case BindingRefreshAdvice(refresh_interval=interval):
             return f"refresh within {interval} s"
         case NonceIndices(home=home, care_of=care_of):

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from random import Random
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -46,6 +47,25 @@ def test_what_is_sealed_is_opened(
     assert spi(sealed) == association.spi
     assert int.from_bytes(sealed[4:8], "big") == sequence % 2**32  # counts on (RFC 4303 §3.3.3)
     assert len(sealed) % 4 == 0
+
+
+@given(st.lists(st.tuples(st.sampled_from([16, 24, 32]), ivs, payloads), max_size=6), st.randoms())
+def test_each_packet_is_sealed_as_if_there_were_no_other(
+    packets: list[tuple[int, bytes, bytes]], order: Random
+) -> None:
+    """A cipher is used for one packet after another; none of them shows in the next."""
+    sealed = []
+    for size, iv, payload in packets:
+        association = Association(spi=0x1001, integrity_key=KEY, encryption_key=KEY[:size])
+        octets = seal(association, 1, iv, 59, payload)
+        padding = -(len(payload) + 2) % 16
+        text = payload + bytes(range(1, padding + 1)) + bytes((padding, 59))
+        alone = Cipher(algorithms.AES(KEY[:size]), modes.CBC(iv)).encryptor()
+        assert octets[8:-16] == iv + alone.update(text) + alone.finalize()
+        sealed.append((association, octets, payload))
+    order.shuffle(sealed)
+    for association, octets, payload in sealed:
+        assert open_sealed(association, octets) == (59, payload)
 
 
 @pytest.mark.rfc6275("5.1-a")

@@ -6,6 +6,7 @@ import pytest
 
 from lab.auth.ipsec_policy import Policy, Protection, Protects
 from lab.errors import IpsecError, IpsecReason
+from lab.safeguards import Safeguard
 from lab.wire.headers import DestinationOptions
 from lab.wire.icmpv6 import EchoRequest, MobilePrefixAdvertisement, MobilePrefixSolicitation
 from lab.wire.mobility import (
@@ -280,3 +281,33 @@ def test_a_header_before_a_test_init_hides_nothing() -> None:
 
 def test_purposes_and_their_modes() -> None:
     assert [purpose for purpose in Protects if purpose.tunnels] == [Protects.RETURN_ROUTABILITY, Protects.PAYLOAD]
+
+
+@pytest.mark.rfc6275("5.1-a")
+def test_without_esp_plain_registrations_pass_and_what_is_sealed_is_still_looked_at() -> None:
+    policy = Policy(ALL, at_home_agent=True, without=frozenset({Safeguard.ESP}))
+    assert reason(away(UPDATE), policy, None) is None
+    assert reason(away(UPDATE, OTHER_HOME), policy, REGISTRATION) is IpsecReason.MISUSED_ASSOCIATION
+
+
+@pytest.mark.rfc6275("5.1-b")
+def test_without_the_check_of_associations_any_will_do_but_one_there_must_be() -> None:
+    policy = Policy(ALL, at_home_agent=True, without=frozenset({Safeguard.ASSOCIATION_CHECK}))
+    assert reason(away(UPDATE, OTHER_HOME), policy, REGISTRATION) is None
+    assert reason(away(UPDATE), policy, None) is IpsecReason.UNPROTECTED
+
+
+@pytest.mark.rfc6275("15.6-a")
+def test_without_the_authentication_of_prefixes_they_may_come_plainly_and_nothing_else_may() -> None:
+    policy = Policy(ALL, at_home_agent=False, without=frozenset({Safeguard.PREFIX_AUTHENTICATION}))
+    assert reason(back(MobilePrefixAdvertisement(identifier=1)), policy, None) is None
+    acknowledgement = BindingAcknowledgement(status=0, sequence=1, lifetime=60)
+    assert reason(back(acknowledgement), policy, None) is IpsecReason.UNPROTECTED
+
+
+@pytest.mark.rfc6275("15.7-b", "5.5-d")
+def test_without_esp_for_payload_tests_alone_are_sealed() -> None:
+    tunnel = Policy(ALL, at_home_agent=False, without=frozenset({Safeguard.PAYLOAD_ESP})).tunnel(HOME, AGENT)
+    assert tunnel.outgoing(build(Packet(source=HOME, destination=PEER, payload=INIT))) is TESTS
+    request = EchoRequest(identifier=1, sequence=1)
+    assert tunnel.outgoing(build(Packet(source=HOME, destination=PEER, payload=request))) is None

@@ -40,7 +40,7 @@ class Protected(Service):
         self.plane = UntouchedPlane()
         self._arriving: deque[tuple[bytes, str]] = deque()
         policy = Policy(protections, at_home_agent=at_home_agent)
-        self._ipsec = Ipsec(policy, Secrets(bytes((at_home_agent,))), self._on_refused)
+        self._ipsec = Ipsec(policy, Secrets(bytes((at_home_agent,))), self._on_dropped)
         self._plane = self.plane  # type: ignore[assignment] # as far as it is asked
         self._mobility = self  # type: ignore[assignment] # as far as it is asked
         self._dispatcher = Dispatcher(

@@ -1,5 +1,6 @@
 """A mobile node under test, away from home; its peers are mobile nodes as well (see `MobileNode`)."""
 
+from collections.abc import Iterator
 from ipaddress import IPv6Address
 from typing import Any
 
@@ -43,10 +44,10 @@ class _Noted(Engine):
         super().__init__(mobile_config(**{"lifetime": 3600, **fields}), Secrets(b"visitor"))
         self.by_tunnel: list[Packet] = []
 
-    def handle(self, happened: Input, now: Instant) -> list[Effect]:
-        effects = super().handle(happened, now)
+    def handle(self, happened: Input, now: Instant) -> Iterator[Effect]:
+        effects = [*super().handle(happened, now)]
         self.by_tunnel += [effect.packet for effect in effects if isinstance(effect, Send) and effect.tunnelled]
-        return effects
+        yield from effects
 
 
 class Visitor(Node):

@@ -34,6 +34,7 @@ TABLES: dict[str, dict[str, str]] = {
         "max_bindings": "1",
         "evict": "true",
         "max_binding_lifetime": "4",
+        "nonce_lifetime": "8",
     },
     "mobile_node": {
         "interface": '"wlan0"',
@@ -64,6 +65,7 @@ CORRESPONDENT = CorrespondentConfig(
     max_bindings=1,
     evict=True,
     max_binding_lifetime=4,
+    nonce_lifetime=8.0,
 )
 
 
@@ -274,6 +276,8 @@ def test_a_wrong_value_is_shown() -> None:
         pytest.param("mobile_node", {"binding_lifetime": "424"}, "4 to 420 seconds", id="binding beyond the limit"),
         pytest.param("correspondent", {"max_binding_lifetime": "0"}, "4 to 420 seconds", id="nothing granted"),
         pytest.param("correspondent", {"max_binding_lifetime": "6"}, "not a multiple of 4", id="grant between units"),
+        pytest.param("correspondent", {"nonce_lifetime": "7.9"}, "from 8 to 240 seconds", id="nonces too short"),
+        pytest.param("correspondent", {"nonce_lifetime": "240.1"}, "from 8 to 240 seconds", id="nonces too long"),
         pytest.param("correspondent", {"max_binding_lifetime": "424"}, "4 to 420 seconds", id="grant beyond the limit"),
         pytest.param("correspondent", {"max_bindings": "0"}, "not less than 1", id="no bindings"),
         pytest.param("correspondent", {"name": "''"}, "needs a name", id="no name"),

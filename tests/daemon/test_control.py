@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.daemon.control import LONGEST_LINE, VERSION, CommandError, Control, ask
+from lab.daemon.control import LONGEST_LINE, VERSION, CommandError, Control, Conversation, ask
 from lab.errors import ConfigError, PlaneError
 
 WITHIN = 10.0
@@ -300,6 +300,19 @@ def test_ask_gives_the_result_or_raises_the_error(path: Path) -> None:
         assert await asyncio.to_thread(ask, path, "echo", what={"a": 1}) == {"a": 1}
         with pytest.raises(CommandError, match="no such interface"):
             await asyncio.to_thread(ask, path, "refuse")
+
+    serving(path, body)
+
+
+def test_a_client_asks_as_often_as_it_likes_even_after_a_refusal(path: Path) -> None:
+    def converse() -> list[object]:
+        with Conversation(path) as node:
+            with pytest.raises(CommandError, match="no such interface"):
+                node.ask("refuse")
+            return [node.ask("echo", what=number) for number in range(3)]
+
+    async def body(path: Path) -> None:
+        assert await asyncio.to_thread(converse) == [0, 1, 2]
 
     serving(path, body)
 

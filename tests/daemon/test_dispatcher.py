@@ -1,7 +1,7 @@
 """The loop between an engine and the world: order, refusals, re-entrancy, faults, the one timer."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lab.auth.secrets import Secrets
 from lab.constants import RETRANS_TIMER, Status
-from lab.daemon.dispatcher import FAULT_PAUSE, Dispatcher
+from lab.daemon.dispatcher import DROPS_TOLD, FAULT_PAUSE, Dispatcher
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_agent import HomeAgent
 from lab.engine.io import (
@@ -51,9 +51,10 @@ from lab.events import (
     PacketDropped,
 )
 from lab.plane.memory import MemoryPlane
-from lab.wire.mobility import BindingAcknowledgement, BindingRefreshRequest
+from lab.wire.mobility import BindingAcknowledgement, BindingRefreshRequest, BindingUpdate
 from lab.wire.packet import OpaquePayload, Packet, mobility_packet
 from tests.engine.home_agent_bench import AGENT, HOME, update
+from tests.engine.mobile_node_bench import VISITED1, MobileBench, carrier
 
 LINK = "eth0"
 HERE, THERE = IPv6Address("2001:db8::1"), IPv6Address("2001:db8::2")
@@ -76,13 +77,13 @@ class Script:
     """An engine that answers as it was told, and notes what it was given."""
 
     def __init__(self) -> None:
-        self.answers: dict[type[Any], list[Effect]] = {}
+        self.answers: dict[type[Any], Iterable[Effect]] = {}
         self.given: list[Input] = []
         self.instants: list[float] = []
         self.due: float | None = None
         self.before_answer: Callable[[Input], None] = lambda _: None
 
-    def handle(self, happened: Input, now: float) -> list[Effect]:
+    def handle(self, happened: Input, now: float) -> Iterable[Effect]:
         self.given.append(happened)
         self.instants.append(now)
         self.before_answer(happened)
@@ -197,6 +198,64 @@ def test_a_refused_effect_becomes_an_input_and_nothing_behind_it_is_carried_out(
     assert script.given == [Started(), Refused(effect=defend, reason=reason)]
 
 
+def test_effects_are_carried_out_as_they_are_found(script: Script, world: World) -> None:
+    seen: list[list[Any]] = []
+
+    def think() -> Iterator[Effect]:
+        yield add(1)
+        seen.append([*world.done])
+        yield add(2)
+
+    script.answers[Started] = think()
+    assert world.feed(Started()) == [add(1), add(2)]
+    assert seen == [[add(1)]]
+
+
+def test_an_engine_thinks_to_the_end_before_it_hears_of_a_refusal(script: Script, world: World) -> None:
+    world.plane.refuse = frozenset({AddAddress})
+    heard: list[int] = []
+
+    def think() -> Iterator[Effect]:
+        yield add(1)
+        yield send()
+        heard.append(len(script.given))
+
+    script.answers[Started] = think()
+    assert [type(event) for event in world.feed(Started())] == [EffectRefused]
+    assert (heard, [type(happened) for happened in script.given]) == ([1], [Started, Refused])
+
+
+def test_an_engine_thinks_to_the_end_where_an_effect_is_at_fault(script: Script, world: World) -> None:
+    heard: list[int] = []
+
+    def think() -> Iterator[Effect]:
+        yield send()
+        yield add(1)
+        heard.append(len(script.given))
+
+    script.answers = {Started: think(), DeadlineReached: [add(2)]}
+    world.outlet.on_send = fault
+    sent, told = world.feed(Started())
+    assert (sent, told) == (send(), PacketDropped(reason="internal-error", detail="Started"))
+    assert heard == [1]
+    assert world.feed(DeadlineReached()) == [add(2)]
+
+
+def test_a_fault_amid_a_move_leaves_the_timers_of_a_mobile_node_right() -> None:
+    """The Binding Update that was at fault is repeated as one that got lost."""
+    bench = MobileBench()
+    world = World(bench.node)
+    world.feed(carrier())
+    world.outlet.on_send = fault
+    assert isinstance(world.feed(VISITED1.advertisement())[-1], PacketDropped)
+    timeout = bench.config.first_bindack_timeout
+    assert world.armed[-1] == world.now + timeout
+    world.outlet.on_send = lambda: None
+    world.now += timeout
+    sent = [what.packet.payload for what in world.feed(DeadlineReached()) if isinstance(what, Send)]
+    assert [message.sequence for message in sent if isinstance(message, BindingUpdate)] == [2]
+
+
 def test_the_engine_hears_of_a_refusal_before_anything_else(script: Script, world: World) -> None:
     world.plane.refuse = frozenset({AddAddress})
 
@@ -302,10 +361,26 @@ def test_drops_are_counted_by_reason(script: Script, world: World) -> None:
     assert world.dispatcher.drops == {"a": 4, "b": 2}
 
 
+def test_a_flood_of_drops_is_counted_and_not_all_written_down(script: Script, world: World) -> None:
+    script.answers[Started] = [Report(event=PacketDropped(reason="a"))] * 100
+    script.answers[DeadlineReached] = [Report(event=PacketDropped(reason="b"))]
+
+    def told(after: float) -> list[tuple[str, int]]:
+        world.now += after
+        events = [*world.feed(Started()), *world.feed(DeadlineReached())]
+        return [(event.reason, event.count) for event in events]
+
+    first = [("a", count) for count in range(1, DROPS_TOLD + 1)]
+    assert told(0.0) == [*first, ("b", 1)]
+    assert told(0.9) == [("b", 2)]
+    assert told(0.2) == [*(("a", count) for count in range(201, 201 + DROPS_TOLD)), ("b", 3)]
+    assert world.dispatcher.drops == {"a": 300, "b": 3}
+
+
 # Faults of an engine
 
 
-def fault(_: Input) -> None:
+def fault(*_: Input) -> None:
     raise RuntimeError("a fault of ours")
 
 

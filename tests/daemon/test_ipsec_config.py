@@ -1,6 +1,8 @@
 """The tables `[[ipsec]]` of a node: what is right is read, what is wrong is named, and no key is ever shown."""
 
+import json
 from ipaddress import IPv6Address
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -159,3 +161,49 @@ def test_a_mobile_node_may_have_several_home_agents() -> None:
 def test_no_value_raises_anything_else(key: str, value: object) -> None:
     said = complaint(written("mobile_node") + pair(**{key: str(value)}))
     assert said == "" or said.startswith(f"{FILE}: ")
+
+
+# Very many
+
+
+def test_a_file_may_hold_more_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "associations.json"
+    keys = {"integrity_key": INTEGRITY_KEY, "encryption_key": ENCRYPTION_KEY}
+    more = {
+        "home_address": str(OTHER_HOME),
+        "home_agent": str(AGENT),
+        "protects": "registration",
+        "to_home_agent": {"spi": 0x2001, **keys},
+        "from_home_agent": {"spi": 0x2002, **keys},
+    }
+    file.write_text(json.dumps([more]), encoding="ascii")
+    read = parse(f'associations = "{file}"\n' + written("home_agent") + pair(), FILE).ipsec
+    assert [(each.home_address, each.to_home_agent.spi) for each in read] == [(HOME, 0x1001), (OTHER_HOME, 0x2001)]
+    file.write_text(json.dumps([more, more]), encoding="ascii")
+    assert "ipsec.2.protects: registration of " in refusal(
+        f'associations = "{file}"\n' + written("home_agent") + pair()
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "not JSON: "),
+        (b"\xff", "not JSON: "),
+        (b"[" * 100_000, "not JSON: "),
+        (b"{}", "not an array, as of the tables [[ipsec]]"),
+        (b"[5]", "ipsec.0: "),
+        (b'[{"protect": "registration"}]', "ipsec.0.protect: unknown key; did you mean ipsec.0.protects?"),
+    ],
+    ids=str,
+)
+def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    file = tmp_path / "associations.json"
+    if content is not None:
+        file.write_bytes(content)
+    assert complaint in refusal(f'associations = "{file}"\n' + written("home_agent"))
+
+
+def test_a_path_that_is_none_is_refused() -> None:
+    assert "associations" in refusal('associations = ""\n' + written("home_agent"))

@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
+import time
+from collections.abc import Callable
 from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
 
-from lab.daemon.journal import Journal
+from lab.daemon.journal import AT_ONCE, Journal
 from lab.events import NodeStarted, NodeStopped, PacketDropped, Record
 
 STARTED = NodeStarted(role="home-agent", plane="user")
@@ -25,6 +28,54 @@ def test_every_event_is_in_the_file_at_once(tmp_path: Path) -> None:
     journal.write(NodeStopped(reason="SIGTERM"))
     assert [record.event for record in read(path)] == [STARTED, NodeStopped(reason="SIGTERM")]
     assert {record.node for record in read(path)} == {"ha"}
+
+
+def test_what_is_written_at_the_same_time_goes_out_together_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "ha.jsonl"
+    later: list[Callable[[], None]] = []
+    journal = Journal("ha", str(path), later.append)
+    for _ in range(AT_ONCE + 1):
+        journal.write(STARTED)
+    assert read(path) == []
+    later.pop(0)()
+    assert len(read(path)) == AT_ONCE
+    later.pop(0)()
+    assert len(read(path)) == AT_ONCE + 1
+    assert later == []
+    journal.write(STARTED)
+    journal.flush()
+    assert len(read(path)) == AT_ONCE + 2
+    later.pop(0)()
+    assert (len(read(path)), later) == (AT_ONCE + 2, [])
+
+
+def test_a_kill_loses_what_was_still_to_be_written_and_no_part_of_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "ha.jsonl"
+    events = [PacketDropped(reason="unsupported-packet", count=number) for number in range(AT_ONCE + 1)]
+    if (child := os.fork()) == 0:
+        later: list[Callable[[], None]] = []
+        journal = Journal("ha", str(path), later.append)
+        for event in events:
+            journal.write(event)
+        later.pop(0)()
+        os.kill(os.getpid(), signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert path.read_text(encoding="utf-8").endswith("\n")
+    assert [record.event for record in read(path)] == events[:AT_ONCE]
+
+
+def test_what_is_written_later_has_the_time_at_which_it_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ha.jsonl"
+    now = iter((10.0, 20.0))
+    monkeypatch.setattr(time, "time", lambda: next(now))
+    journal = Journal("ha", str(path), lambda _: None)
+    journal.write(STARTED)
+    journal.write(STARTED)
+    journal.flush()
+    assert [record.time for record in read(path)] == [10.0, 20.0]
 
 
 def test_a_restart_appends(tmp_path: Path) -> None:

@@ -288,8 +288,8 @@ def test_a_database_of_somebody_else(path: Path) -> None:
 
 def test_a_file_of_another_version(path: Path) -> None:
     keep(path, record())
-    change(path, "PRAGMA user_version = 3")
-    with pytest.raises(ConfigError, match="version 3, this program reads and writes version 2"):
+    change(path, "PRAGMA user_version = 2")
+    with pytest.raises(ConfigError, match="version 2, this program reads and writes version 3"):
         Store(path)
 
 

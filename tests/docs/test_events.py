@@ -12,7 +12,7 @@ import pytest
 from lab.emulation.scenario import Stage
 from lab.engine import correspondent, correspondent_registration
 from lab.engine.correspondent_states import EndReason
-from lab.errors import IpsecReason, MalformedReason
+from lab.errors import IpsecReason, MalformedReason, PlaneReason
 from lab.events import EVENTS, BindingRegistered, Event, Record, RegistrationKind
 from tests.docs.markdown import ROOT, code, document, name, run
 
@@ -46,7 +46,8 @@ def test_kinds_of_registration() -> None:
 
 def test_reasons_of_dropped_packets() -> None:
     rows = DOCUMENT.table("reason", "§", "when", "answer").rows
-    assert sorted(name(row[0]) for row in rows) == sorted({*MalformedReason, *IpsecReason, *reasons_in_code()})
+    reasons = {*MalformedReason, *IpsecReason, *PlaneReason, *reasons_in_code()}
+    assert sorted(name(row[0]) for row in rows) == sorted(reasons)
 
 
 def test_reasons_of_other_events() -> None:

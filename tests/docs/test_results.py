@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -17,17 +18,18 @@ from scapy.utils import RawPcapWriter
 from lab.cli.main import FAILED, INTERRUPTED
 from lab.emulation import experiment
 from lab.emulation.settings import Settings
+from lab.emulation.spec import Kind
 from lab.events import EVENTS, BindingUpdateSent, MessageSent, Record
 from lab.report import streams
-from lab.report.handovers import STAGES, Handover
-from lab.report.html import read_events
-from lab.report.model import SCHEMA_VERSION, Result, load
+from lab.report.handovers import PARTS, STAGES, Handover
+from lab.report.html import SHOWN_MESSAGES, read_events
+from lab.report.model import SCHEMA_VERSION, Attack, Interface, Link, Node, Result, load
 from lab.report.streams import Arrival
 from lab.verify.check import Check, Evidence, Verdict
 from lab.verify.rules import SHOWN
 from lab.wire.mobility import BindingUpdate, BindingUpdateFlag
 from lab.wire.packet import build, mobility_packet
-from tests.docs.markdown import code, document, name
+from tests.docs.markdown import ROOT, code, document, name
 
 DOCUMENT = document("docs/results.md")
 FIELDS = ("field", "type", "meaning")
@@ -36,6 +38,7 @@ WORDS: dict[object, str] = {
     int: "integer",
     float: "number",
     bool: "boolean",
+    Attack: "attack",
     Verdict: ", ".join(list(Verdict)[:-1]) + f" or {list(Verdict)[-1]}",
 }
 PLURALS: dict[object, str] = {
@@ -44,6 +47,10 @@ PLURALS: dict[object, str] = {
     Check: "checks",
     Handover: "handovers",
     Evidence: "evidence",
+    Link: "links",
+    Node: "nodes",
+    Interface: "interfaces",
+    Attack: "attack",
 }
 
 
@@ -66,7 +73,16 @@ def in_words(kind: Any) -> str:
 
 @pytest.mark.parametrize(
     ("kind", "heading", "number"),
-    [(Result, "result.json", 0), (Check, "A check", 0), (Evidence, "A check", 1), (Handover, "A handover", 0)],
+    [
+        (Result, "result.json", 0),
+        (Check, "A check", 0),
+        (Evidence, "A check", 1),
+        (Handover, "A handover", 0),
+        (Link, "The network", 0),
+        (Node, "The network", 1),
+        (Interface, "The network", 2),
+        (Attack, "An attack", 0),
+    ],
 )
 def test_fields(kind: type[Any], heading: str, number: int) -> None:
     hints = get_type_hints(kind)
@@ -93,6 +109,7 @@ def test_a_result_is_as_documented() -> None:
         lost=1,
         breakdown={"link": 5.0},
     )
+    interface = Interface(link="home", address=None, link_layer_address="02:00:00:06:00:00")
     result = Result(
         scenario="handover",
         topology="TwoVisitedLinks",
@@ -110,8 +127,21 @@ def test_a_result_is_as_documented() -> None:
         handovers=[handover],
         captures={"home": "captures/home.pcapng"},
         streams={"cn-mn": "streams/cn-mn.csv"},
+        links=[Link(name="home", prefix="2001:db8:1::/64")],
+        nodes=[Node(name="mn", kind="mobile-node", home="home", home_addresses=[], interfaces=[interface])],
+        without=["esp"],
+        attack=Attack(
+            section="15.3",
+            protection="esp",
+            attempted=True,
+            succeeded=True,
+            expected=True,
+            evidence=[Evidence(capture="outside", frame=1)],
+            events=["ha: binding new"],
+            caught_by=["bu-flags"],
+        ),
     )
-    for made in (result, dataclasses.replace(result, error=None)):
+    for made in (result, dataclasses.replace(result, error=None, attack=None)):
         assert [*mismatches(json.loads(made.to_json()), "result.json")] == []
 
 
@@ -124,7 +154,11 @@ def mismatches(given: dict[str, Any], heading: str, number: int = 0) -> list[str
             found.append(f"{heading}: {key} is no {kind}: {given[key]!r}")
     nested = [(check, "A check", 0) for check in given.get("checks", [])]
     nested += [(handover, "A handover", 0) for handover in given.get("handovers", [])]
+    nested += [(given["attack"], "An attack", 0)] if given.get("attack") else []
     nested += [(evidence, "A check", 1) for evidence in given.get("evidence", [])]
+    nested += [(link, "The network", 0) for link in given.get("links", [])]
+    nested += [(node, "The network", 1) for node in given.get("nodes", [])]
+    nested += [(interface, "The network", 2) for interface in given.get("interfaces", [])]
     return found + [fault for entry in nested for fault in mismatches(*entry)]
 
 
@@ -136,6 +170,8 @@ def is_a(value: Any, kind: str) -> bool:
             return isinstance(value, list) and all(isinstance(v, str) for v in value)
         case ["list", "of", _]:
             return isinstance(value, list) and all(isinstance(v, dict) for v in value)
+        case ["attack", "or", "null"]:
+            return value is None or isinstance(value, dict)
         case ["string", "or", "null"]:
             return value is None or isinstance(value, str)
         case ["string"]:
@@ -174,9 +210,21 @@ def test_versions() -> None:
 
 def test_parts_of_a_handover() -> None:
     rows = DOCUMENT.table("part", "ends with").rows
-    assert [name(part) for part, _ in rows] == [*(stage for stage, _ in STAGES), "first_packet"]
+    assert [name(part) for part, _ in rows] == [*PARTS]
     for (_, kinds), (_, ends) in zip(STAGES, rows, strict=False):
         assert [word for word in code(ends) if word in EVENTS] == [kind.__name__ for kind in kinds]
+
+
+def test_kinds_of_nodes() -> None:
+    _, of_nodes, _ = [table for table in DOCUMENT.tables if (table.header, table.heading) == (FIELDS, "The network")]
+    (meaning,) = (row[2] for row in of_nodes.rows if name(row[0]) == "kind")
+    assert code(meaning) == [*Kind]
+
+
+def test_sections_of_the_report() -> None:
+    page = (ROOT / "templates" / "report.html.j2").read_text(encoding="utf-8")
+    assert [row[0] for row in DOCUMENT.table("section", "what it shows").rows] == re.findall("<h2>(.*?)</h2>", page)
+    assert f"up to {SHOWN_MESSAGES} messages" in DOCUMENT.path.read_text(encoding="utf-8")
 
 
 def test_so_many_frames_are_evidence() -> None:

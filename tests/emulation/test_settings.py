@@ -77,6 +77,10 @@ def test_a_report_s_settings_can_be_set_again(changed: Settings) -> None:
         ("outage=61", "outage: from 0.002"),
         ("outage=nan", "outage: from 0.002"),
         ("outage=inf", "outage: from 0.002"),
+        ("nonce_lifetime=7.9", "nonce_lifetime: from 8 to 240 seconds"),
+        ("nonce_lifetime=241", "nonce_lifetime: from 8 to 240 seconds"),
+        ("nonce_lifetime=nan", "nonce_lifetime: from 8 to 240 seconds"),
+        ("flood=9999", "flood: at least 10000 packets"),
         ("plane=none", "--set plane=none: not a value for plane: auto or bpf or kernel or user is wanted"),
     ],
 )

@@ -103,6 +103,12 @@ def test_a_link_needs_a_prefix_to_form_addresses_from(prefix: Any, said: str) ->
     assert refusal(lambda t: t.link("a", prefix)).startswith(said)
 
 
+@pytest.mark.parametrize("mtu", [0, 1279, 1501])
+def test_a_link_carries_what_ipv6_needs_and_no_more_than_an_ethernet(mtu: int) -> None:
+    said = refusal(lambda t: t.link("a", "2001:db8:a::/64", mtu=mtu))
+    assert said == f"link a: its MTU is from 1280 to 1500 octets, not {mtu}"
+
+
 def test_prefixes_do_not_overlap() -> None:
     said = refusal(lambda t: (one(t, "a"), one(t, "b")))
     assert said == "link b: its prefix 2001:db8:a::/64 overlaps that of link a"
@@ -327,5 +333,5 @@ def test_a_link_may_impair_what_it_carries() -> None:
         ({"rate": 10.0}, "link far: rate=10: from 8000 to 3e+10 bits in a second"),
     ],
 )
-def test_no_link_does_the_impossible(given: dict[str, float], said: str) -> None:
+def test_no_link_does_the_impossible(given: dict[str, Any], said: str) -> None:
     assert said in refusal(lambda it: it.link("far", "2001:db8:b::/64", **given))

@@ -9,6 +9,7 @@ from lab.engine.authorization import sign
 from lab.engine.config import CorrespondentConfig
 from lab.engine.correspondent import Correspondent
 from lab.engine.io import AskUse, DeadlineReached, Effect, Input, InstallBinding, Received, RemoveBinding, Used
+from lab.safeguards import NOTHING, Without
 from lab.wire.icmpv6 import DestinationUnreachable, EchoRequest
 from lab.wire.mobility import BindingUpdate, BindingUpdateFlag, CareOfTest, CareOfTestInit, HomeTest, HomeTestInit
 from lab.wire.options import AlternateCareOfAddress, MobilityOption, NonceIndices
@@ -62,6 +63,7 @@ class Bench:
 
     config: CorrespondentConfig = field(default_factory=CorrespondentConfig)
     own_home_address: IPv6Address | None = None
+    without: Without = NOTHING
     now: float = 1000.0
     used: bool = True
     """Whether the data plane says that a binding is in use."""
@@ -69,7 +71,7 @@ class Bench:
 
     def __post_init__(self) -> None:
         own = () if self.own_home_address is None else (self.own_home_address,)
-        self.node = Correspondent(self.config, Secrets(b"bench"), home_addresses=own)
+        self.node = Correspondent(self.config, Secrets(b"bench"), home_addresses=own, without=self.without)
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over, and carry the effects out."""

@@ -8,6 +8,7 @@ from lab.auth.secrets import Secrets
 from lab.engine.config import HomeAgentConfig
 from lab.engine.home_agent import HomeAgent
 from lab.engine.io import DadSucceeded, DeadlineReached, Effect, Input, LinkUp, Received, StartDad
+from lab.safeguards import NOTHING, Without
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate, BindingUpdateFlag
 from lab.wire.options import AlternateCareOfAddress
 from lab.wire.packet import Packet, mobility_packet
@@ -55,16 +56,17 @@ class Bench:
     )
     now: float = 1000.0
     linked: bool = True
+    without: Without = NOTHING
 
     def __post_init__(self) -> None:
-        self.agent = HomeAgent(self.config, Secrets(b"seed"))
+        self.agent = HomeAgent(self.config, Secrets(b"seed"), without=self.without)
         if self.linked:
             link_local = IPv6Address("fe80::1")
             self.take(LinkUp(interface="ha-eth0", link_layer_address=MAC, link_local_address=link_local))
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over."""
-        return self.agent.handle(happened, self.now)
+        return [*self.agent.handle(happened, self.now)]
 
     def register(self, sequence: int = 1, **fields: Any) -> list[Effect]:
         """Register, with Duplicate Address Detection coming out well."""

@@ -10,11 +10,13 @@ from lab.engine.config import MobileNodeConfig
 from lab.engine.io import DeadlineReached, Effect, Input, LinkDown, LinkUp, Received, Send
 from lab.engine.mobile_node import MobileNode
 from lab.engine.neighbor_discovery import HOP_LIMIT
+from lab.safeguards import NOTHING, Without
 from lab.wire.addresses import address_from, interface_identifier, link_local
 from lab.wire.icmpv6 import NeighborAdvertisement, RouterAdvertisement
 from lab.wire.mobility import BindingAcknowledgement, BindingUpdate
 from lab.wire.neighbor import (
     AdvertisementInterval,
+    LinkMtu,
     NeighborOption,
     PrefixInformation,
     SourceLinkLayerAddress,
@@ -41,6 +43,7 @@ class Access:
     link_layer: bool = True
     router_address: bool = True
     valid: int = DAY
+    mtu: int | None = None
 
     @property
     def address(self) -> IPv6Address:
@@ -70,6 +73,8 @@ class Access:
         )
         if self.interval is not None:
             options.append(AdvertisementInterval(interval=self.interval))
+        if self.mtu is not None:
+            options.append(LinkMtu(mtu=self.mtu))
         message = RouterAdvertisement(router_lifetime=1800, options=tuple(options))
         packet = Packet(
             source=fields.get("source", self.address),
@@ -130,13 +135,14 @@ class MobileBench:
 
     config: MobileNodeConfig = field(default_factory=mobile_config)
     now: float = 1000.0
+    without: Without = NOTHING
 
     def __post_init__(self) -> None:
-        self.node = MobileNode(self.config, Secrets(b"bench"))
+        self.node = MobileNode(self.config, Secrets(b"bench"), without=self.without)
 
     def take(self, happened: Input) -> list[Effect]:
         """Hand one input over."""
-        return self.node.handle(happened, self.now)
+        return [*self.node.handle(happened, self.now)]
 
     def pass_time(self, seconds: float) -> list[Effect]:
         """Let time pass, stopping at every deadline on the way."""

@@ -1,11 +1,12 @@
 """Home registrations, refreshes, deregistrations, and everything that refuses them (RFC 6275 §10)."""
 
 from dataclasses import replace
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 
 from lab.constants import MAX_DELETE_BCE_TIMEOUT, Status
+from lab.engine.config import HomeAgentConfig
 from lab.engine.io import (
     DadFailed,
     DadSucceeded,
@@ -25,6 +26,7 @@ from lab.engine.io import (
 )
 from lab.errors import MalformedReason, WireError
 from lab.events import BindingDeregistered, BindingRegistered, BindingRejected, BindingRemoved, PacketDropped
+from lab.wire.addresses import address_like
 from lab.wire.icmpv6 import EchoRequest, NeighborAdvertisement, ParameterProblem
 from lab.wire.mobility import BindingError, HomeTest, UnknownMobilityMessage
 from lab.wire.options import BindingRefreshAdvice
@@ -38,6 +40,7 @@ from tests.engine.home_agent_bench import (
     LINK_LOCAL,
     MAC,
     OTHER_CARE_OF,
+    PREFIX,
     A,
     Bench,
     H,
@@ -294,6 +297,24 @@ def test_deregistration(at_home: bool, lifetime: int, option: bool, flags: int) 
     assert packet.routed_home_address == (None if at_home else HOME)
     assert names(effects) == ["RemoveTunnel", "StopDefending", "Remember", "BindingAcknowledgement"]
     assert events(effects, BindingDeregistered)
+
+
+@pytest.mark.rfc6275("10.3.1-a")
+@pytest.mark.parametrize("unique", [True, False])
+def test_home_addresses_that_end_alike_wait_for_one_test_of_their_link_local_address(unique: bool) -> None:
+    other_prefix = IPv6Network("2001:db8:2::/64")
+    other = address_like(HOME, other_prefix)
+    bench = Bench(HomeAgentConfig(interface="ha-eth0", address=AGENT, home_prefixes=(PREFIX, other_prefix)))
+    for home in (HOME, other):
+        bench.take(update(1, flags=A | H | L, home=home))
+        bench.take(DadSucceeded(address=home))
+    verdict = DadSucceeded(address=LINK_LOCAL) if unique else DadFailed(address=LINK_LOCAL)
+    expected = Status.ACCEPTED if unique else Status.DUPLICATE_ADDRESS_DETECTION_FAILED
+    answered = acknowledgements(bench.take(verdict))
+    assert [(packet.routed_home_address, message.status) for packet, message in answered] == [
+        (HOME, expected),
+        (other, expected),
+    ]
 
 
 @pytest.mark.rfc6275("10.3.2-a")

@@ -6,16 +6,20 @@ from itertools import pairwise
 
 import pytest
 
-from lab.constants import MAX_UPDATE_RATE, Status
+from lab.constants import INITIAL_BINDACK_TIMEOUT, MAX_UPDATE_RATE, Status
 from lab.engine.config import DadMode
 from lab.engine.io import (
     AddAddress,
     DadFailed,
     DadSucceeded,
     DeadlineReached,
+    Effect,
     InstallReverseTunnel,
     LinkDown,
+    LinkHint,
     RemoveAddress,
+    Report,
+    Send,
     StartDad,
     StopDad,
 )
@@ -87,10 +91,10 @@ def test_order_of_an_arrival() -> None:
     bench = MobileBench()
     bench.take(carrier())
     assert names(bench.take(VISITED1.advertisement())) == [
-        "AddAddress",
         "UseRouter",
-        "InstallReverseTunnel",
         "BindingUpdate",
+        "AddAddress",
+        "InstallReverseTunnel",
         "StartDad",
     ]
 
@@ -427,3 +431,92 @@ def test_acknowledgements_out_of_the_blue() -> None:
     message = BindingAcknowledgement(status=Status.ACCEPTED, sequence=7, lifetime=60)
     effects = bench.take(acknowledgement(message))
     assert [event.reason for event in events(effects, PacketDropped)] == ["unexpected-acknowledgement"]
+
+
+# A move, effect by effect
+
+
+def kinds(effects: list[Effect]) -> list[str]:
+    """Name effects by their types, and what is sent by its message."""
+    return [type(e.packet.payload if isinstance(e, Send) else e).__name__ for e in effects if not isinstance(e, Report)]
+
+
+def test_in_a_move_all_that_can_wait_comes_behind_the_binding_update() -> None:
+    bench = MobileBench()
+    bench.register(VISITED1)
+    bench.take(LinkDown(interface=INTERFACE))
+    assert kinds(bench.take(carrier())) == ["RouterSolicitation"]
+    assert kinds(bench.take(VISITED2.advertisement())) == [
+        "UseRouter",
+        "BindingUpdate",
+        "StopDad",
+        "AddAddress",
+        "InstallReverseTunnel",
+        "StartDad",
+    ]
+
+
+def test_an_address_is_tested_before_it_is_registered_by_the_standard() -> None:
+    bench = MobileBench(mobile_config(dad=DadMode.STANDARD))
+    effects = bench.arrive(VISITED1)
+    assert kinds(effects)[-2:] == ["AddAddress", "StartDad"]
+    assert not updates(effects)
+    assert kinds(bench.take(DadSucceeded(address=VISITED1.care_of()))) == ["BindingUpdate", "InstallReverseTunnel"]
+
+
+def test_the_way_home_gives_the_tunnel_up_last() -> None:
+    bench = MobileBench()
+    bench.register(VISITED1)
+    effects = bench.arrive(HOME_LINK)
+    assert kinds(effects)[-4:] == ["UseRouter", "BindingUpdate", "JoinGroup", "StopDad"]
+    assert kinds(bench.acknowledge(updates(effects)[0], lifetime=0)) == [
+        "AddAddress",
+        "UseRouter",
+        "RemoveReverseTunnel",
+        "LeaveGroup",
+        "NeighborAdvertisement",
+        "ForgetRouter",
+        "RemoveAddress",
+    ]
+
+
+def test_an_address_that_is_formed_again_is_tested_anew() -> None:
+    bench = MobileBench()
+    bench.arrive(VISITED1)
+    tests = of_kind(bench.arrive(VISITED1), StopDad) + of_kind(bench.arrive(VISITED2), StopDad)
+    assert tests == [StopDad(address=VISITED1.care_of())]
+    effects = [e for e in bench.arrive(VISITED1) if isinstance(e, StopDad | StartDad)]
+    assert effects == [
+        StopDad(address=VISITED1.care_of()),
+        StopDad(address=VISITED2.care_of()),
+        StartDad(interface=INTERFACE, address=VISITED1.care_of()),
+    ]
+
+
+# Timers, whatever became of the effects
+
+
+def test_an_answer_that_is_broken_off_leaves_the_timers_right() -> None:
+    """A fault of the daemon ends what it carries out; the Binding Update is repeated in time all the same."""
+    bench = MobileBench()
+    bench.take(LinkDown(interface=INTERFACE))
+    bench.take(carrier())
+    bench.node.deadline()
+    answer = bench.node.handle(VISITED1.advertisement(), bench.now)
+    update = next(found[0] for effect in answer if (found := updates([effect])))
+    del answer
+    again = sent_at(bench, bench.config.first_bindack_timeout)
+    assert [(when - 1000.0, repeated.sequence) for when, repeated in again] == [
+        (bench.config.first_bindack_timeout, update.sequence + 1)
+    ]
+
+
+def test_while_the_link_is_in_doubt_nothing_is_due_but_solicitations() -> None:
+    bench = MobileBench()
+    bench.arrive(VISITED1)
+    bench.pass_time(INITIAL_BINDACK_TIMEOUT - 0.1)
+    bench.take(LinkHint(interface=INTERFACE))
+    assert [kinds(effects) for _, effects in bench.timeline(0.8)] == [["RouterSolicitation"]] * 2
+    effects = bench.take(VISITED1.advertisement())
+    assert not updates(effects)
+    assert updates(bench.pass_time(1.0)), "what was put off is done"

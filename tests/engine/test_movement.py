@@ -5,9 +5,9 @@ from ipaddress import IPv6Address
 
 import pytest
 
-from lab.engine.io import Effect, LinkDown, LinkHint, LinkUp, Received
-from lab.engine.movement import MISSED_ADVERTISEMENTS, PROBES, SOLICITATION_INTERVALS
-from lab.events import MovementDetected, RouterFound, RouterLost
+from lab.engine.io import Effect, Input, LinkDown, LinkHint, LinkUp, Received, SetLinkMtu
+from lab.engine.movement import MISSED_ADVERTISEMENTS, PROBES, REPETITION, SOLICITATION_INTERVALS
+from lab.events import CareOfAddressLost, MovementDetected, RouterFound, RouterLost
 from lab.wire.icmpv6 import NeighborSolicitation, RouterSolicitation
 from tests.engine.effects import events, sent
 from tests.engine.mobile_node_bench import (
@@ -52,6 +52,41 @@ def test_carrier_makes_the_node_look_for_routers_until_one_answers() -> None:
     assert SOLICITATION_INTERVALS[-1] == 4.0
     bench.take(VISITED1.advertisement())
     assert not [p for p in sent(bench.pass_time(1.4)) if isinstance(p.payload, RouterSolicitation)]
+
+
+def mtus(effects: list[Effect]) -> list[int | None]:
+    return [effect.mtu for effect in effects if isinstance(effect, SetLinkMtu)]
+
+
+def test_the_mtu_of_the_link_is_what_its_router_says() -> None:
+    """RFC 4861 §6.3.4; a value below what every link carries counts for nothing."""
+    bench = MobileBench()
+    assert mtus(bench.arrive(replace(VISITED1, mtu=1400))) == [1400]
+    assert mtus(bench.take(replace(VISITED1, mtu=1400).advertisement())) == []
+    assert mtus(bench.take(replace(VISITED1, mtu=1300).advertisement())) == [1300]
+    assert mtus(bench.take(replace(VISITED1, mtu=1279).advertisement())) == [None]
+    assert mtus(bench.take(replace(VISITED1, mtu=1280).advertisement())) == [1280]
+    bench.take(LinkHint(interface=INTERFACE))  # without a loss of carrier, the kernel keeps it
+    assert mtus(bench.take(VISITED2.advertisement())) == [None]
+    assert mtus(bench.take(VISITED2.advertisement())) == []
+
+
+def test_with_the_carrier_goes_the_mtu() -> None:
+    """The kernel has forgotten it when the carrier is back."""
+    bench, narrow = MobileBench(), replace(VISITED1, mtu=1400)
+    bench.arrive(narrow)
+    bench.take(LinkDown(interface=INTERFACE))
+    bench.take(carrier())
+    assert mtus(bench.take(narrow.advertisement())) == [1400]
+    bench.take(LinkDown(interface=INTERFACE))
+    bench.take(carrier())
+    assert mtus(bench.take(VISITED2.advertisement())) == []
+
+
+def test_the_mtu_of_another_router_counts_once_it_is_believed() -> None:
+    bench = on(VISITED1)
+    assert mtus(bench.take(replace(VISITED2, mtu=1400).advertisement())) == []
+    assert [mtu for _, effects in bench.timeline(10) for mtu in mtus(effects)] == [1400]
 
 
 @pytest.mark.rfc6275("11.5.1-a")
@@ -167,6 +202,48 @@ def test_a_second_advertisement_of_the_candidate_changes_nothing() -> None:
     bench = on(SILENT)
     bench.take(VISITED2.advertisement())
     assert bench.take(VISITED2.advertisement()) == []
+
+
+@pytest.mark.rfc6275("11.5.1-a")
+def test_a_router_that_says_the_same_again_is_there() -> None:
+    """Each time counts, also those between which nothing else is looked into."""
+    bench = on(PUNCTUAL)
+    assert hear(bench, PUNCTUAL) == []
+    assert probed(bench.pass_time(MISSED_ADVERTISEMENTS * 0.5 - 0.01)) == []
+    assert probed(bench.pass_time(0.01)) == [VISITED1.global_address]
+
+
+def test_lifetimes_of_what_is_said_again_are_counted_anew() -> None:
+    brief = replace(VISITED1, valid=1)
+    bench = on(brief)
+    assert not events(hear(bench, brief), CareOfAddressLost)
+    assert not events(bench.pass_time(brief.valid - REPETITION - 0.01), CareOfAddressLost)
+    assert events(bench.pass_time(REPETITION + 0.01), CareOfAddressLost)
+
+
+def test_what_changed_is_looked_into_at_once() -> None:
+    bench = on(VISITED1)
+    bench.take(VISITED1.advertisement())
+    bench.take(VISITED1.advertisement(valid=1))
+    assert events(bench.pass_time(1.0), CareOfAddressLost)
+
+
+@pytest.mark.rfc6275("11.5.1-a")
+@pytest.mark.parametrize("doubt", [LinkHint(interface=INTERFACE), VISITED2.advertisement()], ids=["hint", "candidate"])
+def test_what_is_said_again_ends_a_doubt(doubt: Input) -> None:
+    bench = on(SILENT)
+    bench.take(SILENT.advertisement())
+    assert sent(bench.take(doubt))
+    bench.take(SILENT.advertisement())
+    assert sent(bench.pass_time(PROBES + 0.1)) == []
+
+
+def hear(bench: MobileBench, access: Access) -> list[Effect]:
+    """Hear a router say the same many times a second, for some seconds; the last one is none that is looked into."""
+    effects: list[Effect] = []
+    for _ in range(30):
+        effects += bench.take(access.advertisement()) + bench.pass_time(0.15)
+    return effects + bench.take(access.advertisement())
 
 
 def test_an_answer_of_somebody_else_does_not_save_the_router() -> None:

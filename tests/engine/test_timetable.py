@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 
 from lab.engine.io import Instant
-from lab.engine.timetable import SPARE, Timetable
+from lab.engine.timetable import AT_ONCE, SPARE, Timetable
 
 HOME = IPv6Address("2001:db8:1::100")
 
@@ -42,3 +42,13 @@ def test_refreshing_all_the_time_fills_no_memory() -> None:
         cache.put(HOME, State(1000.0 + number))
     assert len(cache._heap) <= 2 * len(cache) + SPARE
     assert cache.deadline() == 1000.0 + 9_999
+
+
+def test_of_very_many_that_are_due_the_rest_is_due_a_moment_later() -> None:
+    cache: Timetable[State] = Timetable()
+    for number in range(AT_ONCE + 1):
+        cache.put(HOME + number, State(1.0))
+    for address, _ in cache.due(2.0):
+        cache.remove(address)
+    assert len(cache) == 1
+    assert cache.deadline() == 1.0

@@ -141,14 +141,14 @@ def python_in(node: LabNode, source: str) -> None:
 
 
 def state_of(namespace: Namespace) -> dict[str, Any]:
-    """Describe a namespace: links, addresses, routes, rules, proxies, transformations, packet filters."""
+    """Describe a namespace: links, addresses, routes, rules, transformations, packet filters."""
     settle_addresses(namespace)
     described: dict[str, Any] = {
         what: [
             {key: value for key, value in entry.items() if key not in ("stats64", "valid_life_time")}
             for entry in json.loads(run_in(namespace, "ip", "-j", "-6", *what.split()).stdout or "[]")
         ]
-        for what in ("address", "route show table all", "rule", "neighbour show proxy")
+        for what in ("address", "route show table all", "rule")
     }
     described["xfrm"] = [run_in(namespace, "ip", "xfrm", what).stdout for what in ("policy", "state")]
     described["nft"] = run_in(namespace, "nft", "list", "ruleset").stdout

@@ -79,6 +79,12 @@ def test_no_bindings() -> None:
     assert described("cn", []) == ["cn: no bindings"]
 
 
+def test_what_was_dropped_is_below() -> None:
+    drops = {"wrong-outer-source": 200, "not-sent": 1}
+    assert described("ha", [], drops) == ["ha: no bindings", "  dropped: 1 not-sent, 200 wrong-outer-source"]
+    assert described("mn", [AWAY], drops)[2:] == ["  dropped: 1 not-sent, 200 wrong-outer-source"]
+
+
 def test_what_engines_say_can_be_described() -> None:
     bench = Bench()
     bench.take(update(1))

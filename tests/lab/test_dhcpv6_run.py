@@ -70,8 +70,7 @@ class NobodyRelays(Dhcpv6AtHome):
 def test_without_a_relay_agent_no_answer_comes() -> None:
     with Network(NobodyRelays, settings=Settings(ro=False), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         here = Here(network)
         here.visit("visited1")
         client = Dhcpv6Client(here["mn"], DEVICE)
@@ -110,8 +109,7 @@ outlet.sendto(bytes.fromhex("{octets}"), ("2001:db8:1::1", 547))
 def test_what_others_say_to_the_relay_agent_goes_nowhere() -> None:
     with Network(Dhcpv6AtHome, settings=Settings(ro=False), captures=False) as network:
         network.start()
-        for node in network.hosts:
-            node.wait_settled()
+        network.wait_settled()
         here = Here(network)
         here.visit("visited1")
         for octets, reason in (("0d00" + "00" * 32, "unexpected-dhcpv6"), ("0d", "malformed-dhcpv6")):

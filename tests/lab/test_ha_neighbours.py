@@ -1,6 +1,6 @@
 """What neighbours on the home link hear of a home agent about the addresses of a mobile node (RFC 6275 §10.4.1).
 
-One home agent serves all cases: the kernel answers in its name, and should do so for what is bound and nothing else.
+One home agent serves all cases: it should answer for what is bound and nothing else.
 """
 
 import socket
@@ -99,6 +99,8 @@ SERVED = {False: Mobile(IPv6Address("2001:db8:1::100")), True: Mobile(IPv6Addres
 """Mobile nodes that stay registered, by whether L is set."""
 LEAVING = {False: Mobile(IPv6Address("2001:db8:1::200")), True: Mobile(IPv6Address("2001:db8:1::201"), A | H | L)}
 """Mobile nodes whose bindings end."""
+WITNESS = Mobile(IPv6Address("2001:db8:1::300"))
+"""One that stays registered as well: its answer tells that the home agent has dealt with what was asked before."""
 Ask = Callable[[Mobile, Target, Form], Any]
 
 
@@ -106,7 +108,6 @@ class Neighbour:
     """Asks for addresses, and hears what is answered."""
 
     def __init__(self, here: Here) -> None:
-        self._agent = here["ha"].spec.address
         self.agent_mac = mac_of(here, "ha")
         self._mac = mac_of(here, "neighbour")
         octets = here["neighbour"].spec.plugs[0].link_layer_address
@@ -116,13 +117,13 @@ class Neighbour:
     def ask(self, mobile: Mobile, target: Target, form: Form) -> Any:
         """Ask for an address; give the frame of the answer, or None if the home agent passed it over.
 
-        What is asked next is the home agent's own address: it answers in the order of the questions.
+        What is asked next is another address that it answers for: it does so in the order of the questions.
         """
-        asked = str(mobile.address(target))
+        asked, witness = str(mobile.address(target)), str(WITNESS.home_address)
         self._solicit(asked, str(mobile.group_of(target)), form)
-        self._solicit(str(self._agent), str(self._agent), Form.MULTICAST)
+        self._solicit(witness, witness, Form.MULTICAST)
         heard = None
-        while (answer := self._hear())[ICMPv6ND_NA].tgt != str(self._agent):
+        while (answer := self._hear())[ICMPv6ND_NA].tgt != witness:
             if answer[ICMPv6ND_NA].tgt == asked:
                 heard = answer
         return heard
@@ -191,7 +192,7 @@ def here() -> Iterator[Here]:
 @pytest.fixture(scope="module")
 def neighbour(here: Here) -> Iterator[Neighbour]:
     """Give the neighbour of a home agent with a binding for each mobile node that stays registered."""
-    for mobile in SERVED.values():
+    for mobile in (*SERVED.values(), WITNESS):
         update(here, mobile, 1, LIFETIME_UNITS, BindingRegistered)
     made = Neighbour(here)
     yield made
@@ -295,3 +296,20 @@ def test_what_is_sent_to_a_link_local_address_is_not_tunnelled(here: Here, neigh
     interface = here["neighbour"].spec.plugs[0].interface
     assert "Address unreachable" in here.run("neighbour", "ping", "-c1", "-W5", f"{target}%{interface}")
     assert here.counters("ha").get("tunnelled", 0) == before
+
+
+@pytest.mark.rfc6275("10.4.1-a")
+def test_what_is_bound_is_answered_for_again_after_the_interface_was_taken_down(
+    here: Here, neighbour: Neighbour
+) -> None:
+    interface, home_address = here["ha"].spec.plugs[0].interface, str(SERVED[False].home_address)
+    here.run("ha", "sysctl", "-w", f"net.ipv6.conf.{interface}.keep_addr_on_down=1")
+    for state in ("down", "up"):
+        here.run("ha", "ip", "link", "set", interface, state)
+    here.run("neighbour", "ip", "neighbour", "flush", "all")
+
+    def is_found() -> bool:
+        here.run("neighbour", "ping", "-c1", "-W1", home_address)
+        return neighbour.agent_mac in here.run("neighbour", "ip", "neighbour", "show", home_address)
+
+    until(is_found, "it is answered for")

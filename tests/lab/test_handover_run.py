@@ -11,6 +11,7 @@ import pytest
 
 from lab.cli.main import main
 from lab.events import EVENTS
+from lab.report.handovers import PARTS
 from lab.report.html import read_events
 from lab.report.model import load
 from tests.lab.networks import ROOT
@@ -62,7 +63,7 @@ def test_three_handovers_and_where_their_time_went(folder: Path) -> None:
         ("visited2", "home"),
     ]
     for handover in found:
-        assert list(handover.breakdown) == ["link", "router", "address", "registration", "first_packet"]
+        assert list(handover.breakdown) == [*PARTS]
         assert all(part >= 0 for part in handover.breakdown.values())
         assert sum(handover.breakdown.values()) == pytest.approx(handover.interruption_ms, abs=0.01)
 

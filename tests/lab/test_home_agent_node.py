@@ -1,11 +1,15 @@
 """A home agent's real data plane: interception, tunnels, and what it lets through (RFC 6275 §5.5, §10.4)."""
 
 from collections.abc import Iterator
+from textwrap import indent
 
 import pytest
 
+from lab.daemon.dispatcher import DROPS_TOLD
 from lab.emulation.network import Network
+from lab.emulation.prompt import described
 from lab.emulation.settings import Settings
+from lab.events import PacketDropped
 from tests.lab.networks import (
     AGENT,
     HOME,
@@ -87,6 +91,31 @@ def test_the_reverse_tunnel_is_taken_from_the_care_of_address_alone(either: Here
     source = TUNNEL.format(outer=stranger, endpoint=AGENT, inner=HOME, to=here["cn"].spec.address)
     python_in(here["stranger"], source)
     until(lambda: here.counters("ha").get("wrong-outer-source", 0) == before + 1, "a packet of a stranger dropped")
+
+
+@pytest.mark.rfc6275("10.4.5-a", "15.7-a")
+def test_a_flood_is_counted_and_not_all_of_it_is_written_down(here: Here) -> None:
+    here.visit("visited1")
+    flood = 300
+    began, before = here.mark(), here["ha"].control("counters")["drops"].get("wrong-outer-source", 0)
+    ends = {"outer": here["stranger"].spec.address, "endpoint": AGENT, "inner": HOME, "to": here["cn"].spec.address}
+    python_in(here["stranger"], f"for _ in range({flood}):\n" + indent(TUNNEL.format(**ends).strip(), "    "))
+
+    def drops() -> int:
+        return int(here["ha"].control("counters")["drops"].get("wrong-outer-source", 0))
+
+    until(lambda: drops() == before + flood, "all are dropped")
+    records = here.network.context.collector.records()
+    told = [
+        record
+        for record in records
+        if record.time >= began
+        and isinstance(record.event, PacketDropped)
+        and record.event.reason == "wrong-outer-source"
+    ]
+    seconds = told[-1].time - told[0].time
+    assert 1 <= len(told) <= DROPS_TOLD * (seconds + 1)
+    assert f"{before + flood} wrong-outer-source" in described("ha", [], here["ha"].control("counters")["drops"])[-1]
 
 
 @pytest.mark.rfc6275("10.4.5-a", "5.5-a")

@@ -122,13 +122,34 @@ def test_a_scenario_that_fails(tmp_path: Path, ending: str, status: int, said: s
     assert folders(runner.process.pid) == []
 
 
-def test_clean_spares_a_run_that_lives(tmp_path: Path) -> None:
-    runner = Runner(tmp_path, "stage.wait(300)")
-    runner.wait_playing()
-    subprocess.run([*COMMAND, "clean"], check=True, cwd=ROOT, timeout=30, stdout=subprocess.DEVNULL)
-    assert runner.process.poll() is None
-    assert len(marked(runner.process.pid)) >= 5
-    subprocess.run([*COMMAND, "clean", "--all"], check=True, cwd=ROOT, timeout=30, stdout=subprocess.DEVNULL)
-    assert runner.process.wait(20) == -signal.SIGKILL
-    until(lambda: not marked(runner.process.pid), "all processes ended")
-    assert folders(runner.process.pid) == []
+MACHINE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c")
+CLEAN_BESIDE_A_RUN = """
+mount -t tmpfs none /run
+"$@" run small.py:endless --out result > output 2>&1 & runner=$!
+until grep -q playing output; do kill -0 $runner || { cat output; exit 1; }; sleep 0.1; done
+"$@" clean
+kill -0 $runner && echo "spared, with" $(grep -laz MIP6LAB_RUN= /proc/[0-9]*/environ | wc -l) "processes"
+"$@" clean --all
+wait $runner
+echo "ended by" $(($? - 128))
+echo "left:" $(grep -laz MIP6LAB_RUN= /proc/[0-9]*/environ) $(ls /run/mip6lab)
+"""
+
+
+def test_clean_spares_a_run_that_lives_unless_all_are_meant(tmp_path: Path) -> None:
+    """The processes of a machine of its own are all that `clean --all` sees, so that other runs here live on."""
+    (tmp_path / "small.py").write_text(SCENARIO.format(ending="stage.wait(300)"), encoding="utf-8")
+    done = subprocess.run(
+        [*MACHINE, CLEAN_BESIDE_A_RUN, "sh", *COMMAND],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    spared, *_, ended, left = [
+        line for line in done.stdout.splitlines() if line.startswith(("spared", "ended", "left"))
+    ]
+    assert int(spared.split()[2]) >= 5
+    assert (ended, left.rstrip()) == (f"ended by {signal.SIGKILL.value}", "left:")

@@ -196,7 +196,7 @@ def test_a_stranger_s_routing_header_leads_to_the_home_address_alone(here: Here)
     listener = here["mn"].popen(["python3", "-c", LISTEN.format(address=HOME)])
     assert listener.stdout.readline() == b"ready\n"
     dropped = here.counters("mn").get("foreign-routing-header", 0)
-    before = here.counters("mn")["direct-in"]
+    before = here.counters("mn").get("direct-in", 0)
     forms = [
         *[(named, 2, 1) for named in (HOME + 1, address(here, "cn"), care_of)],  # another address
         *[(HOME, *form) for form in ((0, 1), (2, 0), (2, 2))],  # another form
@@ -205,8 +205,10 @@ def test_a_stranger_s_routing_header_leads_to_the_home_address_alone(here: Here)
         words = {"source": source, "to": care_of, "named": named, "length": length, "segments": segments}
         python_in(here["stranger"], ROUTE.format(**words))
     until(lambda: here.counters("mn").get("foreign-routing-header", 0) == dropped + 3, "three are dropped")
-    until(lambda: len(events(here, PacketDropped, "mn", began, source=source)) == 3, "three are reported")
-    assert here.counters("mn")["direct-in"] == before
+    for reason in ("foreign-routing-header", "bad-routing-header"):
+        told = partial(events, here, PacketDropped, "mn", began, source=source, reason=reason)
+        until(lambda: len(told()) == 3, f"three are reported for {reason}")  # noqa: B023
+    assert here.counters("mn").get("direct-in", 0) == before
     python_in(here["stranger"], ROUTE.format(source=source, to=care_of, named=HOME, length=2, segments=1))
     assert listener.stdout.readline().split() == [b"truly", str(source).encode()]
     assert listener.wait(10) == 0

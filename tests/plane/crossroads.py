@@ -58,8 +58,9 @@ class Node:
             return self.namespace.run(function)
 
     def _open(self, kind: type[UserPlane]) -> UserPlane:
-        def watch(descriptor: int, callback: Callable[[], None]) -> None:
+        def watch(descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
             self._watched[descriptor] = callback
+            return partial(self._watched.pop, descriptor)
 
         self._netlink = Netlink()
         plane = kind(

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from ipaddress import IPv6Address
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from lab.plane import sysctl
 from lab.plane.ipsec import Ipsec
 from lab.plane.kernel.plane import KernelPlane
 from lab.plane.user import UserPlane
+from lab.safeguards import NOTHING, Without
 from tests.lab.networks import WITHIN, settle, state_of
 
 LINK = "eth0"
@@ -50,6 +52,7 @@ class Machine:
         self.watched: dict[int, Callable[[], None]] = {}
         self.delivered: list[bytes] = []
         self.refused: list[PacketDropped] = []
+        self.dropped: list[PacketDropped] = []
         self.heard: list[tuple[IPv6Address, IPv6Address]] = []
         self.planes: list[UserPlane] = []
         self._sockets: list[socket.socket] = []
@@ -61,12 +64,17 @@ class Machine:
         at_home_agent: bool = False,
         kind: type[UserPlane] | None = None,
         dhcpv6: bool = False,
+        without: Without = NOTHING,
     ) -> UserPlane:
         """Make a data plane in the near namespace, of the machine's kind or another."""
         self.ipsec = Ipsec(Policy(protections, at_home_agent=at_home_agent), Secrets(b"machine"), self.refused.append)
 
-        def watch(descriptor: int, callback: Callable[[], None]) -> None:
+        self.watched.clear()  # of one that crashed
+
+        def watch(descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
+            assert descriptor not in self.watched  # an event loop would not notice that it is another one
             self.watched[descriptor] = callback
+            return partial(self.watched.pop, descriptor)
 
         plane = self.run(
             lambda: (kind or self._kind)(
@@ -75,6 +83,8 @@ class Machine:
                 lambda home, peer: self.heard.append((home, peer)),
                 self.ipsec,
                 dhcpv6=dhcpv6,
+                dropped=self.dropped.append,
+                without=without,
             )
         )
         self.planes.append(plane)
@@ -122,6 +132,11 @@ class Machine:
         """Make a condition: the newest plane counted so many."""
         return lambda: self.planes[-1].counters().get(counter, 0) == number
 
+    def close_sockets(self) -> None:
+        """Close what `socket` opened."""
+        for made in self._sockets:
+            made.close()
+
     def counts_unless_kernel(self, counter: str) -> Callable[[], bool]:
         """Make the same condition for what the plane `kernel` leaves to the kernel, which counts it nowhere."""
         return (lambda: True) if self._kind is KernelPlane else self.counts(counter)
@@ -130,7 +145,11 @@ class Machine:
         """Leave nothing."""
         for plane in self.planes:
             self.run(plane.close)
-        for made in self._sockets:
-            made.close()
+        self.close_sockets()
         for end in (self.namespace, self.far):
             end.close()
+
+
+def report_every_error() -> None:
+    """Have the kernel of this namespace send ICMPv6 errors as often as there are any."""
+    Path("/proc/sys/net/ipv6/icmp/ratemask").write_text("200", encoding="ascii")

@@ -4,9 +4,10 @@ import contextlib
 import ctypes
 import errno
 import os
+import socket
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -23,12 +24,14 @@ from lab.errors import PlaneError
 from lab.netlink import Netlink
 from lab.plane.bpf import syscalls
 from lab.plane.bpf.elf import MapLayout
-from lab.plane.bpf.plane import BpfPlane
+from lab.plane.bpf.plane import _ANY_SIZE, _PATH, BpfPlane
 from lab.plane.bpf.programs import Program, Programs
 from lab.plane.bpf.syscalls import Map
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import MAX_HEARD
 from lab.plane.user import UserPlane
+from lab.wire.icmpv6 import EchoRequest, MobilePrefixSolicitation
+from lab.wire.packet import build, mobility_packet
 from tests.lab.networks import run_in, until
 from tests.plane.conftest import why_not_bpf
 from tests.plane.crossroads import CN, HOME, LINK, MN, PEER_HOME, TO_CN, TO_MN, Crossroads
@@ -44,6 +47,7 @@ pytestmark = [
 
 _PROG_QUERY, _PROG_QUERY_COUNT_AT = 16, 24
 _HASH = 1
+MOST_BINDINGS = 100_000
 
 
 @pytest.fixture
@@ -105,6 +109,30 @@ def test_a_correspondent_has_thousands_of_bindings(twin: Twin) -> None:
     twin.apply(*(RemoveBinding(home_address=home) for home in homes))
     twin.send(packet(OWN, homes[-1]))
     assert plane_of(twin)._programs.counts() == {"direct-out": 1}
+
+
+def test_maps_hold_a_hundred_thousand_bindings_each_and_leave_the_next_to_python(twin: Twin) -> None:
+    plane, homes = plane_of(twin), [HOME + number for number in range(MOST_BINDINGS + 1)]
+    values: dict[str, Callable[[int], bytes]] = {
+        "towards": lambda number: (OWN + number).packed + FAR.packed,
+        "backwards": lambda number: FAR.packed + (OWN + number).packed,
+        "bindings": lambda number: _PATH.pack((FAR + number).packed, 0, _ANY_SIZE),
+    }
+    for name, value in values.items():
+        entries, given = plane._maps[name], [value(number) for number in range(len(homes))]
+        for home, octets in zip(homes, given, strict=True):
+            entries[home.packed] = octets
+        assert all(entries[home.packed] == octets for home, octets in zip(homes[:-1], given[:-1], strict=True))
+        with pytest.raises(KeyError):
+            entries[homes[-1].packed]
+    for name in ("towards", "backwards"):  # only bindings are to be asked
+        for home in homes:
+            plane._maps[name].remove(home.packed)
+    for number, home in enumerate((homes[0], homes[-2], homes[-1])):
+        twin.apply(bind(home))
+        twin.send(packet(OWN, home))
+        assert plane.counters()["direct-out"] == number + 1
+    assert plane._programs.counts() == {"direct-out": 2}
 
 
 @pytest.mark.rfc6275("11.3.3-a")
@@ -225,7 +253,12 @@ def test_a_plane_that_cannot_be_made_leaves_nothing(monkeypatch: pytest.MonkeyPa
 
 def plane_of_nobody() -> BpfPlane:
     ipsec = Ipsec(Policy((), at_home_agent=False), Secrets(b"nobody"), print)
-    return BpfPlane(lambda *_: print("ready", flush=True), print, print, ipsec)
+    return BpfPlane(_watch, print, print, ipsec)
+
+
+def _watch(descriptor: int, callback: Callable[[], None]) -> Callable[[], object]:
+    print("ready", flush=True)
+    return lambda: None
 
 
 def test_a_killed_process_leaves_no_program() -> None:
@@ -290,3 +323,20 @@ def test_the_reason_of_the_verifier_is_told() -> None:
     leave_without_an_answer = bytes((0x95, 0, 0, 0, 0, 0, 0, 0))
     with pytest.raises(PlaneError, match=r"load the BPF program silent: .* \(R0 !read_ok\)"):
         syscalls.load("silent", leave_without_an_answer, b"MIT")
+
+
+@pytest.mark.rfc6275("10.6.3-a")
+def test_what_asks_for_prefixes_keeps_the_headers_that_tell_who_asks() -> None:
+    """Restored, it would reach the home agent as one that came without a Home Address option."""
+    machine = Machine(BpfPlane)
+    try:
+        plane = machine.plane()
+        machine.apply(InstallTunnel(home_agent_address=OWN, home_address=HOME, care_of_address=FAR))
+        outlet = machine.socket(machine.far, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        for message in (MobilePrefixSolicitation(identifier=1), EchoRequest(identifier=1, sequence=1)):
+            asked = build(mobility_packet(FAR, OWN, message, home_address=HOME))
+            outlet.sendto(asked, (str(OWN), 0))
+        machine.pump(lambda: plane.counters().get("direct-in", 0) > 0)
+        assert plane.counters()["direct-in"] == 1  # what came behind it
+    finally:
+        machine.close()

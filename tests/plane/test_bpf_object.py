@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.plane.bpf.elf import OBJECT, Code, MapLayout, read
+from lab.plane.bpf.programs import _COUNTERS
 from lab.plane.paths import MAX_HEARD
 
 SOURCE, BUILD = OBJECT.with_name("mip6.bpf.c"), OBJECT.with_name("build.sh")
@@ -36,6 +37,7 @@ def test_maps_are_large_and_empty() -> None:
     many = {name: layout for name, layout in FOUND.maps.items() if layout.entries == 100_000}
     assert {*many} == {"towards", "backwards", "bindings", "routes"}
     assert FOUND.maps["heard"].entries == MAX_HEARD
+    assert FOUND.maps["counts"].entries == len(_COUNTERS)
     for layout in (*many.values(), FOUND.maps["heard"]):
         assert (layout.kind, layout.flags) == (_HASH, _NO_PREALLOC)
     assert FOUND.maps["towards"] == MapLayout(kind=_HASH, key=16, value=32, entries=100_000, flags=_NO_PREALLOC)

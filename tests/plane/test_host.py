@@ -27,7 +27,7 @@ from lab.engine.io import (
     RemoveBinding,
     RemoveReverseTunnel,
     RemoveTunnel,
-    StopDefending,
+    SetLinkMtu,
     UseRouter,
 )
 from lab.errors import PlaneError
@@ -37,6 +37,7 @@ from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, MAC, OTHER_HO
 pytestmark = pytest.mark.privileged
 
 CARE_OF, OTHER = IPv6Address("2001:db8:a::1"), IPv6Address("2001:db8:b::1")
+NO_INTERFACE = 9999
 ROUTE = UseRouter(interface=LINK, router=ROUTER, source=CARE_OF)
 FORGET = ForgetRouter(interface=LINK, source=CARE_OF)
 
@@ -51,10 +52,6 @@ PAIRS: dict[str, tuple[list[PlaneEffect], PlaneEffect]] = {
     "router to one destination": ([replace(ROUTE, destination=FAR)], FORGET),
     "router in all ways": ([ROUTE, replace(ROUTE, destination=FAR), replace(ROUTE, default=True)], FORGET),
     "router after another": ([replace(ROUTE, router=ROUTER + 1), ROUTE], FORGET),
-    "defence": (
-        [DefendAddress(interface=LINK, address=HOME)],
-        StopDefending(interface=LINK, address=HOME),
-    ),
     "tunnel": (
         [InstallTunnel(home_agent_address=OWN, home_address=HOME, care_of_address=FAR)],
         RemoveTunnel(home_address=HOME),
@@ -114,16 +111,64 @@ def test_the_end_of_a_plane_undoes_all(machine: Machine, effects: list[PlaneEffe
     assert (machine.state(), sysctls(machine)) == before
 
 
+@pytest.mark.parametrize(("mtu", "kept"), [(1400, 1400), (1280, 1280), (9000, 1500), (None, 1500)])
+def test_an_interface_sends_what_its_link_carries_and_no_more_than_it_can(
+    machine: Machine, mtu: int | None, kept: int
+) -> None:
+    def sent() -> int:
+        return int(machine.run(lambda: Path(f"/proc/sys/net/ipv6/conf/{LINK}/mtu").read_text(encoding="ascii")))
+
+    machine.plane()
+    machine.apply(SetLinkMtu(interface=LINK, mtu=1300), SetLinkMtu(interface=LINK, mtu=mtu))
+    assert sent() == kept
+    machine.close_plane()
+    assert sent() == 1500
+
+
 @pytest.mark.parametrize("effects", [effects for effects, _ in PAIRS.values()], ids=PAIRS)
 def test_what_a_crash_left_is_swept_away_by_the_next_plane(machine: Machine, effects: list[PlaneEffect]) -> None:
     machine.command("ip", "-6", "route", "add", "2001:db8:99::/64", "dev", LINK)
-    machine.command("ip", "-6", "neighbour", "add", "proxy", str(FAR_TOO), "dev", LINK)
     machine.plane()
     clean = machine.state()
     machine.apply(*effects)
     machine.planes.pop()._tun.close()  # all that a killed process takes with it
     machine.run(machine.plane().end_recall)
     assert without_indexes(machine) == re.sub(r"'ifindex': \d+", "", str(clean))
+
+
+@pytest.mark.rfc6275("15.3-a")
+def test_what_is_recalled_is_led_into_tunnels_at_the_end_and_what_the_kernel_refuses_is_told(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = machine.plane()
+    wrong, right = (
+        InstallTunnel(home_agent_address=OWN, home_address=home_address, care_of_address=FAR)
+        for home_address in (HOME, OTHER_HOME)
+    )
+    add = plane._netlink.add_route
+
+    def add_route(destination: IPv6Address, *, interface: int, metric: int) -> None:
+        add(destination, interface=NO_INTERFACE if destination == HOME else interface, metric=metric)
+
+    monkeypatch.setattr(plane._netlink, "add_route", add_route)
+    plane.begin_recall()
+    machine.apply(wrong, right)
+    assert routes(machine) == {}
+    (refused,) = machine.run(plane.end_recall)
+    assert (refused.effect, "No such device" in refused.reason) == (wrong, True)
+    assert routes(machine) == {str(OTHER_HOME): ["mip0", "blackhole"]}
+    machine.apply(RemoveTunnel(home_address=HOME), RemoveTunnel(home_address=OTHER_HOME))
+    assert routes(machine) == {}
+
+
+def routes(machine: Machine) -> dict[str, list[str]]:
+    """Give where packets for home addresses go, the best way first."""
+    found: dict[str, list[str]] = {}
+    for line in run_in(machine.namespace, "ip", "-6", "route", "show", "proto", "62").stdout.splitlines():
+        way, *words = line.split()
+        where = (words[0], way) if way == "blackhole" else (way, words[words.index("dev") + 1])
+        found.setdefault(where[0], []).append(where[1])
+    return found
 
 
 @settings(max_examples=20)
@@ -228,14 +273,13 @@ def test_a_link_layer_address_that_was_told_is_used_and_verified(machine: Machin
 def test_undoing_what_is_gone_is_no_error(machine: Machine, how: str) -> None:
     """A refusal would keep a mobile node from carrying out what follows."""
     machine.plane()
-    effects = [effect for name in ("address", "router in all ways", "defence") for effect in PAIRS[name][0]]
-    undo = [PAIRS[name][1] for name in ("address", "router in all ways", "defence")]
+    effects = [effect for name in ("address", "router in all ways") for effect in PAIRS[name][0]]
+    undo = [PAIRS[name][1] for name in ("address", "router in all ways")]
     machine.apply(*effects)
     match how:
         case "taken away":
             machine.command("ip", "-6", "address", "del", f"{CARE_OF}/64", "dev", LINK)
             machine.command("ip", "-6", "route", "flush", "table", "all", "proto", "62")
-            machine.command("ip", "-6", "neighbour", "del", "proxy", str(HOME), "dev", LINK)
         case "interface down":
             machine.command("ip", "link", "set", LINK, "down")
         case "interface gone":
@@ -264,7 +308,7 @@ def test_what_the_kernel_dropped_with_an_interface_is_restored(machine: Machine,
 
 
 def restored(state: dict[str, Any]) -> list[str]:
-    """List what a restoration is to bring back: addresses of the interface, routes, rules, proxies of ours."""
+    """List what a restoration is to bring back: addresses of the interface, routes and rules of ours."""
     addresses = [
         f"{link['ifname']} {entry['local']}"
         for link in state["address"]
@@ -272,7 +316,7 @@ def restored(state: dict[str, Any]) -> list[str]:
         if entry["scope"] == "global"
     ]
     routes = [str(route) for route in state["route show table all"] if route["protocol"] == "62"]
-    return [*addresses, *routes, *map(str, state["rule"]), *map(str, state["neighbour show proxy"])]
+    return [*addresses, *routes, *map(str, state["rule"])]
 
 
 def test_an_interface_that_comes_back_is_another(machine: Machine) -> None:
@@ -296,7 +340,7 @@ def test_an_interface_that_comes_back_is_another(machine: Machine) -> None:
     ("effect", "said"),
     [
         (AddAddress(interface="eth9", address=CARE_OF, prefix_length=64), "find link eth9: no interface"),
-        (DefendAddress(interface="eth9", address=HOME), "find link eth9: no interface"),
+        (DefendAddress(interface="eth9", address=HOME), "find link eth9: No such device"),
         (UseRouter(interface="eth9", router=ROUTER, source=CARE_OF), "find link eth9: no interface"),
         (AddAddress(interface=LINK, address=IPv6Address("ff02::1"), prefix_length=64), "Cannot assign requested"),
         (UseRouter(interface=LINK, router=OWN, source=CARE_OF), f"route to ::/0 by {OWN}: "),
@@ -376,5 +420,5 @@ def without_indexes(machine: Machine) -> str:
 
 def sysctls(machine: Machine) -> dict[str, str]:
     """Read the settings that planes may change."""
-    names = ("conf/all/proxy_ndp", f"neigh/{LINK}/proxy_delay", f"conf/{LINK}/accept_ra")
+    names = ("conf/all/proxy_ndp", f"conf/{LINK}/accept_ra")
     return machine.run(lambda: {name: Path("/proc/sys/net/ipv6", name).read_text() for name in names})

@@ -16,6 +16,7 @@ from lab.engine.io import (
     RemoveAddress,
     RemoveReverseTunnel,
     RemoveTunnel,
+    SetLinkMtu,
     StopDefending,
     UseRouter,
 )
@@ -60,6 +61,13 @@ def test_what_is_undone_is_no_longer_in_force(effect: PlaneEffect, undo: PlaneEf
     assert not any(in_force(plane))
     plane.apply(undo)
     assert plane.applied == [effect, undo, undo]
+
+
+def test_the_last_mtu_of_a_link_counts() -> None:
+    plane = MemoryPlane()
+    for mtu in (1400, None):
+        plane.apply(SetLinkMtu(interface=LINK, mtu=mtu))
+    assert plane.mtus == {LINK: None}
 
 
 def test_a_tunnel_of_the_same_home_address_is_changed() -> None:

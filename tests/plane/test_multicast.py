@@ -28,7 +28,7 @@ from lab.wire.multicast_listener import (
 )
 from lab.wire.packet import IPV6, Packet, build, parse
 from tests.lab.networks import run_in
-from tests.plane.machine import FAR, FAR_TOO, HOME, LINK, OTHER_HOME, Machine
+from tests.plane.machine import FAR, FAR_TOO, HOME, LINK, MAC, OTHER_HOME, Machine
 from tests.plane.test_tunnels import CN, EXPERIMENT, inner, serve, tunnelled, visit
 
 pytestmark = pytest.mark.privileged
@@ -174,6 +174,7 @@ def test_what_a_mobile_node_listens_to_is_told_to_the_engine_with_its_tunnel(mac
 def test_a_packet_for_a_defended_link_local_address_is_answered_and_not_tunnelled(machine: Machine) -> None:
     serve(machine)
     machine.apply(DefendAddress(interface=LINK, address=HOME), DefendAddress(interface=LINK, address=LISTENER))
+    machine.far.netlink.set_neighbor(machine.far.netlink.link(LINK).index, LISTENER, MAC)
     for source in ("::", str(FAR)):
         bound = () if source == "::" else ("-I", source)
         said = run_in(machine.far, "ping", "-c1", "-W2", *bound, f"{LISTENER}%{LINK}").stdout

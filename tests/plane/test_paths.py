@@ -7,7 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lab.errors import PlaneReason
 from lab.plane.paths import MAX_HEARD, Arrival, Dropped, Paths, Restored, Unclaimed
+from lab.safeguards import NOTHING, Safeguard
 from lab.wire import icmpv6, mobility
 from lab.wire.packet import (
     Datagram,
@@ -140,7 +142,7 @@ def test_between_mobile_nodes_both_headers_go_the_option_behind() -> None:
 def test_without_a_binding_nothing_goes_straight() -> None:
     paths = correspondent()
     paths.route(PEER_HOME, CN, PEER_CARE_OF)
-    paths.serve(HOME + 1, CARE_OF)
+    paths.serve((HOME + 1).packed, CARE_OF.packed)
     assert paths.outwards(packet(CN, HOME + 1)) is None  # its tunnel is the way of a home registration
     assert paths.outwards(packet(HOME, CN)) is None
     assert paths.outwards(packet(PEER_HOME, OTHER_CN)) is None
@@ -207,13 +209,13 @@ def test_a_bound_home_address_is_the_source_for_upper_layers() -> None:
 @pytest.mark.rfc6275("9.3.1-b")
 def test_a_home_registration_stands_for_a_home_address_too() -> None:
     paths = Paths()
-    paths.serve(HOME, CARE_OF)
+    paths.serve(HOME.packed, CARE_OF.packed)
     octets = packet(CARE_OF, CN, home_address_option(HOME))
     assert restored(paths.inwards(octets)) == packet(HOME, CN)
     paths.bind(HOME, PEER_CARE_OF)  # both at once: each for its own care-of address
     assert restored(paths.inwards(octets)) == packet(HOME, CN)
     assert isinstance(paths.inwards(packet(PEER_CARE_OF, CN, home_address_option(HOME))), Restored)
-    paths.end_service(HOME)
+    paths.end_service(HOME.packed)
     assert paths.inwards(octets) == Unclaimed()
 
 
@@ -248,7 +250,7 @@ def test_a_routing_header_that_names_somebody_else_is_dropped(kind: str) -> None
         case _:
             octets = packet(CN, PEER_CARE_OF, foreign)
     for paths in (other, correspondent(), Paths()):
-        assert paths.inwards(octets) == Dropped(reason="foreign-routing-header")
+        assert paths.inwards(octets) == Dropped(reason=PlaneReason.FOREIGN_ROUTING_HEADER)
 
 
 @pytest.mark.rfc6275("6.4-a")
@@ -314,7 +316,7 @@ def test_what_must_be_once_is_not_taken_twice(twice: str) -> None:
     }
     paths = correspondent()
     paths.own(HOME)
-    assert paths.inwards(packet(CARE_OF, CN, *headers[twice])) == Dropped(reason="malformed")
+    assert paths.inwards(packet(CARE_OF, CN, *headers[twice])) == Dropped(reason=PlaneReason.MALFORMED)
 
 
 @pytest.mark.parametrize("where", ["before", "behind"])
@@ -336,7 +338,7 @@ def test_an_option_after_padding_of_any_kind_is_alone_in_its_header() -> None:
 @pytest.mark.parametrize("octets", [b"", b"\x60", bytes(40), packet(CN, HOME)[:39], b"\x45" + packet(CN, HOME)[1:]])
 def test_what_is_no_packet_is_dropped(octets: bytes) -> None:
     paths = correspondent()
-    assert paths.inwards(octets) == Dropped(reason="malformed")
+    assert paths.inwards(octets) == Dropped(reason=PlaneReason.MALFORMED)
     assert paths.outwards(octets) is None
 
 
@@ -447,12 +449,33 @@ def test_an_error_is_told_as_one_about_home_addresses(paths: Paths, octets: byte
     )
     told = explained(paths, icmpv6.PacketTooBig(mtu=1400, invoking=sent), sent)
     assert told == icmpv6.PacketTooBig(mtu=1400 - added, invoking=octets)
-    assert explained(paths, icmpv6.PacketTooBig(mtu=20, invoking=sent), sent) == icmpv6.PacketTooBig(
-        mtu=0, invoking=octets
+    error = paths.error(
+        Packet(source=ROUTER, destination=CARE_OF, payload=icmpv6.PacketTooBig(mtu=1400, invoking=sent))
     )
-    error = paths.error(Packet(source=ROUTER, destination=CARE_OF, payload=icmpv6.PacketTooBig(mtu=9, invoking=sent)))
     assert error is not None
     assert error.destination == IPv6Address(octets[8:24])
+
+
+@pytest.mark.rfc6275("9.3.2-a", "9.3.4-a")
+@pytest.mark.parametrize("mtu", [20, 1280, 1303])
+def test_a_path_that_added_headers_make_too_narrow_gets_fragments_until_the_binding_is_renewed(mtu: int) -> None:
+    """No sender can be told of less than 1280 octets (RFC 8200 §5): the headers are this node's own concern."""
+    told: list[tuple[bytes, bytes, int]] = []
+    paths = Paths(lambda *path: told.append(path))
+    paths.bind(HOME, CARE_OF)
+    fits, large = (packet(CN, HOME, data=bytes(size - 40)) for size in (1280, 1281))
+    straight = [straight_of(paths, octets) for octets in (fits, large)]
+    assert [*paths.pieces(fits, straight[0])] == [straight[0]]
+    assert explained(paths, icmpv6.PacketTooBig(mtu=mtu, invoking=straight[0]), straight[0]) is None
+    assert told == [(CN.packed, HOME.packed, max(mtu, 1280))]
+    pieces = [*paths.pieces(fits, straight[0])]
+    assert [len(piece) <= max(mtu, 1280) for piece in pieces] == [True, True]
+    assert [IPv6Address(piece[24:40]) for piece in pieces] == [CARE_OF, CARE_OF]
+    assert [*paths.pieces(large, straight[1])] == [straight[1]]  # so that its sender is told
+    error = icmpv6.PacketTooBig(mtu=mtu, invoking=straight[1])
+    assert explained(paths, error, straight[1]) == icmpv6.PacketTooBig(mtu=1280, invoking=large)
+    paths.bind(HOME, CARE_OF)
+    assert [*paths.pieces(fits, straight[0])] == [straight[0]]
 
 
 @pytest.mark.rfc6275("9.3.4-a", "11.3.5-a")
@@ -599,3 +622,20 @@ def test_no_mobility_message_is_taken_for_payload(
     paths.route(source, destination, PEER_CARE_OF)
     assert paths.outwards(octets) is None
     assert paths.inwards(octets) == Unclaimed()
+
+
+@pytest.mark.parametrize("off", [False, True])
+@pytest.mark.rfc6275("9.3.1-a", "15.8-a")
+def test_without_the_check_of_home_addresses_any_of_them_counts(off: bool) -> None:
+    cn = Paths(without=frozenset({Safeguard.HOME_ADDRESS_CHECK}) if off else NOTHING)
+    arrival = cn.inwards(packet(STRANGER, CN, home_address_option(HOME)))
+    assert arrival == (Restored(packet=packet(HOME, CN)) if off else Unclaimed())
+
+
+@pytest.mark.parametrize("off", [False, True])
+@pytest.mark.rfc6275("6.4-a", "15.9-a")
+def test_without_the_check_of_routing_headers_they_lead_anywhere(off: bool) -> None:
+    cn = Paths(without=frozenset({Safeguard.ROUTING_HEADER_CHECK}) if off else NOTHING)
+    arrival = cn.inwards(packet(STRANGER, CN, routing_header(HOME)))
+    dropped = Dropped(reason=PlaneReason.FOREIGN_ROUTING_HEADER)
+    assert arrival == (Restored(packet=packet(STRANGER, HOME)) if off else dropped)

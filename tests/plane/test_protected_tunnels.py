@@ -8,22 +8,24 @@ import pytest
 
 from lab.auth.ipsec_policy import Policy, Protection, Protects
 from lab.auth.secrets import Secrets
+from lab.constants import MINIMUM_MTU
 from lab.daemon.sockets import MobilityReceiver
 from lab.engine.io import InstallReverseTunnel, InstallTunnel
 from lab.events import PacketDropped
-from lab.netlink import Netlink
+from lab.netlink import ETH_P_IPV6, Netlink
 from lab.plane.ipsec import Ipsec, Tunnelled
 from lab.plane.user import UserPlane
 from lab.wire.chain import ESP
 from lab.wire.mobility import HomeTest, HomeTestInit
-from lab.wire.packet import IPV6, OpaquePayload, Packet, build, mobility_packet
+from lab.wire.packet import HEADER_OCTETS, IPV6, OpaquePayload, Packet, build, mobility_packet
 from tests.auth.protections import protection
-from tests.plane.machine import FAR, FAR_TOO, HOME, LINK, OWN, ROUTER, Machine
-from tests.plane.test_tunnels import inner, packets_for, send_to, tunnelled
+from tests.lab.networks import settle_addresses
+from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, MAC, OWN, ROUTER, Machine
+from tests.plane.test_tunnels import inner, packets_for, report_too_big, send_to, tunnelled
 
 pytestmark = pytest.mark.privileged
 
-CN = IPv6Address("2001:db8:c::2")
+CN, NOWHERE = IPv6Address("2001:db8:c::2"), IPv6Address("::")
 INIT = build(mobility_packet(HOME, CN, HomeTestInit(cookie=bytes(8))))
 TEST = build(mobility_packet(CN, HOME, HomeTest(nonce_index=1, cookie=bytes(8), keygen_token=bytes(8))))
 
@@ -93,11 +95,41 @@ def test_other_packets_stay_plain(machine: Machine) -> None:
 
 @pytest.mark.rfc6275("5.5-d")
 def test_all_packets_are_sealed_where_payload_is(machine: Machine) -> None:
+    machine.command("ip", "-6", "neighbour", "add", str(ROUTER), "lladdr", FAR_MAC.hex(":"), "dev", LINK)
     node = far_end(serve(machine, Protects.PAYLOAD), at_home_agent=False)
     inlet = machine.socket(machine.far, socket.SOCK_RAW, ESP)
     send_to(machine, HOME, 100)
     machine.pump(machine.counts("tunnelled"))
     assert from_tunnel(inlet, node, OWN, FAR).packet[40:] == bytes(100)
+
+
+@pytest.mark.rfc6275("5.5-d")
+def test_a_mobile_node_seals_all_packets_where_payload_is(machine: Machine) -> None:
+    """A way out for everything, whose router is known, must not let them out plainly."""
+    machine.command("ip", "-6", "neighbour", "add", str(ROUTER), "lladdr", FAR_MAC.hex(":"), "dev", LINK)
+    made = [protection(Protects.PAYLOAD, agent=FAR)]
+    machine.plane(made)
+    machine.apply(InstallReverseTunnel(home_agent_address=FAR, home_address=HOME, care_of_address=OWN))
+    settle_addresses(machine.namespace)
+    inlet = machine.socket(machine.far, socket.SOCK_RAW, ESP)
+    for number in (1, 2):  # the first is news
+        send_to(machine, CN, 100)
+        machine.pump(machine.counts("tunnelled", number))
+        assert from_tunnel(inlet, far_end(made, at_home_agent=True), OWN, FAR).packet[40:] == bytes(100)
+
+
+@pytest.mark.rfc6275("5.5-d", "10.4.5-a")
+def test_nothing_comes_out_plainly_where_payload_is_sealed(machine: Machine) -> None:
+    """Nor from nowhere, which no care-of address is."""
+    serve(machine, Protects.PAYLOAD)
+    wire = machine.far.run(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
+    with wire:
+        for source, destination in ((NOWHERE, NOWHERE), (FAR, OWN)):
+            payload = OpaquePayload(next_header=IPV6, data=inner(HOME, CN, 10))
+            packet = build(Packet(source=source, destination=destination, payload=payload))
+            wire.sendto(MAC + FAR_MAC + ETH_P_IPV6.to_bytes(2, "big") + packet, (LINK, ETH_P_IPV6))
+    machine.pump(machine.counts("unprotected"))
+    assert not machine.planes[-1].counters().get("detunnelled")
 
 
 @pytest.mark.rfc6275("5.5-c", "10.4.5-a", "5.1-c")
@@ -151,6 +183,20 @@ def test_a_mobile_node_seals_its_inits_and_takes_sealed_tests_alone(machine: Mac
 def test_the_device_leaves_room_where_payload_is_sealed(machine: Machine, purpose: Protects, mtu: int) -> None:
     serve(machine, purpose)
     assert machine.namespace.netlink.link("mip0").mtu == mtu
+
+
+@pytest.mark.rfc6275("5.5-d", "10.4.2-c")
+def test_what_a_router_says_of_a_sealed_packet_counts_for_the_next(machine: Machine) -> None:
+    """Nobody can see whose packet it was: who sends the next one is told, and what every link carries is cut."""
+    node = far_end(serve(machine, Protects.PAYLOAD), at_home_agent=False)
+    inlet = machine.socket(machine.far, socket.SOCK_RAW, ESP)
+    sealed = build(Packet(source=OWN, destination=FAR, payload=OpaquePayload(next_header=ESP, data=bytes(1300))))
+    report_too_big(machine, sealed, MINIMUM_MTU)
+    send_to(machine, HOME, MINIMUM_MTU + 1 - HEADER_OCTETS)
+    machine.pump(machine.counts("too-big"))
+    send_to(machine, HOME, MINIMUM_MTU - HEADER_OCTETS)
+    machine.pump(machine.counts("tunnelled"))
+    assert len(from_tunnel(inlet, node, OWN, FAR).packet) == MINIMUM_MTU
 
 
 # Hidden from the kernel

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.plane.tunnel import MINIMUM_MTU
+from lab.constants import MINIMUM_MTU
 from lab.plane.tunnel_errors import Tunnelled, relayed, tunnelled
 from lab.wire.icmpv6 import (
     DestinationUnreachable,

@@ -3,17 +3,21 @@
 The far end of the wire stands for the whole Internet. `tests/lab` looks at the same from the nodes' side.
 """
 
+import errno
+import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address
 
 import pytest
 
-from lab.constants import ENCAPSULATION_LIMIT
+from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import AddAddress, InstallReverseTunnel, InstallTunnel, RemoveReverseTunnel, RemoveTunnel, UseRouter
-from lab.plane.tunnel import MINIMUM_MTU
+from lab.plane.tunnel import Outlet
 from lab.plane.user import INVOKING_OCTETS, UserPlane
+from lab.safeguards import Safeguard
 from lab.wire.chain import encapsulation_limit
 from lab.wire.icmpv6 import PacketTooBig, ParameterProblem
 from lab.wire.mobility import BindingRefreshRequest
@@ -27,13 +31,13 @@ from lab.wire.packet import (
     mobility_packet,
 )
 from tests.lab.networks import settle_addresses
-from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine
+from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine, report_every_error
 
 pytestmark = pytest.mark.privileged
 
-CN = IPv6Address("2001:db8:c::2")
+CN, ROUTER_BEHIND = IPv6Address("2001:db8:c::2"), IPv6Address("2001:db8:e::1")
 EXPERIMENT = 253
-_IPV6_HDRINCL, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO = 36, 23, 2
+_IPV6_HDRINCL, _IPV6_MTU_DISCOVER, _IPV6_PMTUDISC_DO, _IPV6_RECVFRAGSIZE = 36, 23, 2, 77
 
 
 @pytest.fixture
@@ -75,6 +79,7 @@ def visit(machine: Machine) -> None:
 def packets_for(machine: Machine, destination: IPv6Address) -> socket.socket:
     """Take packets of the experiment's protocol for an address that the far end is given."""
     machine.far.netlink.add_address(1, destination, 128)
+    settle_addresses(machine.far)
     inlet = machine.socket(machine.far, socket.SOCK_RAW, EXPERIMENT)
     inlet.bind((str(destination), 0))
     return inlet
@@ -129,8 +134,20 @@ def test_mobile_nodes_cannot_speak_for_each_other(machine: Machine) -> None:
     serve(machine, OTHER_HOME, FAR_TOO)
     tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR)
     machine.pump(machine.counts("wrong-outer-source"))
+    (told,) = (drop for drop in machine.dropped if drop.reason == "wrong-outer-source")
+    assert (told.source, told.destination, told.detail) == (OTHER_HOME, CN, f"from {FAR}")
     tunnelled(machine, inner(OTHER_HOME, CN), outer=FAR_TOO)
     machine.pump(machine.counts("detunnelled"))
+
+
+@pytest.mark.rfc6275("10.4.5-a", "15.7-a")
+def test_without_the_check_of_the_outer_source_anybody_speaks_for_a_mobile_node(kind: type[UserPlane]) -> None:
+    machine = Machine(kind)
+    machine.plane(without=frozenset({Safeguard.OUTER_SOURCE_CHECK}))
+    serve(machine, care_of=FAR)
+    tunnelled(machine, inner(HOME, CN), outer=FAR_TOO)
+    machine.pump(machine.counts("detunnelled"))
+    machine.close()
 
 
 @pytest.mark.rfc6275("10.4.5-a")
@@ -250,6 +267,7 @@ def test_a_mobile_node_s_own_programs_learn_what_fits(machine: Machine, mtu: int
     if mtu < 1500:
         program.send(bytes(1460 - 48))  # as large as the device takes: the tunnel's answer is told afterwards
         machine.pump(machine.counts_unless_kernel("too-big"))
+        assert program.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EMSGSIZE
     with pytest.raises(OSError, match="Message too long"):
         program.send(bytes(fits - 48 + 1))
     program.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # what is told of an earlier packet is told once
@@ -270,6 +288,21 @@ def test_nobody_is_told_less_than_every_link_carries(machine: Machine) -> None:
     assert int.from_bytes(report[4:8], "big") == MINIMUM_MTU
     assert len(report) == 8 + INVOKING_OCTETS
     assert report[8 + 24 : 8 + 40] == HOME.packed
+
+
+def test_a_path_that_goes_away_meanwhile_costs_a_packet_and_no_more(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> int:
+        raise OSError(errno.ENETUNREACH, "no path")
+
+    serve(machine)
+    machine.command("ip", "-6", "route", "add", f"{FAR}/128", "dev", LINK, "mtu", "1400")
+    monkeypatch.setattr(Outlet, "path_mtu", gone)
+    send_to(machine, HOME, 1400 - 40)
+    machine.pump(machine.counts("not-sent-EMSGSIZE"))
+    send_to(machine, HOME, 1300 - 40)
+    machine.pump(machine.counts("tunnelled"))
 
 
 # Tunnels in tunnels
@@ -323,6 +356,18 @@ def test_what_a_tunnel_carries_already_may_go_through_a_few_more(
     send_through(machine, carried(limit=limit))
     machine.pump(machine.counts("tunnelled"))
     assert seen() == [bytes((IPV6, 0, 4, 1, told, 1, 1, 0))]
+
+
+@pytest.mark.rfc6275("15.1-a")
+def test_without_the_encapsulation_limit_nothing_is_told_of_it_and_nothing_is_heard(kind: type[UserPlane]) -> None:
+    machine = Machine(kind)
+    machine.plane(without=frozenset({Safeguard.ENCAPSULATION_LIMIT}))
+    seen = limits_at_the_far_end(machine)
+    serve(machine, care_of=FAR_TOO)
+    send_through(machine, carried(limit=0))
+    machine.pump(machine.counts("tunnelled"))
+    assert seen() == []
+    machine.close()
 
 
 @pytest.mark.rfc6275("15.1-a", "10.4.2-a")
@@ -383,3 +428,71 @@ def test_what_belongs_to_no_tunnel_is_counted(machine: Machine) -> None:
     before = count().get("no-tunnel", 0)
     send_to(machine, OTHER_HOME)
     machine.pump(lambda: count().get("no-tunnel", 0) > before)
+
+
+def test_tunnels_of_one_address_share_their_sockets(machine: Machine) -> None:
+    without = len(os.listdir("/proc/self/fd"))
+    serve(machine)
+    before = len(os.listdir("/proc/self/fd"))
+    others = [HOME + 0x1000 + number for number in range(200)]
+    for home in others:
+        serve(machine, home)
+    assert len(os.listdir("/proc/self/fd")) == before
+    for home in others:
+        machine.apply(RemoveTunnel(home_address=home))
+    tunnelled(machine, inner(HOME, CN))
+    machine.pump(machine.counts("detunnelled"))  # the one that is left is not harmed
+    machine.apply(RemoveTunnel(home_address=HOME))
+    machine.close_sockets()
+    assert len(os.listdir("/proc/self/fd")) == without
+
+
+def test_each_tunnel_of_a_shared_socket_goes_its_own_way(machine: Machine) -> None:
+    serve(machine)
+    serve(machine, OTHER_HOME, FAR_TOO)
+    ends = {home: machine.socket(machine.far, socket.SOCK_RAW, IPV6) for home in (HOME, OTHER_HOME)}
+    for (home, end), care_of in zip(ends.items(), (FAR, FAR_TOO), strict=True):
+        end.bind((str(care_of), 0))
+        send_to(machine, home)
+    machine.pump(machine.counts("tunnelled", 2))
+    for home, end in ends.items():
+        packet, (source, *_) = end.recvfrom(2048)
+        assert (IPv6Address(packet[24:40]), source) == (home, str(OWN))
+
+
+def report_too_big(machine: Machine, packet: bytes, mtu: int) -> None:
+    """Have the far end say, as a router on the way, that a packet of the machine is larger than so many octets."""
+    report = PacketTooBig(mtu=mtu, invoking=packet[:INVOKING_OCTETS])
+    octets = build(Packet(source=ROUTER_BEHIND, destination=IPv6Address(packet[8:24]), payload=report))
+    machine.socket(machine.far, socket.SOCK_RAW, socket.IPPROTO_RAW).sendto(octets, (str(OWN), 0))
+
+
+@pytest.mark.rfc6275("10.4.2-c")
+def test_each_tunnel_of_one_address_has_a_path_of_its_own(machine: Machine) -> None:
+    """RFC 2473 §7.1 b: what every link carries is fragmented on a narrow path, whichever tunnel opened last."""
+    care_of = {HOME: FAR, OTHER_HOME: FAR_TOO}
+    for home, address in care_of.items():
+        serve(machine, home, address)
+    for narrow, address in care_of.items():
+        payload = OpaquePayload(next_header=IPV6, data=inner(CN, narrow, 1300))
+        report_too_big(machine, build(Packet(source=OWN, destination=address, payload=payload)), MINIMUM_MTU)
+        inlet = machine.socket(machine.far, socket.SOCK_RAW, IPV6)
+        inlet.bind((str(address), 0))
+        inlet.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVFRAGSIZE, 1)
+        before = machine.planes[-1].counters().get("tunnelled", 0)
+        send_to(machine, narrow, MINIMUM_MTU - 40)
+        machine.pump(machine.counts("tunnelled", before + 1))
+        packet, ancillary, *_ = inlet.recvmsg(2048, 256)
+        assert len(packet) == MINIMUM_MTU
+        (largest,) = (data for _, kind, data in ancillary if kind == _IPV6_RECVFRAGSIZE)
+        assert int.from_bytes(largest, sys.byteorder) <= MINIMUM_MTU
+
+
+def test_errors_about_packets_in_tunnels_stop_no_other(machine: Machine) -> None:
+    """A socket that is told of errors fails the next packet, whosever it is: here each packet is refused."""
+    machine.far.run(report_every_error)
+    serve(machine)
+    serve(machine, OTHER_HOME, FAR_TOO)
+    for home in [HOME, OTHER_HOME] * 100:
+        send_to(machine, home)
+    machine.pump(machine.counts("tunnelled", 200))

@@ -18,15 +18,15 @@ from lab.netlink import ETH_P_IPV6, Netlink
 from lab.plane import sysctl
 from lab.plane.bpf.plane import BpfPlane
 from lab.plane.user import DEVICE, UserPlane
-from lab.wire.headers import DESTINATION_OPTIONS, ROUTING
+from lab.wire.headers import DESTINATION_OPTIONS, HOP_BY_HOP, ROUTING
 from lab.wire.packet import HEADER_OCTETS, IPV6
-from tests.lab.networks import settle_addresses
-from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, LINK, MAC, OWN, Machine
+from tests.lab.networks import WITHIN, settle_addresses
+from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, LINK, MAC, OWN, Machine, report_every_error
 
 _PACKET_HOST, _PACKET_OUTGOING = 0, 4
 _ETHERNET_OCTETS = 14
 SENTINEL_PORT = 6275
-AGREED_WITHIN = 1.0
+COUNTERS = {"in": ("detunnelled", "direct-in"), "out": ("tunnelled", "direct-out")}
 
 
 class Seen(NamedTuple):
@@ -49,7 +49,8 @@ class Twin(Machine):
         self.run(partial(sysctl.set_interface, "all", forwarding=int(forwards)))
         self.plane(dhcpv6=True)
         for end in (self.namespace, self.far):
-            end.run(_report_every_error)
+            end.run(report_every_error)
+            end.run(_keep_fragments)
         for address in (FAR, FAR_TOO):  # who must be asked for first is another story
             self.command("ip", "-6", "neigh", "replace", str(address), "lladdr", FAR_MAC.hex(":"), "dev", LINK)
         self._netlink: Netlink = self.run(Netlink)
@@ -101,7 +102,7 @@ class Twin(Machine):
         self._settle()
         for octets, kind in _read(self._wire):
             packet = octets[_ETHERNET_OCTETS:]
-            if kind != _PACKET_OUTGOING and packet[6] in (IPV6, ROUTING, DESTINATION_OPTIONS):
+            if kind != _PACKET_OUTGOING and _first_header(packet) in (IPV6, ROUTING, DESTINATION_OPTIONS):
                 # The kernel writes a flow label into the outer header of a tunnel for the user plane.
                 is_tunnelled = IPV6 in (packet[6], packet[HEADER_OCTETS])
                 self._sent[b"\x60\0\0\0" + packet[4:] if is_tunnelled else packet] += 1
@@ -153,18 +154,19 @@ class Twins:
                 twin.send(sent)
             if received is not None:
                 twin.receive(received)
-        deadline = monotonic() + AGREED_WITHIN
+        deadline = monotonic() + WITHIN
         while (expected := self.user.seen()) != (found := self.bpf.seen()) and monotonic() < deadline:
             pass
         for name, one, other in zip(Seen._fields, expected, found, strict=True):
             assert other == one, name
         return expected
 
-    def by_programs(self) -> int:
-        """Count the packets that never met Python."""
+    def by_programs(self, way: str) -> int:
+        """Count the packets that went `in` or `out` and never met Python; answers of the kernel go the other way."""
         plane = self.bpf.planes[-1]
         assert isinstance(plane, BpfPlane)
-        return sum(plane._programs.counts().values())
+        counts = plane._programs.counts()
+        return sum(counts.get(counter, 0) for counter in COUNTERS[way])
 
     def close(self) -> None:
         """Leave nothing."""
@@ -183,15 +185,20 @@ def one_processor() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def _report_every_error() -> None:
-    """Have the kernel send ICMPv6 errors as often as there are any, so that it says the same everywhere."""
-    Path("/proc/sys/net/ipv6/icmp/ratemask").write_text("200", encoding="ascii")
+def _keep_fragments() -> None:
+    """Have the kernel wait for the other fragments of a packet until the test is over, however long that takes."""
+    Path("/proc/sys/net/ipv6/ip6frag_time").write_text("3600", encoding="ascii")
 
 
 def _tap(interface: str) -> socket.socket:
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(ETH_P_IPV6))
     tap.bind((interface, ETH_P_IPV6))
     return tap
+
+
+def _first_header(packet: bytes) -> int:
+    """Give the kind of the first header behind hop-by-hop options."""
+    return packet[HEADER_OCTETS] if packet[6] == HOP_BY_HOP else packet[6]
 
 
 def _read(tap: socket.socket) -> Iterator[tuple[bytes, int]]:

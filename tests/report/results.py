@@ -5,7 +5,7 @@ from ipaddress import IPv6Address
 
 from lab.events import EVENTS, MessageSent, PacketDropped, Record, ScenarioStep
 from lab.report.handovers import Handover
-from lab.report.model import Result
+from lab.report.model import Attack, Result
 from lab.verify.check import Check, Evidence, Verdict
 from tests.unit.event_samples import sample
 
@@ -55,6 +55,23 @@ def result() -> Result:
     )
 
 
+def exercise_result(*, without: bool) -> Result:
+    """Make the result of an exercise, whose attack has the outcome that it ought to have."""
+    attack = Attack(
+        section="15.3",
+        protection="esp",
+        attempted=True,
+        succeeded=without,
+        expected=without,
+        evidence=[Evidence(capture="outside", frame=13, note="sent by the attacker")],
+        events=["ha: drops a packet: unprotected"],
+        caught_by=["c3"],
+    )
+    caught = Check(id="c3", title="a third", requirements=(), verdict=Verdict.FAILED, detail="broken")
+    plain = result()
+    return replace(plain, checks=[*plain.checks, caught], without=["esp"] if without else [], attack=attack)
+
+
 def hostile_result() -> Result:
     """Make a result in which every text is an attack."""
     (check, _), (handover,) = result().checks, result().handovers
@@ -73,6 +90,17 @@ def hostile_result() -> Result:
         handovers=[replace(handover, from_link=HOSTILE, to_link=HOSTILE, breakdown={HOSTILE: 1.0})],
         captures={"a": ESCAPES, "b": HOSTILE, "c": "//example.org/x"},
         streams={"d": "https://example.org/x", "e": "data:text/html,x"},
+        without=[HOSTILE],
+        attack=Attack(
+            section=HOSTILE,
+            protection=HOSTILE,
+            attempted=True,
+            succeeded=True,
+            expected=False,
+            evidence=[Evidence(capture=HOSTILE, frame=1, note=HOSTILE)],
+            events=[HOSTILE],
+            caught_by=[HOSTILE],
+        ),
     )
 
 

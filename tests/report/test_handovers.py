@@ -1,5 +1,8 @@
 """What a move cost: the gap it made in a stream, and where its time went."""
 
+from dataclasses import replace
+from ipaddress import IPv6Address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from lab.events import (
     BindingAcknowledged,
     BindingUpdateSent,
     Event,
+    KeygenTokenReceived,
     LinkHinted,
     LinkWentDown,
     LinkWentUp,
@@ -16,11 +20,9 @@ from lab.events import (
     NodeKilled,
     Record,
 )
-from lab.report.handovers import STAGES, Handover, handovers
+from lab.report.handovers import PARTS, STAGES, Handover, handovers
 from lab.report.streams import Arrival
 from tests.unit.event_samples import sample
-
-PARTS = ["link", "router", "address", "registration", "first_packet"]
 
 
 def record(time: float, kind: type[Event], node: str = "mn") -> Record:
@@ -59,7 +61,7 @@ def test_each_part_ends_with_its_event() -> None:
     found = only(whole(), stream(9.9, 9.99, 10.5, 10.6, lost=(10.0, 10.2, 10.45)))
     assert found.interruption_ms == pytest.approx(510)
     assert found.breakdown == pytest.approx(
-        {"link": 110, "router": 100, "address": 50, "registration": 150, "first_packet": 100}
+        {"link": 110, "router": 100, "address": 50, "registration": 150, "return_routability": 0, "first_packet": 100}
     )
     assert (found.mobile_node, found.from_link, found.to_link, found.began, found.lost) == (
         *("mn", "home", "visited1", 10.0),
@@ -82,21 +84,21 @@ def test_packets_that_flow_before_the_acknowledgement_end_the_interruption() -> 
     found = only(whole(), stream(9.99, 10.3, 10.35))
     assert found.interruption_ms == pytest.approx(310)
     assert found.breakdown == pytest.approx(
-        {"link": 110, "router": 100, "address": 50, "registration": 50, "first_packet": 0}
+        {"link": 110, "router": 100, "address": 50, "registration": 50, "return_routability": 0, "first_packet": 0}
     )
 
 
 def test_what_happened_before_the_gap_costs_nothing() -> None:
     found = only(whole(), stream(9.99, 10.22, 10.5))
     assert found.breakdown == pytest.approx(
-        {"link": 0, "router": 0, "address": 30, "registration": 150, "first_packet": 100}
+        {"link": 0, "router": 0, "address": 30, "registration": 150, "return_routability": 0, "first_packet": 100}
     )
 
 
 def test_a_missing_event_leaves_its_part_what_is_left() -> None:
     records = [r for r in whole() if not isinstance(r.event, BindingUpdateSent | BindingAcknowledged)]
     assert only(records, stream(9.99, 10.5)).breakdown == pytest.approx(
-        {"link": 110, "router": 100, "address": 300, "registration": 0, "first_packet": 0}
+        {"link": 110, "router": 100, "address": 300, "registration": 0, "return_routability": 0, "first_packet": 0}
     )
 
 
@@ -141,8 +143,27 @@ def test_a_loss_belongs_to_the_move_in_whose_time_it_was_sent() -> None:
     assert [found.lost for found in handovers(records, arrivals)] == [2, 2]
 
 
-def test_the_stages_are_those_of_the_table() -> None:
-    assert [name for name, _ in STAGES] == PARTS[:-1]
+def proved(time: float) -> list[Record]:
+    """Make a Binding Update to a correspondent, of which a token came long ago."""
+    token, update = sample(KeygenTokenReceived), sample(BindingUpdateSent)
+    assert isinstance(token, KeygenTokenReceived)
+    assert isinstance(update, BindingUpdateSent)
+    peer = IPv6Address("2001:db8:c::2")
+    return [
+        Record(time=1.0, node="mn", event=replace(token, peer=peer)),
+        Record(time=time, node="mn", event=replace(update, peer=peer)),
+    ]
+
+
+def test_a_stream_that_waits_for_the_proof_says_how_long() -> None:
+    found = only([*whole(), *proved(10.44)], stream(9.99, 10.5))
+    assert found.breakdown == pytest.approx(
+        {"link": 110, "router": 100, "address": 50, "registration": 150, "return_routability": 40, "first_packet": 60}
+    )
+
+
+def test_a_stream_that_goes_on_before_the_proof_does_not_wait_for_it() -> None:
+    assert only([*whole(), *proved(10.6)], stream(9.99, 10.5)).breakdown["return_routability"] == 0
 
 
 TIMES = st.floats(0, 100, allow_nan=False)
@@ -168,7 +189,7 @@ def test_the_parts_add_up_whatever_happened(records: list[Record], arrivals: lis
     moves = [r for r in records if isinstance(r.event, MoveBegan)]
     assert [handover.began for handover in found] == [r.time for r in moves]
     for handover in found:
-        assert [*handover.breakdown] == PARTS
+        assert [*handover.breakdown] == [*PARTS]
         assert all(part >= 0 for part in handover.breakdown.values())
         assert sum(handover.breakdown.values()) == pytest.approx(handover.interruption_ms, abs=0.001)
         received = [a.received for a in arrivals if a.received is not None]

@@ -1,16 +1,20 @@
 """`result.json`: written, read back, and refused by name of file and field if it is something else."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lab.errors import ConfigError
 from lab.report.model import Result, load
-from tests.report.results import hostile_result, result
+from tests.report.results import exercise_result, hostile_result, result
+
+WRITTEN = {"plain": result(), "hostile": hostile_result(), "exercise": exercise_result(without=True)}
 
 
-@pytest.mark.parametrize("written", [result(), hostile_result()], ids=["plain", "hostile"])
+@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
 def test_what_is_written_is_read_back(tmp_path: Path, written: Result) -> None:
     (tmp_path / "result.json").write_text(written.to_json(), encoding="utf-8")
     assert load(tmp_path) == written
@@ -19,6 +23,30 @@ def test_what_is_written_is_read_back(tmp_path: Path, written: Result) -> None:
 def test_failed_checks_are_picked() -> None:
     assert result().failed() == []
     assert len(hostile_result().failed()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "holds", "outcome"),
+    [
+        ({}, True, "failed, as it must"),
+        ({"succeeded": True}, False, "succeeded, AND MUST NOT"),
+        ({"attempted": False}, False, "was not made"),
+        ({"caught_by": []}, False, "failed, as it must"),  # a rule that is broken by somebody else
+        ({"expected": True, "succeeded": True}, True, "succeeded, as it must"),
+        ({"expected": True}, False, "failed, AND MUST NOT"),
+    ],
+)
+def test_an_exercise_holds_by_the_outcome_of_its_attack(change: dict[str, Any], holds: bool, outcome: str) -> None:
+    played = exercise_result(without=False)
+    assert played.attack is not None
+    attack = replace(played.attack, **change)
+    assert replace(played, attack=attack).holds is holds
+    assert outcome in attack.outcome
+
+
+def test_without_an_attack_all_checks_must_hold() -> None:
+    assert result().holds
+    assert not replace(exercise_result(without=False), attack=None).holds
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from lab.events import (
     Event,
     LinkImpaired,
     LinkWentUp,
+    MessageSent,
     MoveBegan,
     MovementDetected,
     PacketDropped,
@@ -20,7 +21,7 @@ from lab.events import (
     ScenarioStep,
     StreamStarted,
 )
-from lab.report.timeline import Line, sentence, timeline
+from lab.report.timeline import MESSAGES_SHOWN, Choice, Line, chapters, sentence, timeline
 from tests.unit.event_samples import sample
 
 SILENT = {
@@ -95,3 +96,32 @@ def test_lines_name_node_and_section() -> None:
     ]
     step = replace(record, event=ScenarioStep(text="x"))
     assert [line.section for line in timeline([step])] == [""]
+
+
+def test_steps_are_the_titles_of_chapters() -> None:
+    told = [
+        Record(time=0.5, node="mn", event=sample(LinkWentUp)),
+        Record(time=1.0, node="lab", event=ScenarioStep(text="first")),
+        Record(time=2.0, node="mn", event=sample(LinkWentUp)),
+        Record(time=3.0, node="lab", event=ScenarioStep(text="second")),
+    ]
+    found = chapters(told, 1.0)
+    assert [(title, [line.time for line in lines]) for title, lines in found] == [
+        ("", [-0.5]),
+        ("first", [1.0]),
+        ("second", []),
+    ]
+    assert chapters([], 0.0) == []
+
+
+def test_of_a_flood_of_messages_a_few_are_shown_in_each_second() -> None:
+    sent = sample(MessageSent)
+    assert isinstance(sent, MessageSent)
+    flood, other = (replace(sent, message=message) for message in ("Home Test", "Care-of Test"))
+    times = [number / 100 for number in range(150)]
+    records = [Record(time=time, node=node, event=flood) for time in times for node in ("cn", "mn")]
+    records.append(Record(time=1.5, node="cn", event=other))
+    shown = [*filter(Choice().takes, records)]
+    numbers = [sum(record.node == node for record in shown) for node in ("cn", "mn")]
+    assert numbers == [2 * MESSAGES_SHOWN + 1, 2 * MESSAGES_SHOWN]
+    assert shown[-1].event == other

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lab.bench import codec
-from lab.bench.measure import Side, Unit, interleave, machine, row
+from lab.bench.measure import Side, Unit, histogram, interleave, machine, row
 
 
 def test_sides_take_turns() -> None:
@@ -28,6 +28,15 @@ def test_ratio_is_the_median_over_the_rounds() -> None:
 def test_ratio_is_how_many_times_better_ours_is(unit: Unit, ratio: float) -> None:
     found = row("call", "theirs", [10.0], [20.0], unit)
     assert (found["ratio"], found["unit"], found["ours"]["p90"]) == (ratio, unit, 20.0)
+
+
+def test_a_histogram_counts_in_classes_and_shows_empty_ones_between() -> None:
+    assert histogram([13.0, 13.9, 16.0], 1.0) == [
+        {"at_least": 13.0, "count": 2},
+        {"at_least": 14.0, "count": 0},
+        {"at_least": 15.0, "count": 0},
+        {"at_least": 16.0, "count": 1},
+    ]
 
 
 def test_machine_is_described() -> None:

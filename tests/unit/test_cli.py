@@ -188,6 +188,16 @@ def test_root_needs_no_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     common.need_root("mip6lab run")
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("sequence-chek", "did you mean sequence-check?"), ("everything", "known: esp, association-check")],
+)
+def test_protections_that_there_are_not(capsys: pytest.CaptureFixture[str], word: str, said: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "exercise/guessed-token", "--without", word])
+    assert said in capsys.readouterr().err
+
+
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     shown = capsys.readouterr().out

@@ -25,6 +25,7 @@ FLOORS = {
     "netlink": 2,
     "templating": 2,
     "events": 1,
+    "safeguards": 1,
     "constants": 1,
     "rtnetlink": 1,
     "errors": 1,

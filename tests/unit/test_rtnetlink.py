@@ -74,6 +74,7 @@ FLAT: dict[str, tuple[Layout, type[nlmsg], Mapping[str, int], Mapping[str, Any]]
             "FRA_FWMARK": 0,
             "FRA_FWMASK": 6275,
             "FRA_IIFNAME": "lo",
+            "FRA_SUPPRESS_PREFIXLEN": 0,
             "FRA_TABLE": 6275,
             "FRA_PRIORITY": 1000,
             "FRA_PROTOCOL": 62,

@@ -19,12 +19,14 @@ from lab.wire.chain import (
     Nesting,
     destination,
     encapsulation_limit,
+    fragments,
     is_prefix_discovery,
     nesting,
     optimise,
     restore,
     source,
     walk,
+    with_payload,
 )
 from lab.wire.icmpv6 import EchoRequest, MobilePrefixAdvertisement, MobilePrefixSolicitation
 from lab.wire.invoking import read_invoking
@@ -45,10 +47,10 @@ from lab.wire.packet import (
     mobility_packet,
     parse,
 )
+from tests.fuzz import wire_packets
 from tests.fuzz.wire_packets import (
     addresses,
     eights,
-    fragments,
     icmpv6_messages,
     mobility_messages,
     opaque_payloads,
@@ -79,7 +81,7 @@ _plain: list[st.SearchStrategy[ExtensionHeader]] = [
 def plain_packets(draw: st.DrawFn) -> Packet:
     """Make a packet between home addresses, as the kernel sends it, whole or a fragment."""
     if draw(st.integers(0, 4)) == 0:
-        return draw(fragments)
+        return draw(wire_packets.fragments)
     headers: list[ExtensionHeader] = draw(st.lists(st.one_of(_plain), max_size=3))
     if draw(st.booleans()):
         headers.insert(0, draw(st.builds(HopByHopOptions, options=_some_options)))
@@ -401,12 +403,73 @@ def test_a_limit_is_read_as_it_was_written(limit: int) -> None:
     assert (padding.otype, len(bytes(padding))) == (1, 3)
 
 
+ROUTED = RoutingHeaderType2(home_address=HOME)
+
+
+@given(
+    size=st.integers(0, 3000),
+    headers=st.sampled_from([(), (HopByHopOptions(options=()),), (HOME_ADDRESS,), (ROUTED, HOME_ADDRESS)]),
+    largest=st.integers(200, 1500),
+)
+def test_fragments_fit_and_make_the_packet_again(size: int, headers: tuple[ExtensionHeader, ...], largest: int) -> None:
+    """Also from the pieces of the pieces, in another order (RFC 8200 §4.5)."""
+    payload = OpaquePayload(next_header=17, data=bytes(n % 251 for n in range(size)))
+    octets = build(Packet(source=CARE_OF, destination=HOME, headers=headers, payload=payload))
+    pieces = [*fragments(octets, largest)]
+    assert all(len(piece) <= largest for piece in pieces)
+    smaller = [fragment for piece in reversed(pieces) for fragment in fragments(piece, largest - 60)]
+    assert all(len(piece) <= largest - 60 for piece in smaller)
+    for some in (pieces, smaller):
+        assert not some or reassembled(some) == octets
+
+
+def reassembled(pieces: list[bytes]) -> bytes:
+    """Put a packet together from its fragments, whose Fragment header Scapy finds."""
+    parts: dict[int, bytes] = {}
+    more: dict[int, int] = {}
+    for piece in pieces:
+        fragment = inet6.IPv6(piece)[inet6.IPv6ExtHdrFragment]
+        parts[fragment.offset * 8] = bytes(fragment)[8:]
+        more[fragment.offset * 8] = fragment.m
+        before = bytearray(piece[: len(piece) - len(bytes(fragment))])
+    assert [start for start in more if not more[start]] == [max(more)]
+    packet = before + b"".join(parts[offset] for offset in sorted(parts))
+    assert all(start + len(part) in {*parts, len(packet) - len(before)} for start, part in parts.items())
+    packet[4:6] = (len(packet) - 40).to_bytes(2, "big")
+    named_at = 6 if len(before) == 40 else 40
+    packet[named_at] = fragment.nh
+    return bytes(packet)
+
+
+def test_fragments_of_one_packet_and_of_no_other_belong_together() -> None:
+    def identifications(octets: bytes) -> set[bytes]:
+        return {piece[44:48] for piece in fragments(octets, 100)}
+
+    made = [
+        build(Packet(source=HOME, destination=PEER, payload=OpaquePayload(next_header=17, data=bytes((n,)) * 200)))
+        for n in range(2)
+    ]
+    assert [len(identifications(octets)) for octets in made] == [1, 1]
+    assert identifications(made[0]) != identifications(made[1])
+
+
 def test_esp_is_not_looked_into() -> None:
     sealed = OpaquePayload(next_header=50, data=bytes(range(32)))
     plain = build(Packet(source=HOME, destination=PEER, payload=sealed))
     straight = optimise(plain, care_of_source=CARE_OF.packed)
     assert replace(parse(straight), headers=(), source=HOME) == parse(plain)
     assert straight[64:] == plain[40:]
+
+
+@given(packets, st.binary(max_size=64))
+@EXAMPLES
+def test_another_payload_leaves_the_headers_as_they_are(packet: Packet, data: bytes) -> None:
+    octets = build(packet)
+    chain = walk(octets)
+    if chain is None or chain.next_header in (FRAGMENT, ROUTING):
+        return
+    other = replace(packet, payload=OpaquePayload(next_header=50, data=data))
+    assert with_payload(octets + b"padding", chain, 50, data) == build(other)
 
 
 @pytest.mark.rfc6275("11.4.2-a", "10.6.3-a")

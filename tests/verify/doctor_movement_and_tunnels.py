@@ -74,6 +74,24 @@ def tunnel_after_the_lifetime(story: Story) -> str:
     return story.move("late-tunnel", 7.5)
 
 
+@doctoring("too-big-relayed")
+def what_is_too_big_for_the_tunnel_is_not_told(story: Story) -> str:
+    story.drop("too-big-relayed")
+    return "too-big"
+
+
+@doctoring("too-big-relayed")
+def what_fits_the_tunnel_is_told_with_its_header(story: Story) -> str:
+    story.alter("too-big-relayed", inet6.ICMPv6PacketTooBig, mtu=1400)
+    return "too-big"
+
+
+@doctoring("too-big-relayed")
+def somebody_else_is_told(story: Story) -> str:
+    story.alter("too-big-relayed", inet6.IPv6, dst=handover.NEIGHBOUR)
+    return "too-big"
+
+
 @doctoring("tunnel-checked")
 def forged_packet_let_through(story: Story) -> str:
     inner = story.sent["forged"].packet[inet6.IPv6].payload.copy()

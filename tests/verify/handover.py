@@ -16,7 +16,7 @@ from tests.verify.story import Hop, Scapy, Story
 HOME_PREFIX, VISITED1_PREFIX, VISITED2_PREFIX = "2001:db8:1::", "2001:db8:a1::", "2001:db8:a2::"
 HOME_AGENT, HOME_ADDRESS, NEIGHBOUR = "2001:db8:1::1", "2001:db8:1::100", "2001:db8:1::77"
 CARE_OF_1, CARE_OF_2 = "2001:db8:a1::6", "2001:db8:a2::6"
-CORRESPONDENT = "2001:db8:c::2"
+CORRESPONDENT, AR1 = "2001:db8:c::2", "2001:db8:a1::1"
 ALL_NODES, ALL_ROUTERS = "ff02::1", "ff02::2"
 
 HA_HOME, HA_CORE = "02:00:00:00:02:00", "02:00:00:00:02:01"
@@ -113,6 +113,11 @@ def tunnelled(source: str, destination: str, inner: Scapy) -> Scapy:
     return inet6.IPv6(src=source, dst=destination) / inner
 
 
+def too_big(source: str, destination: str, mtu: int, packet: Scapy) -> Scapy:
+    """Say that a packet is too big, with as much of it as fits."""
+    return inet6.IPv6(src=source, dst=destination) / inet6.ICMPv6PacketTooBig(mtu=mtu) / bytes(packet)[:1232]
+
+
 def home_test_init() -> Scapy:
     """Say a Home Test Init, which travels in the tunnel."""
     return inet6.IPv6(src=HOME_ADDRESS, dst=CORRESPONDENT) / inet6.MIP6MH_HoTI(cookie=b"cookie!!")
@@ -176,6 +181,13 @@ def _on_visited1(story: Story) -> None:
     _neighbour_of_the_home_link(story)
     story.add("hoti", 4.5, tunnelled(CARE_OF_1, HOME_AGENT, home_test_init()), *FROM_VISITED1)
     story.add("hoti-out", 4.502, home_test_init(), *FROM_HOME_AGENT)
+    # Too big for the tunnel, as the router of the visited link finds.
+    large = inet6.IPv6(src=CORRESPONDENT, dst=HOME_ADDRESS) / UDP(sport=6006, dport=6275) / bytes(1400)
+    story.add("too-large", 5.0, large, *TO_HOME_AGENT)
+    story.add("too-large-tunnel", 5.001, tunnelled(HOME_AGENT, CARE_OF_1, large), TO_VISITED1[0])
+    told = too_big(AR1, HOME_AGENT, 1400, tunnelled(HOME_AGENT, CARE_OF_1, large))
+    story.add("too-big", 5.002, told, FROM_VISITED1[1])
+    story.add("too-big-relayed", 5.003, too_big(HOME_AGENT, CORRESPONDENT, 1360, large), *FROM_HOME_AGENT)
     # Somebody else claims to be the mobile node; the home agent drops it.
     forged = tunnelled("2001:db8:a1::bad", HOME_AGENT, data(HOME_ADDRESS, CORRESPONDENT, 5))
     story.add("forged", 5.5, forged, Hop("visited1", FORGER, AR1_VISITED), FROM_VISITED1[1])

@@ -25,6 +25,7 @@ from tests.verify.protected import protected
 from tests.verify.story import Hop, Scapy, Story
 from tests.verify.variant import VARIANTS, Variant, variant
 
+IN_VAIN = "2001:db8:a1::7"
 OUT_OF_WINDOW, DAD_FAILED, NOT_HOME_AGENT, NONCES_EXPIRED = 135, 134, 133, 138
 RETURNING = ("home-announced", "home-deregistration", "home-waits", "proxy-ends")
 LOSSES = ("bu-retransmission",)
@@ -165,6 +166,7 @@ def an_acknowledgement_with_another_sequence_number_is_answered_at_once(story: S
         *PREFIXES,
         *DHCPV6,
         "bu-sequence",
+        "too-big-relayed",
     )
 )
 def the_home_address_is_taken(story: Story) -> None:
@@ -178,8 +180,7 @@ def the_home_address_is_taken(story: Story) -> None:
 @variant()
 def a_refused_update_leaves_the_tunnel_where_it_is(story: Story) -> None:
     # Rejected with status 130, the mobile node goes on with the care-of address that it has.
-    story.add("bu-in-vain", 4.6, handover.binding_update(0, "2001:db8:a1::7"), *FROM_VISITED1)
-    story.add("ba-in-vain", 4.61, handover.acknowledgement(0, "2001:db8:a1::7", status=130), *TO_VISITED1)
+    _refuse(story, after=0.01)
     story.add("reverse-on", 5.0, _reverse(CARE_OF_1), *FROM_VISITED1)
     _count_on(story, 1)
 
@@ -191,6 +192,29 @@ def an_old_update_that_somebody_plays_back_is_not_the_mobile_nodes(story: Story)
     story.add("replay", 5.0, replay, FROM_VISITED1[1])
     story.add("refusal", 5.01, handover.acknowledgement(0xFFFF, CARE_OF_1, status=OUT_OF_WINDOW), *TO_VISITED1)
     story.add("reverse-on", 5.2, _reverse(CARE_OF_1), *FROM_VISITED1)
+
+
+@variant()
+def an_old_update_is_played_back_and_its_refusal_takes_a_while(story: Story) -> None:
+    # Whatever lies between both, the mobile node's tunnel stays where it is.
+    story.add("replay", 9.3, handover.binding_update(0xFFFE, CARE_OF_1), FROM_VISITED1[1])
+    story.add("refusal", 9.6, handover.acknowledgement(2, CARE_OF_1, status=OUT_OF_WINDOW), *TO_VISITED1)
+    for number in range(12):
+        story.add(f"reverse-on-{number}", 9.25 + number * 0.05, _reverse(CARE_OF_2), *FROM_VISITED2)
+
+
+@variant()
+def a_refused_update_moves_the_tunnel_until_its_refusal(story: Story) -> None:
+    # The mobile node knows of the refusal at once, and the captures cannot tell which packet was the first after it.
+    _refuse(story, after=0.2)
+    for number, care_of in enumerate((CARE_OF_1, IN_VAIN, IN_VAIN, IN_VAIN, IN_VAIN, CARE_OF_1, CARE_OF_1, CARE_OF_1)):
+        story.add(f"reverse-on-{number}", 4.59 + number * 0.05, _reverse(care_of), *FROM_VISITED1)
+    _count_on(story, 1)
+
+
+def _refuse(story: Story, *, after: float) -> None:
+    story.add("bu-in-vain", 4.6, handover.binding_update(0, IN_VAIN), *FROM_VISITED1)
+    story.add("ba-in-vain", 4.6 + after, handover.acknowledgement(0, IN_VAIN, status=130), *TO_VISITED1)
 
 
 def _reverse(care_of: str) -> Scapy:
@@ -410,6 +434,7 @@ def the_captures_begin_amid_a_binding(story: Story) -> None:
         "proxy-repeated",
         "refresh-requests",
         "token-repeats",
+        "too-big-relayed",
         "tunnel-checked",
     )
 )

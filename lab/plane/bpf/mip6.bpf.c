@@ -31,6 +31,7 @@ static long (*redirect_neigh)(__u32 ifindex, void *next, int size, __u64 flags) 
 
 enum {
 	TCP = 6, UDP = 17, TUNNELLED = 41, ICMPV6 = 58,
+	SOLICITATION = 146, ADVERTISEMENT = 147,	/* of prefixes, types of ICMPv6 */
 	HOP_BY_HOP = 0, ROUTING = 43, FRAGMENT = 44, ESP = 50, AH = 51, DESTINATION_OPTIONS = 60, MOBILITY = 135,
 	ADDED = 24,			/* octets of a Home Address option and its header, or a type 2 routing header */
 	HOP_LIMIT = 64,
@@ -38,10 +39,18 @@ enum {
 };
 
 struct tunnel { struct in6_addr local, remote; };
-struct path { struct in6_addr care_of; __u32 used; };
+struct path { struct in6_addr care_of; __u32 used, mtu; };
 struct ends { struct in6_addr source, destination; };
 /* A type 2 routing header, or a Destination Options header with nothing but a Home Address option (§6.3, §6.4). */
 struct header { __u8 next, octets[7]; struct in6_addr home; };
+
+/* What is written before a packet: a link layer, a header of IPv6, and of `added` as many as are needed. */
+struct start {
+	__u16 unused;			/* so that all else is aligned */
+	struct ethhdr link;
+	struct ipv6hdr ip;
+	struct header added[2];
+};
 
 struct map { __u32 kind, key, value, entries, flags; };
 #define MAP(name, kind, key, value, ...) struct map name SEC("maps") = {kind, sizeof(key), sizeof(value), __VA_ARGS__}
@@ -52,15 +61,23 @@ HASH(backwards, struct in6_addr, struct tunnel, 100000);	/* a mobile node's, by 
 HASH(bindings, struct in6_addr, struct path, 100000);		/* a correspondent's, by home address */
 HASH(routes, struct ends, struct path, 100000);			/* a mobile node's, by home address and peer */
 HASH(heard, struct ends, __u8, 1024);				/* home address and peer that are known to talk */
-MAP(counts, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 4, 0);
+MAP(counts, BPF_MAP_TYPE_PERCPU_ARRAY, __u32, __u64, 6, 0);
 MAP(device, BPF_MAP_TYPE_ARRAY, __u32, __u32, 1, 0);		/* index of the tunnel device */
 
-enum { TUNNELLED_OUT, DETUNNELLED, DIRECT_OUT, DIRECT_IN };	/* counted in this order */
+enum { TUNNELLED_OUT, DETUNNELLED, DIRECT_OUT, DIRECT_IN, NOT_SENT, NOT_DELIVERED };	/* in this order in `counts` */
 
 INLINE int same(const struct in6_addr *a, const struct in6_addr *b)
 {
 	return a->s6_addr32[0] == b->s6_addr32[0] && a->s6_addr32[1] == b->s6_addr32[1] &&
 	       a->s6_addr32[2] == b->s6_addr32[2] && a->s6_addr32[3] == b->s6_addr32[3];
+}
+
+/* Where IPsec protects what a tunnel carries, that is done in Python, and the tunnel has no ends here. */
+INLINE int is_sealed(const struct tunnel *tunnel)
+{
+	const __u32 *words = tunnel->remote.s6_addr32;
+
+	return !(words[0] | words[1] | words[2] | words[3]);
 }
 
 INLINE void count(__u32 what)
@@ -69,6 +86,19 @@ INLINE void count(__u32 what)
 
 	if (packets)
 		++*packets;
+}
+
+/* No memory was left halfway: the packet is neither what it was nor what it should be. */
+INLINE int drop(__u32 why)
+{
+	count(why);
+	return TC_ACT_SHOT;
+}
+
+INLINE void note_use(struct path *path)
+{
+	if (path && !path->used)	/* other processors read it too */
+		path->used = 1;
 }
 
 /* Whether upper layers follow, as opposed to headers that must be looked at by somebody who knows more of them. */
@@ -119,14 +149,15 @@ INLINE int find_way(struct __sk_buff *skb, struct ends *ends, __u32 octets, stru
 	return fib_lookup(skb, way, sizeof(*way), 0) == BPF_FIB_LKUP_RET_SUCCESS && way->ifindex != from;
 }
 
-/* Give a packet from the tunnel device, which has no link layer, to another one. */
-INLINE int send(struct __sk_buff *skb, struct bpf_fib_lookup *way, __u32 what)
+/* Give a packet from the tunnel device, which has no link layer, to another one; `added` headers are behind IPv6's. */
+INLINE int send(struct __sk_buff *skb, struct start *start, __u32 added, struct bpf_fib_lookup *way, __u32 what)
 {
 	struct bpf_redir_neigh next = {.nh_family = INET6};
-	__u16 protocol = htons(ETH_P_IPV6);
 
-	if (change_head(skb, ETH_HLEN, 0) || store(skb, 2 * ETH_ALEN, &protocol, sizeof(protocol), 0))
-		return TC_ACT_SHOT;
+	start->link.h_proto = htons(ETH_P_IPV6);
+	if (change_head(skb, ETH_HLEN, 0) ||
+	    store(skb, 0, &start->link, sizeof(start->link) + sizeof(start->ip) + added * ADDED, 0))
+		return drop(NOT_SENT);
 	__builtin_memcpy(next.ipv6_nh, way->ipv6_dst, sizeof(next.ipv6_nh));
 	count(what);
 	return redirect_neigh(way->ifindex, &next, sizeof(next), 0);
@@ -135,26 +166,24 @@ INLINE int send(struct __sk_buff *skb, struct bpf_fib_lookup *way, __u32 what)
 /* §10.4.2, §11.3.1: the outer header. */
 INLINE int tunnel_out(struct __sk_buff *skb, struct ipv6hdr *ip, struct tunnel *tunnel)
 {
-	struct ipv6hdr outer = {.version = 6, .nexthdr = TUNNELLED, .hop_limit = HOP_LIMIT};
+	struct start start = {.ip = {.version = 6, .nexthdr = TUNNELLED, .hop_limit = HOP_LIMIT}};
 	struct ends ends = {tunnel->local, tunnel->remote};
 	struct bpf_fib_lookup way = {};
 	__u32 octets = largest(skb, ip->nexthdr);
 	long failed;
 
-	outer.payload_len = htons(ntohs(ip->payload_len) + sizeof(*ip));
-	outer.saddr = ends.source;
-	outer.daddr = ends.destination;
-	if (!octets || lookup(&bindings, &ends.destination) || !find_way(skb, &ends, octets + sizeof(outer), &way))
+	start.ip.payload_len = htons(ntohs(ip->payload_len) + sizeof(*ip));
+	start.ip.saddr = ends.source;
+	start.ip.daddr = ends.destination;
+	if (!octets || lookup(&bindings, &ends.destination) || !find_way(skb, &ends, octets + sizeof(*ip), &way))
 		return TC_ACT_UNSPEC;
-	failed = adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC,
+	failed = adjust_room(skb, sizeof(*ip), BPF_ADJ_ROOM_MAC,
 			     BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6);
 	if (failed == -EALREADY)	/* what tunnel_in let out is still noted as an inner packet, rightly again */
-		failed = adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+		failed = adjust_room(skb, sizeof(*ip), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
 	if (failed)
 		return TC_ACT_UNSPEC;
-	if (store(skb, 0, &outer, sizeof(outer), 0))
-		return TC_ACT_SHOT;
-	return send(skb, &way, TUNNELLED_OUT);
+	return send(skb, &start, 0, &way, TUNNELLED_OUT);
 }
 
 /* §9.3.2, §11.3.1: a type 2 routing header, a Home Address option, or both in this order. */
@@ -163,37 +192,37 @@ INLINE int optimise(struct __sk_buff *skb, struct ipv6hdr *ip, struct path *rout
 	struct header routing = {ip->nexthdr, {2, 2, 1}, ip->daddr};
 	struct header option = {ip->nexthdr, {2, 1, 2, 0, 0, 0xc9, 16}, ip->saddr};
 	struct ends ends = {ip->saddr, ip->daddr};
+	struct start start = {.ip = *ip};
 	struct bpf_fib_lookup way = {};
 	__u32 octets = largest(skb, ip->nexthdr), added = 0;
 
+	if (!octets)
+		return TC_ACT_UNSPEC;
 	if (route) {
 		ends.source = route->care_of;
-		ip->nexthdr = routing.next = DESTINATION_OPTIONS;
-		added += ADDED;
+		start.ip.nexthdr = routing.next = DESTINATION_OPTIONS;
+		start.added[0] = option;
+		added = 1;
 	}
 	if (binding) {
 		ends.destination = binding->care_of;
-		ip->nexthdr = ROUTING;
-		added += ADDED;
+		start.ip.nexthdr = ROUTING;
+		start.added[0] = routing;
+		if (added)
+			start.added[1] = option;
+		++added;
 	}
-	if (!octets || !find_way(skb, &ends, octets + added, &way))
+	octets += added * ADDED;
+	if ((route && octets > route->mtu) || (binding && octets > binding->mtu) || !find_way(skb, &ends, octets, &way))
 		return TC_ACT_UNSPEC;
-	if (adjust_room(skb, added, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO))
+	if (adjust_room(skb, added * ADDED, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return TC_ACT_UNSPEC;
-	ip->payload_len = htons(ntohs(ip->payload_len) + added);
-	ip->saddr = ends.source;
-	ip->daddr = ends.destination;
-	if (store(skb, 0, ip, sizeof(*ip), 0))
-		return TC_ACT_SHOT;
-	if (route && store(skb, sizeof(*ip) + added - ADDED, &option, ADDED, 0))
-		return TC_ACT_SHOT;
-	if (binding && store(skb, sizeof(*ip), &routing, ADDED, 0))
-		return TC_ACT_SHOT;
-	if (route)
-		route->used = 1;
-	if (binding)
-		binding->used = 1;
-	return send(skb, &way, DIRECT_OUT);
+	start.ip.payload_len = htons(ntohs(ip->payload_len) + added * ADDED);
+	start.ip.saddr = ends.source;
+	start.ip.daddr = ends.destination;
+	note_use(route);
+	note_use(binding);
+	return send(skb, &start, added, &way, DIRECT_OUT);
 }
 
 /* On the tunnel device: what the kernel routes into it. */
@@ -202,7 +231,7 @@ SEC("tcx/egress") int outwards(struct __sk_buff *skb)
 	struct ipv6hdr ip;
 	struct ends ends;
 	struct path *route, *binding;
-	struct tunnel *tunnel;
+	struct tunnel *tunnel = 0;
 
 	if (skb->protocol != htons(ETH_P_IPV6) || load(skb, 0, &ip, sizeof(ip)) || !is_unicast_beyond_link(&ip.daddr))
 		return TC_ACT_UNSPEC;
@@ -214,15 +243,16 @@ SEC("tcx/egress") int outwards(struct __sk_buff *skb)
 	ends.destination = ip.daddr;
 	route = lookup(&routes, &ends);
 	binding = lookup(&bindings, &ip.daddr);
-	tunnel = lookup(&towards, &ip.daddr);
-	if (!tunnel) {
+	if (!route)
+		tunnel = lookup(&towards, &ip.daddr);
+	if (!route && !tunnel) {
 		tunnel = lookup(&backwards, &ip.saddr);
-		if (tunnel && !route && is_news(&ip.saddr, &ip.daddr))
+		if (tunnel && is_news(&ip.saddr, &ip.daddr))
 			return TC_ACT_UNSPEC;
 	}
 	if (route || (binding && !tunnel))
 		return ip.nexthdr == FRAGMENT ? TC_ACT_UNSPEC : optimise(skb, &ip, route, binding);
-	if (tunnel && !binding && ip.nexthdr != TUNNELLED)	/* how deep tunnels lie in tunnels others look after */
+	if (tunnel && !is_sealed(tunnel) && !binding && ip.nexthdr != TUNNELLED)	/* how deep tunnels lie in tunnels others look after */
 		return tunnel_out(skb, &ip, tunnel);
 	return TC_ACT_UNSPEC;
 }
@@ -233,7 +263,7 @@ INLINE int deliver(__u32 what)
 	__u32 zero = 0, *index = lookup(&device, &zero);
 
 	if (!index)
-		return TC_ACT_SHOT;
+		return drop(NOT_DELIVERED);
 	count(what);
 	return redirect(*index, BPF_F_INGRESS);
 }
@@ -254,7 +284,7 @@ INLINE int tunnel_in(struct __sk_buff *skb, struct ipv6hdr *ip)
 		if (!tunnel || is_news(&inner.daddr, &inner.saddr))
 			return TC_ACT_UNSPEC;
 	}
-	if (!same(&tunnel->remote, &ip->saddr) || !same(&tunnel->local, &ip->daddr))
+	if (is_sealed(tunnel) || !same(&tunnel->remote, &ip->saddr) || !same(&tunnel->local, &ip->daddr))
 		return TC_ACT_UNSPEC;
 	if (adjust_room(skb, -(__s32)sizeof(*ip), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return TC_ACT_UNSPEC;
@@ -283,10 +313,18 @@ INLINE int is_home_address_option(struct header *header)
 	       octets[6] == 16;
 }
 
+/* §6.7, §6.8: whoever takes them must see the headers that would be taken off (lab/wire/chain.py has the same). */
+INLINE int is_prefix_discovery(struct __sk_buff *skb, __u32 at)
+{
+	__u8 type = 0;
+
+	return load(skb, at, &type, sizeof(type)) || type == SOLICITATION || type == ADVERTISEMENT;
+}
+
 /* §6.4, §9.3.1: what a binding explains becomes a packet between home addresses. */
 INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 {
-	struct path *binding = 0, *route;
+	struct path *binding;
 	struct tunnel *tunnel;
 	struct header header;
 	struct ends ends = {ip->daddr, ip->saddr};	/* this node's first */
@@ -298,7 +336,7 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 		if (header.octets[0] != 2 || header.octets[1] != 2 || header.octets[2] != 1)
 			return TC_ACT_UNSPEC;
 		tunnel = lookup(&backwards, &header.home);
-		if (!tunnel || !same(&tunnel->local, &ip->daddr))
+		if (!tunnel || is_sealed(tunnel) || !same(&tunnel->local, &ip->daddr))
 			return TC_ACT_UNSPEC;
 		ends.source = header.home;
 		ip->nexthdr = header.next;
@@ -310,9 +348,8 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 			return TC_ACT_UNSPEC;
 		binding = lookup(&bindings, &header.home);
 		if (!binding || !same(&binding->care_of, &ip->saddr)) {
-			binding = 0;
 			tunnel = lookup(&towards, &header.home);
-			if (!tunnel || !same(&tunnel->remote, &ip->saddr))
+			if (!tunnel || is_sealed(tunnel) || !same(&tunnel->remote, &ip->saddr))
 				return TC_ACT_UNSPEC;
 		}
 		if (!removed && !is_own(skb, ip))
@@ -323,19 +360,17 @@ INLINE int restore(struct __sk_buff *skb, struct ipv6hdr *ip)
 	}
 	if (!is_plain(ip->nexthdr) || ntohs(ip->payload_len) < removed)
 		return TC_ACT_UNSPEC;
+	if (ip->nexthdr == ICMPV6 && is_prefix_discovery(skb, ETH_HLEN + sizeof(*ip) + removed))
+		return TC_ACT_UNSPEC;
 	if (adjust_room(skb, -(__s32)removed, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO))
 		return TC_ACT_UNSPEC;
-	route = lookup(&routes, &ends);
-	if (route)
-		route->used = 1;
-	binding = lookup(&bindings, &ends.destination);
-	if (binding)
-		binding->used = 1;
+	note_use(lookup(&routes, &ends));
+	note_use(lookup(&bindings, &ends.destination));
 	ip->payload_len = htons(ntohs(ip->payload_len) - removed);
 	ip->saddr = ends.destination;
 	ip->daddr = ends.source;
 	if (store(skb, ETH_HLEN, ip, sizeof(*ip), BPF_F_RECOMPUTE_CSUM))
-		return TC_ACT_SHOT;
+		return drop(NOT_DELIVERED);
 	return deliver(DIRECT_IN);
 }
 

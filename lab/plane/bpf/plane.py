@@ -26,6 +26,7 @@ from lab.engine.io import (
     RemoveTunnel,
 )
 from lab.errors import PlaneError
+from lab.events import PacketDropped
 from lab.netlink import HEADER, RTM_NEWLINK, Link, link_of, messages
 from lab.plane import sysctl
 from lab.plane.base import Watch
@@ -33,14 +34,17 @@ from lab.plane.bpf.programs import Program, Programs
 from lab.plane.bpf.syscalls import Map
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import MAX_HEARD
-from lab.plane.user import UserPlane
+from lab.plane.user import UserPlane, tell_nobody
+from lab.safeguards import NOTHING, Safeguard, Without
 
 _LINKS_GROUP = 1
 _INDEX = struct.Struct("=i")
 _INDEX_AT = HEADER.size + 4
 _ETHERNET_OCTETS = 6
-_PATH = struct.Struct("=16sI")
-"""The value of a direct path: its care-of address, and whether it was used."""
+_PATH = struct.Struct("=16sII")
+"""The value of a direct path: its care-of address, whether it was used, and the largest packet that it carries."""
+_ANY_SIZE = 0xFFFF_FFFF
+"""As far as is known: what the way to a care-of address carries, the programs ask the kernel."""
 _YES = b"\1"
 _NO_ENDS = bytes(32)
 """The ends of a tunnel that the programs leave to the user plane."""
@@ -60,6 +64,8 @@ class BpfPlane(UserPlane):
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
         *,
         dhcpv6: bool = False,
+        dropped: Callable[[PacketDropped], None] = tell_nobody,
+        without: Without = NOTHING,
     ) -> None:
         self._tell_heard = heard
         self._pairs: dict[bytes, None] = {}
@@ -77,7 +83,16 @@ class BpfPlane(UserPlane):
             # the routers that it knows by their advertisements.
             before = sysctl.set_interface("default", forwarding=1)
             try:
-                super().__init__(watch, deliver, self._on_heard, ipsec, encapsulation_limit, dhcpv6=dhcpv6)
+                super().__init__(
+                    watch,
+                    deliver,
+                    self._on_heard,
+                    ipsec,
+                    encapsulation_limit,
+                    dhcpv6=dhcpv6,
+                    dropped=dropped,
+                    without=without,
+                )
             finally:
                 sysctl.restore(before)
             failing.callback(super().close)
@@ -152,9 +167,13 @@ class BpfPlane(UserPlane):
     def _ends(
         self, home_address: IPv6Address, home_agent: IPv6Address, local: IPv6Address, remote: IPv6Address
     ) -> bytes:
-        """Give the ends of a tunnel as the programs know them: none where IPsec protects what they would carry."""
+        """Give the ends of a tunnel as the programs know them: none where they cannot do what is asked for.
+
+        They neither seal nor open, and look at the outer source in any case (§10.4.5).
+        """
         sealed = self._ipsec.tunnel(home_address, home_agent).payload is not None
-        return _NO_ENDS if sealed else local.packed + remote.packed
+        left_alone = sealed or Safeguard.OUTER_SOURCE_CHECK in self._without
+        return _NO_ENDS if left_alone else local.packed + remote.packed
 
     def _on_heard(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         """Spare the user plane the further packets of a pair, as long as it knows the pair itself."""
@@ -164,6 +183,13 @@ class BpfPlane(UserPlane):
         self._pairs[pair] = None
         self._maps["heard"][pair] = _YES
         self._tell_heard(home_address, peer)
+
+    def _on_narrow(self, home_address: bytes, peer: bytes, mtu: int) -> None:
+        """Have the programs leave to the user plane what must be cut."""
+        for paths, key in ((self._maps["routes"], home_address + peer), (self._maps["bindings"], peer)):
+            with contextlib.suppress(KeyError):
+                care_of_address, used, _ = _PATH.unpack(paths[key])
+                paths[key] = _PATH.pack(care_of_address, used, mtu)
 
     def _forget_pair(self, pair: bytes) -> None:
         self._pairs.pop(pair, None)
@@ -196,18 +222,18 @@ def _lead(paths: Map, key: bytes, care_of_address: IPv6Address) -> None:
     """Set the care-of address of a direct path; its use so far still counts."""
     used = 0
     with contextlib.suppress(KeyError):
-        _, used = _PATH.unpack(paths[key])
-    paths[key] = _PATH.pack(care_of_address.packed, used)
+        _, used, _ = _PATH.unpack(paths[key])
+    paths[key] = _PATH.pack(care_of_address.packed, used, _ANY_SIZE)
 
 
 def _forget_use(paths: Map, key: bytes) -> bool:
     """Tell whether a direct path was used, and count anew."""
     try:
-        care_of_address, used = _PATH.unpack(paths[key])
+        care_of_address, used, mtu = _PATH.unpack(paths[key])
     except KeyError:
         return False
     if used:
-        paths[key] = _PATH.pack(care_of_address, 0)
+        paths[key] = _PATH.pack(care_of_address, 0, mtu)
     return bool(used)
 
 

@@ -7,13 +7,13 @@ import struct
 from collections.abc import Callable
 from enum import Enum
 
-from lab.errors import PlaneError
+from lab.errors import PlaneError, PlaneReason
 from lab.netlink import Direction, Netlink
 from lab.plane.bpf import syscalls
 from lab.plane.bpf.elf import OBJECT, read
 from lab.plane.bpf.syscalls import Map
 
-_COUNTERS = ("tunnelled", "detunnelled", "direct-out", "direct-in")
+_COUNTERS = ("tunnelled", "detunnelled", "direct-out", "direct-in", "not-sent-ENOMEM", PlaneReason.NOT_DELIVERED)
 """In the order of the map `counts`."""
 _LOOPBACK = 1
 NO_LINKS = errno.EINVAL

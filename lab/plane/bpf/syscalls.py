@@ -12,6 +12,9 @@ from lab.errors import PlaneError
 from lab.plane.bpf.elf import INSTRUCTION_OCTETS, MapLayout
 
 _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280}
+_NUMBER = _NUMBERS.get(platform.machine())
+_ELEMENT = struct.Struct("=I4xQQ8x")
+"""How an element of a map is named: the map, its key and its value."""
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _PROG_LOAD, _LINK_CREATE = 0, 1, 2, 3, 5, 28
 _SCHED_CLS, _PERCPU_ARRAY = 3, 6
 _LOG_OCTETS = 1 << 16
@@ -34,6 +37,10 @@ class Map:
         self._key = ctypes.create_string_buffer(layout.key)
         processors = _possible_processors() if layout.kind == _PERCPU_ARRAY else 1
         self._value = ctypes.create_string_buffer(processors * layout.value)
+        key_at, value_at = ctypes.addressof(self._key), ctypes.addressof(self._value)
+        self._whole = ctypes.create_string_buffer(_ELEMENT.pack(self.descriptor, key_at, value_at))
+        self._bare = ctypes.create_string_buffer(_ELEMENT.pack(self.descriptor, key_at, 0))
+        """What system calls are told of an element: with its value, and without."""
 
     def __getitem__(self, key: bytes) -> bytes:
         """Look a value up, of per-processor maps that of each one after the other; raises KeyError."""
@@ -62,8 +69,7 @@ class Map:
 
     def _call(self, command: int, key: bytes) -> None:
         self._key.raw = key
-        key_and_value = (ctypes.addressof(self._key), 0 if command == _MAP_DELETE else ctypes.addressof(self._value))
-        _bpf(command, struct.pack("=I4xQQ8x", self.descriptor, *key_and_value))
+        _call(command, self._bare if command == _MAP_DELETE else self._whole, _ELEMENT.size)
 
 
 def load(name: str, instructions: bytes, licence: bytes) -> int:
@@ -102,11 +108,13 @@ def _load(name: str, instructions: bytes, licence: bytes, log: ctypes.Array[ctyp
 
 
 def _bpf(command: int, attributes: bytes) -> int:
-    number = _NUMBERS.get(platform.machine())
-    if number is None:
+    return _call(command, ctypes.create_string_buffer(attributes, len(attributes)), len(attributes))
+
+
+def _call(command: int, attributes: ctypes.Array[ctypes.c_char], size: int) -> int:
+    if _NUMBER is None:
         raise OSError(0, f"the number of the system call is not known for {platform.machine()}")
-    buffer = ctypes.create_string_buffer(attributes, len(attributes))
-    answer = _libc.syscall(ctypes.c_long(number), ctypes.c_long(command), buffer, ctypes.c_long(len(attributes)))
+    answer = _libc.syscall(ctypes.c_long(_NUMBER), ctypes.c_long(command), attributes, ctypes.c_long(size))
     if answer < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return int(answer)

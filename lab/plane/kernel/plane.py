@@ -25,16 +25,18 @@ from lab.engine.io import (
     RemoveTunnel,
 )
 from lab.errors import PlaneError
+from lab.events import PacketDropped
 from lab.netlink import ETH_P_ALL
 from lab.plane import packet_filter
 from lab.plane.base import Watch
 from lab.plane.ipsec import Ipsec
+from lab.plane.kernel.devices import Devices, Ends
 from lab.plane.kernel.gate import refused_by, strangers
 from lab.plane.kernel.transformations import Transformations
-from lab.plane.kernel.tunnels import Ends, Tunnels
 from lab.plane.kernel.ways import Ways
 from lab.plane.tunnel_errors import tunnelled
-from lab.plane.user import PACKETS_PER_WAKE, UserPlane
+from lab.plane.user import PACKETS_PER_WAKE, UserPlane, tell_nobody
+from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.chain import AH, ESP, is_mobility_message
 from lab.wire.icmpv6 import MobilePrefixSolicitation, PacketTooBig
 from lab.wire.packet import (
@@ -62,6 +64,8 @@ class KernelPlane(UserPlane):
 
     name = "kernel"
     knows_mobility = True
+    INSISTS_ON: Without = frozenset({Safeguard.HOME_ADDRESS_CHECK, Safeguard.ROUTING_HEADER_CHECK})
+    """Protections that Linux has, whoever wants to do without."""
 
     def __init__(
         self,
@@ -72,12 +76,16 @@ class KernelPlane(UserPlane):
         encapsulation_limit: int = ENCAPSULATION_LIMIT,
         *,
         dhcpv6: bool = False,
+        dropped: Callable[[PacketDropped], None] = tell_nobody,
+        without: Without = NOTHING,
     ) -> None:
-        super().__init__(watch, deliver, heard, ipsec, encapsulation_limit, dhcpv6=dhcpv6)
+        super().__init__(
+            watch, deliver, heard, ipsec, encapsulation_limit, dhcpv6=dhcpv6, dropped=dropped, without=without
+        )
         with contextlib.ExitStack() as failing:
             failing.callback(super().close)
-            self._tunnels = Tunnels(self._netlink)
-            failing.callback(self._tunnels.close)
+            self._devices = Devices(self._netlink)
+            failing.callback(self._devices.close)
             self._direct = Transformations()
             failing.callback(self._direct.close)
             self._ways = Ways()
@@ -109,10 +117,10 @@ class KernelPlane(UserPlane):
             case InstallReverseTunnel(home_address=home_address, home_agent_address=remote, care_of_address=local):
                 with self._led(home_address, Ends(local, remote), here=True):
                     super().apply(effect)
-                self._tunnels.prefer(IPv6Address(next(iter(self._from))))
+                self._devices.prefer(self._preferred())
             case RemoveReverseTunnel(home_address=home_address):
                 super().apply(effect)
-                self._tunnels.prefer(next(map(IPv6Address, self._from), None))
+                self._devices.prefer(self._preferred())
                 self._end(home_address)
             case InstallBinding(home_address=home_address, care_of_address=care_of_address):
                 self._paths.bind(home_address, care_of_address)
@@ -165,11 +173,11 @@ class KernelPlane(UserPlane):
 
     def counters(self) -> dict[str, int]:
         """Packets by what became of them, whoever carried them."""
-        return dict(Counter(super().counters()) + self._tunnels.counters() + self._direct.counters())
+        return dict(Counter(super().counters()) + self._devices.counters() + self._direct.counters())
 
     def close(self) -> None:
         """Take back every tunnel, policy, state, route, address and device."""
-        self._tunnels.close()
+        self._devices.close()
         self._direct.close()
         self._ways.close()
         self._reports.close()
@@ -184,17 +192,22 @@ class KernelPlane(UserPlane):
         """Lead a home address into a tunnel of the kernel, but not if the block, or that itself, fails."""
         home_agent = ends.remote if here else ends.local
         sealed = self._ipsec.tunnel(home_address, home_agent).payload is not None
+        left_alone = sealed or Safeguard.OUTER_SOURCE_CHECK in self._without  # the kernel looks at it in any case
         try:
-            self._tunnels.lead(home_address, ends, here=here, sealed=sealed)
-            packet_filter.attach(self._inlet, refused_by(self._tunnels.judged()))
+            self._devices.lead(home_address, ends, here=here, left_alone=left_alone)
+            packet_filter.attach(self._inlet, refused_by(self._devices.judged()))
             yield
         except PlaneError:
             self._end(home_address)
             raise
 
     def _end(self, home_address: IPv6Address) -> None:
-        self._tunnels.end(home_address)
-        packet_filter.attach(self._inlet, refused_by(self._tunnels.judged()))
+        self._devices.end(home_address)
+        packet_filter.attach(self._inlet, refused_by(self._devices.judged()))
+
+    def _preferred(self) -> IPv6Address | None:
+        """Give the home address by whose tunnel goes what chooses no source itself."""
+        return next(map(IPv6Address, self._tunnels.backwards), None)
 
     def _follow(self) -> None:
         """Have the kernel do for direct paths what is in force now."""
@@ -246,7 +259,7 @@ class KernelPlane(UserPlane):
 
     def _listen(self) -> None:
         """Look at packets of those alone who were not heard yet."""
-        packet_filter.attach(self._looking, strangers(self._tunnels.of_here(), self._paths.known()))
+        packet_filter.attach(self._looking, strangers(self._devices.of_here(), self._paths.known()))
 
 
 def _told_of_addresses() -> socket.socket:

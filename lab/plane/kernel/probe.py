@@ -5,13 +5,13 @@ from ipaddress import IPv6Address
 from lab.netlink import TUNNEL_NAMES, Netlink
 from lab.plane import packet_filter, sysctl
 from lab.plane.host import ANYWHERE
+from lab.plane.kernel.devices import PASSED
 from lab.plane.kernel.gate import Judged, gate
-from lab.plane.kernel.tunnels import PASSED
 from lab.plane.kernel.wanted import Table, parts, policies
 from lab.xfrm.kernel import Xfrm
 
 _HOME, _OWN, _CARE_OF = (IPv6Address(f"2001:db8:6275::{number}") for number in (1, 2, 3))
-_MARK, _TABLE, _PRIORITY = 6275, 6272, 860
+_MARK, _TABLE, _PRIORITY = 6275, 6271, 860
 
 
 def probe() -> None:

@@ -9,7 +9,7 @@ from lab.errors import PlaneError
 from lab.netlink import Netlink
 from lab.plane import sysctl
 from lab.plane.host import ANYWHERE
-from lab.plane.kernel.tunnels import PREFERRED_METRIC, Ends, Tunnels
+from lab.plane.kernel.devices import PREFERRED_TABLE, Devices, Ends
 from tests.plane.machine import FAR, FAR_TOO, HOME, OTHER_HOME, OWN
 
 AGENT, FIRST, SECOND = FAR, OWN, FAR_TOO
@@ -31,42 +31,42 @@ def preferred(netlink: MagicMock) -> IPv6Address | None:
     (last,) = [
         call.kwargs.get("source")
         for call in netlink.method_calls
-        if call[0] in ("add_route", "remove_route") and call.kwargs.get("metric") == PREFERRED_METRIC
+        if call[0] in ("add_route", "remove_route") and call.kwargs.get("table") == PREFERRED_TABLE
     ][-1:]
     assert last is None or isinstance(last, IPv6Address)
     return last
 
 
 def test_a_home_address_whose_tunnel_was_refused_is_not_preferred(netlink: MagicMock) -> None:
-    tunnels = Tunnels(netlink)
-    tunnels.lead(HOME, Ends(FIRST, AGENT), here=True, sealed=False)
-    tunnels.prefer(HOME)
+    devices = Devices(netlink)
+    devices.lead(HOME, Ends(FIRST, AGENT), here=True, left_alone=False)
+    devices.prefer(HOME)
     assert preferred(netlink) == HOME
     netlink.add_route.side_effect = PlaneError("refused")
     with pytest.raises(PlaneError, match="refused"):
-        tunnels.lead(HOME, Ends(SECOND, AGENT), here=True, sealed=False)
+        devices.lead(HOME, Ends(SECOND, AGENT), here=True, left_alone=False)
     netlink.add_route.side_effect = None
-    tunnels.end(HOME)
-    tunnels.prefer(HOME)
+    devices.end(HOME)
+    devices.prefer(HOME)
     assert preferred(netlink) is None
     assert netlink.delete_link.call_count == 2, "no device is left"
 
 
 def test_another_home_address_is_preferred_then(netlink: MagicMock) -> None:
-    tunnels = Tunnels(netlink)
+    devices = Devices(netlink)
     for home_address in (HOME, OTHER_HOME):
-        tunnels.lead(home_address, Ends(FIRST, AGENT), here=True, sealed=False)
+        devices.lead(home_address, Ends(FIRST, AGENT), here=True, left_alone=False)
     netlink.create_tunnel.assert_called_once()
-    tunnels.prefer(HOME)
-    tunnels.end(HOME)
-    tunnels.prefer(OTHER_HOME)
+    devices.prefer(HOME)
+    devices.end(HOME)
+    devices.prefer(OTHER_HOME)
     assert preferred(netlink) == OTHER_HOME
     netlink.delete_link.assert_not_called()
 
 
-def test_a_sealed_tunnel_is_not_preferred(netlink: MagicMock) -> None:
-    tunnels = Tunnels(netlink)
-    tunnels.lead(HOME, Ends(FIRST, AGENT), here=True, sealed=True)
-    tunnels.prefer(HOME)
+def test_a_tunnel_that_is_left_alone_is_not_preferred(netlink: MagicMock) -> None:
+    devices = Devices(netlink)
+    devices.lead(HOME, Ends(FIRST, AGENT), here=True, left_alone=True)
+    devices.prefer(HOME)
     assert preferred(netlink) is None
     assert ANYWHERE not in [call.args[0] for call in netlink.add_route.call_args_list]

@@ -21,8 +21,8 @@ from lab.wire.mobility import MOBILITY_HEADER
 from lab.wire.packet import IPV6
 
 TABLE, PRIORITY = 6273, 880
-PREFERRED_METRIC = TUNNEL_METRIC - 10
-"""Better than the user plane's routes into its device."""
+PREFERRED_TABLE, PREFERRED_PRIORITY = 6272, 1002
+"""Where what chooses no source itself finds its tunnel: before it finds the user plane's device."""
 PASSED = (MOBILITY_HEADER, IPV6)
 """What the user plane tunnels: mobility messages, which IPsec may protect, and what a tunnel carries already."""
 
@@ -41,14 +41,14 @@ class Device:
     index: int
     name: str
     users: set[IPv6Address] = field(default_factory=set)
-    """With IPsec or without: nothing comes out plainly for those with."""
+    """Also those that are left alone: for them nothing comes out."""
     away: set[IPv6Address] = field(default_factory=set)
     """Home addresses at the far end, of a home agent."""
     here: set[IPv6Address] = field(default_factory=set)
     """Home addresses of this node."""
 
 
-class Tunnels:
+class Devices:
     """The tunnel devices of this node."""
 
     def __init__(self, netlink: Netlink) -> None:
@@ -59,21 +59,23 @@ class Tunnels:
         """By home address."""
         self._counted: Counter[str] = Counter()
         """Of devices that are gone."""
-        netlink.add_detour(MARK, PASSED, table=TABLE, priority=PRIORITY)
+        with netlink.batch():
+            netlink.add_detour(MARK, PASSED, table=TABLE, priority=PRIORITY)
+            netlink.add_lookup(table=PREFERRED_TABLE, priority=PREFERRED_PRIORITY)
 
-    def lead(self, home_address: IPv6Address, ends: Ends, *, here: bool, sealed: bool) -> None:
+    def lead(self, home_address: IPv6Address, ends: Ends, *, here: bool, left_alone: bool) -> None:
         """Have a home address, `here` or at the far end, use a tunnel, in place of an earlier one.
 
-        If it is `sealed`, nothing goes in or comes out but by IPsec in user space. Raises `PlaneError`.
+        If it is `left_alone`, nothing goes in or comes out but by the user plane. Raises `PlaneError`.
         """
         device = self._devices.get(ends) or self._create(ends)
         before = self._ends.get(home_address)
         device.users.add(home_address)
         self._ends[home_address] = ends
-        if not sealed:
+        if not left_alone:
             (device.here if here else device.away).add(home_address)
         self._set_gate(ends, device)
-        if not sealed:
+        if not left_alone:
             self._route(home_address, device, here=here)
         if before is not None and before != ends:
             self._leave(home_address, before)
@@ -94,13 +96,15 @@ class Tunnels:
     def prefer(self, home_address: IPv6Address | None) -> None:
         """Have what chooses no source itself leave from a home address by its tunnel, if it has one here.
 
-        None, and one whose tunnel IPsec seals or the kernel refused: by no tunnel of the kernel's any more.
+        None, and one whose tunnel is left alone or the kernel refused: by no tunnel of the kernel's any more.
         """
         index = next((device.index for device in self._devices.values() if home_address in device.here), None)
         if index is None:
-            self._netlink.remove_route(ANYWHERE, metric=PREFERRED_METRIC)
+            self._netlink.remove_route(ANYWHERE, table=PREFERRED_TABLE, metric=TUNNEL_METRIC)
         else:
-            self._netlink.add_route(ANYWHERE, interface=index, metric=PREFERRED_METRIC, source=home_address)
+            self._netlink.add_route(
+                ANYWHERE, interface=index, table=PREFERRED_TABLE, metric=TUNNEL_METRIC, source=home_address
+            )
 
     def of_here(self) -> list[int]:
         """Give the indexes of tunnels that home addresses of this node use."""
@@ -124,8 +128,9 @@ class Tunnels:
                 self._delete(device)
         self._devices.clear()
         self._ends.clear()
-        with contextlib.suppress(PlaneError):
+        with contextlib.suppress(PlaneError), self._netlink.batch():
             self._netlink.remove_detour(PASSED, priority=PRIORITY)
+            self._netlink.remove_lookup(table=PREFERRED_TABLE, priority=PREFERRED_PRIORITY)
 
     def _create(self, ends: Ends) -> Device:
         name = f"{TUNNEL_NAMES}{next(self._numbers)}"

@@ -7,7 +7,9 @@ import contextlib
 import select
 import socket
 from collections.abc import Callable, Iterator
+from functools import cache
 from ipaddress import IPv6Address
+from typing import TypeAlias
 
 import pytest
 
@@ -41,12 +43,13 @@ EXPERIMENT = 253
 SIZES = (0, 1, 8, 512, 1200, 1372)
 LAST = b"the last"
 """What is known to arrive."""
+Role: TypeAlias = Callable[[Machine], None]
 
 
 class Twin(Machine):
     """A machine of one kind, and what leaves and reaches it."""
 
-    def __init__(self, kind: type[UserPlane], role: Callable[[Machine], None]) -> None:
+    def __init__(self, kind: type[UserPlane], role: Role) -> None:
         super().__init__(kind)
         self.plane()
         for address in (FAR, FAR_TOO):
@@ -150,10 +153,19 @@ def mobile_node(machine: Machine) -> None:
     )
 
 
-@contextlib.contextmanager
-def twins(role: Callable[[Machine], None]) -> Iterator[tuple[Twin, Twin]]:
-    with contextlib.closing(Twin(UserPlane, role)) as user, contextlib.closing(Twin(KernelPlane, role)) as kernel:
-        yield user, kernel
+@pytest.fixture(scope="module")
+def twins() -> Iterator[Callable[[Role], tuple[Twin, Twin]]]:
+    """Give the pair of a role: the user plane's and the kernel's."""
+    with contextlib.ExitStack() as made:
+
+        @cache
+        def pair(role: Role) -> tuple[Twin, Twin]:
+            user, kernel = (
+                made.enter_context(contextlib.closing(Twin(kind, role))) for kind in (UserPlane, KernelPlane)
+            )
+            return user, kernel
+
+        yield pair
 
 
 SENT = {
@@ -168,11 +180,13 @@ SENT = {
 
 @pytest.mark.rfc6275("9.3.2-a", "11.3.1-a", "10.4.2-a", "6.3-a", "6.4-a")
 @pytest.mark.parametrize(("role", "source", "destination"), SENT.values(), ids=SENT)
-def test_what_is_sent(role: Callable[[Machine], None], source: IPv6Address, destination: IPv6Address) -> None:
-    with twins(role) as (user, kernel):
-        for size in SIZES:
-            data = bytes(n % 251 for n in range(size))
-            assert kernel.sent(source, destination, data) == user.sent(source, destination, data)
+def test_what_is_sent(
+    twins: Callable[[Role], tuple[Twin, Twin]], role: Role, source: IPv6Address, destination: IPv6Address
+) -> None:
+    user, kernel = twins(role)
+    for size in SIZES:
+        data = bytes(n % 251 for n in range(size))
+        assert kernel.sent(source, destination, data) == user.sent(source, destination, data)
 
 
 OPTION = DestinationOptions(options=(HomeAddressOption(home_address=HOME),))
@@ -207,8 +221,8 @@ RECEIVED = {
 
 @pytest.mark.rfc6275("9.3.1-a", "9.3.1-b", "11.3.3-a", "10.4.5-a", "5.5-a", "6.4-a")
 @pytest.mark.parametrize(("role", "packet", "arrives"), RECEIVED.values(), ids=RECEIVED)
-def test_what_is_received(role: Callable[[Machine], None], packet: bytes, arrives: bool) -> None:
-    with twins(role) as (user, kernel):
-        got = user.received(packet)
-        assert kernel.received(packet) == got
-        assert (got is not None) is arrives
+def test_what_is_received(twins: Callable[[Role], tuple[Twin, Twin]], role: Role, packet: bytes, arrives: bool) -> None:
+    user, kernel = twins(role)
+    got = user.received(packet)
+    assert kernel.received(packet) == got
+    assert (got is not None) is arrives

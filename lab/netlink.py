@@ -9,7 +9,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,6 +21,7 @@ from lab.errors import PlaneError
 from lab.rtnetlink import (
     ADDRESS_MESSAGE,
     BRIDGE,
+    BYTECODE,
     CLASSIFIER,
     LINK_DESCRIPTION,
     LINK_INFO,
@@ -33,7 +34,9 @@ from lab.rtnetlink import (
     RULE_MESSAGE,
     SHAPER,
     SHAPER_PARAMETERS,
+    STATISTICS,
     TRAFFIC_MESSAGE,
+    TUNNEL,
     VETH,
     Layout,
 )
@@ -46,11 +49,12 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH = 28, 29, 30
 RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
-RTM_NEWQDISC, RTM_DELQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 37, 44, 45
+RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 37, 38, 44, 45
 IFF_UP, IFF_LOWER_UP = 0x1, 0x10000
-IFA_F_NODAD = 0x02
+IFA_F_NODAD, IFA_F_HOMEADDRESS = 0x02, 0x10
 NTF_PROXY, NUD_STALE = 0x08, 0x04
-RTPROT_KERNEL, RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE, FR_ACT_TO_TBL = 2, 4, 1, 6, 1
+RTPROT_KERNEL, RTPROT_STATIC, RTN_UNICAST, RTN_BLACKHOLE = 2, 4, 1, 6
+FR_ACT_TO_TBL, FR_ACT_GOTO, FR_ACT_NOP = 1, 2, 3
 CLSACT, CLSACT_HANDLE, DIRECT_ACTION = 0xFFFFFFF1, 0xFFFF0000, 1
 CLASSIFIER_NAME, CLASSIFIER_PRIORITY = "mip6lab", 6275
 """Classifiers with this priority are ours."""
@@ -59,14 +63,19 @@ TICKS = 15_625_000
 """Of the packet scheduler, in a second."""
 QUEUED_PACKETS, LONGEST_FRAME = 1000, 1514
 ETHERNET_LINK_LAYER = 1
+TUNNEL_NAMES = "mip6-"
+"""Devices whose names begin so are tunnels of ours."""
+IP6_TNL_F_IGN_ENCAP_LIMIT, TUNNEL_HOP_LIMIT = 0x1, 64
 MAIN_TABLE, LOCAL_TABLE = 254, 255
 REMOVALS = frozenset({RTM_DELADDR, RTM_DELROUTE, RTM_DELNEIGH, RTM_DELRULE, RTM_DELTFILTER, RTM_DELQDISC})
 GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EADDRNOTAVAIL})
 """How the kernel says that what is to be removed is not there: an interface that goes takes much with it."""
 
 UNSPECIFIED = IPv6Address("::")
-ETH_P_IPV6 = 0x86DD
+ETH_P_ALL, ETH_P_IPV6 = 0x0003, 0x86DD
 HEADER = struct.Struct("=LHHLL")
+_CARRIED, _DROPS = struct.Struct("=QQ"), struct.Struct("=8xI")
+"""The beginnings of the statistics of links and of queues: newer kernels have more behind."""
 _DESTINATION_AT = 16
 """In what is said of a route: behind the fixed fields and the header of the first attribute."""
 BATCH_OCTETS = 16384
@@ -105,6 +114,13 @@ class Link:
     carrier: bool
     link_layer_address: bytes
     mtu: int
+
+
+class Carried(NamedTuple):
+    """Packets of an interface, in both directions."""
+
+    received: int
+    sent: int
 
 
 class Netlink:
@@ -194,6 +210,27 @@ class Netlink:
         attributes = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", info)]
         self._create(LINK_MESSAGE, RTM_NEWLINK, {"index": index}, attributes, f"create bridge {name}")
 
+    def create_tunnel(self, name: str, local: IPv6Address, remote: IPv6Address) -> None:
+        """Make a tunnel of IPv6 in IPv6 that tells of no encapsulation limit (RFC 2473)."""
+        options = [
+            ("IFLA_IP6TNL_LOCAL", local),
+            ("IFLA_IP6TNL_REMOTE", remote),
+            ("IFLA_IP6TNL_TTL", TUNNEL_HOP_LIMIT),
+            ("IFLA_IP6TNL_FLAGS", IP6_TNL_F_IGN_ENCAP_LIMIT),
+            ("IFLA_IP6TNL_PROTO", socket.IPPROTO_IPV6),
+        ]
+        info = LINK_INFO.write({}, [("IFLA_INFO_KIND", "ip6tnl"), ("IFLA_INFO_DATA", TUNNEL.write({}, options))])
+        attributes = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", info)]
+        self._create(LINK_MESSAGE, RTM_NEWLINK, {}, attributes, f"create tunnel from {local} to {remote}")
+
+    def carried(self, index: int) -> Carried:
+        """Count the packets that an interface brought and took."""
+        what = f"find link {index}"
+        request = self._with_header(RTM_GETLINK, NLM_F_REQUEST, LINK_MESSAGE.write({"index": index}, []))
+        for message in self._exchange([_Request(request, what)], LINK_MESSAGE):
+            return Carried(*_CARRIED.unpack_from(message["IFLA_STATS64"]))
+        raise PlaneError(f"{what}: no answer from the kernel")
+
     def set_link(
         self,
         index: int,
@@ -223,13 +260,17 @@ class Netlink:
         """Delete an interface (and the other half of a pair)."""
         self._request(LINK_MESSAGE, RTM_DELLINK, 0, {"index": index}, [], f"delete link {index}")
 
-    def add_address(self, index: int, address: IPv6Address, prefix_length: int) -> None:
-        """Configure an address, usable at once (no Duplicate Address Detection by the kernel)."""
-        self._address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address, prefix_length)
+    def add_address(self, index: int, address: IPv6Address, prefix_length: int, *, home: bool = False) -> None:
+        """Configure an address, usable at once (no Duplicate Address Detection by the kernel).
+
+        For a `home` address the kernel takes type 2 routing headers, if it knows Mobile IPv6.
+        """
+        flags = IFA_F_NODAD | (IFA_F_HOMEADDRESS if home else 0)
+        self._address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, address, prefix_length, flags)
 
     def remove_address(self, index: int, address: IPv6Address, prefix_length: int) -> None:
         """Take an address away."""
-        self._address(RTM_DELADDR, 0, index, address, prefix_length)
+        self._address(RTM_DELADDR, 0, index, address, prefix_length, IFA_F_NODAD)
 
     def add_route(
         self,
@@ -240,9 +281,13 @@ class Netlink:
         table: int = MAIN_TABLE,
         metric: int | None = None,
         source: IPv6Address | None = None,
+        origin: IPv6Address | None = None,
         mtu: int | None = None,
     ) -> None:
-        """Install a route, in place of one to the same destination with the same metric."""
+        """Install a route, in place of one to the same destination with the same metric.
+
+        It lends a `source` to packets that have none; with an `origin` it is for packets from there alone.
+        """
         further: list[tuple[str, Any]] = []
         if via is not None:
             further.append(("RTA_GATEWAY", via))
@@ -250,7 +295,15 @@ class Netlink:
             further.append(("RTA_PREFSRC", source))
         if mtu is not None:
             further.append(("RTA_METRICS", METRICS.write({}, [("RTAX_MTU", mtu)])))
-        body = _route(destination, table, metric, self._mark_of_routes, interface=interface, further=tuple(further))
+        body = _route(
+            destination,
+            table,
+            metric,
+            self._mark_of_routes,
+            interface=interface,
+            origin=origin,
+            further=tuple(further),
+        )
         what = ("route to", destination, *(("by", via) if via else ()))
         self._ask(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, what)
 
@@ -267,10 +320,11 @@ class Netlink:
         table: int = MAIN_TABLE,
         metric: int | None = None,
         protocol: int | None = None,
+        origin: IPv6Address | None = None,
     ) -> None:
         """Remove a route; with a `protocol`, one that bears another mark than ours."""
         mark = self._mark_of_routes if protocol is None else protocol
-        body = _route(destination, table, metric, mark, interface=interface)
+        body = _route(destination, table, metric, mark, interface=interface, origin=origin)
         self._ask(RTM_DELROUTE, 0, body, ("remove route to", destination))
 
     def add_rule(self, source: Destination, *, table: int, priority: int) -> None:
@@ -297,6 +351,35 @@ class Netlink:
         """Undo `add_lookup`."""
         self._lookup(RTM_DELRULE, 0, table, priority)
 
+    def add_detour(self, mark: int, protocols: Sequence[int], *, table: int, priority: int) -> None:
+        """Look up everything in a table of its own first, but for what bears a mark and for some protocols.
+
+        Takes the priority and those behind it, two more than there are protocols.
+        """
+        end = priority + len(protocols) + 2
+        past: dict[str, Any] = {"action": FR_ACT_GOTO}
+        marked = [("FRA_FWMARK", mark), ("FRA_FWMASK", mark), ("FRA_GOTO", end)]
+        of_protocols = [[("FRA_IP_PROTO", protocol), ("FRA_GOTO", end)] for protocol in protocols]
+        steps = [(past, selector) for selector in (marked, *of_protocols)]
+        steps += [({"action": FR_ACT_TO_TBL}, [("FRA_TABLE", table)]), ({"action": FR_ACT_NOP}, [])]
+        for number, (fields, selector) in enumerate(steps):
+            own, attributes = self._step(priority + number)
+            what = f"rule to table {table}"
+            flags = NLM_F_CREATE | NLM_F_EXCL
+            self._request(RULE_MESSAGE, RTM_NEWRULE, flags, own | fields, attributes + selector, what)
+
+    def remove_detour(self, protocols: Sequence[int], *, priority: int) -> None:
+        """Undo `add_detour`."""
+        for step in range(priority, priority + len(protocols) + 3):
+            self._remove_rule_at(step)
+
+    def _remove_rule_at(self, priority: int) -> None:
+        self._request(RULE_MESSAGE, RTM_DELRULE, 0, *self._step(priority), f"remove rule {priority}")
+
+    def _step(self, priority: int) -> tuple[dict[str, Any], list[tuple[str, Any]]]:
+        """Name a rule that is the only one with its priority."""
+        return {"family": socket.AF_INET6}, [("FRA_PRIORITY", priority), *self._mark("FRA_PROTOCOL")]
+
     def add_proxy(self, interface: int, address: IPv6Address) -> None:
         """Answer Neighbor Solicitations for an address of somebody else (RFC 4861 §7.2.8)."""
         self._neighbor(RTM_NEWNEIGH, interface, address, {"flags": NTF_PROXY}, [])
@@ -312,21 +395,49 @@ class Netlink:
 
     def add_classifier(self, interface: int, direction: Direction, program: int) -> None:
         """Have a BPF program (by its descriptor) look at IPv6 packets; unlike a link of BPF it stays until removed."""
-        fields = {"index": interface, "handle": CLSACT_HANDLE, "parent": CLSACT}
         what = f"classifier on link {interface}"
-        there = frozenset({errno.EEXIST})
-        self._request(
-            TRAFFIC_MESSAGE, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there
-        )
+        self._add_clsact(interface, what)
         options = [("TCA_BPF_FD", program), ("TCA_BPF_NAME", CLASSIFIER_NAME), ("TCA_BPF_FLAGS", DIRECT_ACTION)]
         attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", CLASSIFIER.write({}, options))]
         fields = _classifier_fields(interface, direction)
         self._request(TRAFFIC_MESSAGE, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
 
+    def set_gate(self, interface: int, program: bytes, instructions: int) -> None:
+        """Have a classic BPF program judge the IPv6 packets that an interface brings, in place of an earlier one.
+
+        What it returns is the action of traffic control. It ends with the interface.
+        """
+        what = f"gate on link {interface}"
+        self._add_clsact(interface, what)
+        options = [
+            ("TCA_BPF_OPS_LEN", instructions),
+            ("TCA_BPF_OPS", program),
+            ("TCA_BPF_FLAGS", DIRECT_ACTION),
+        ]
+        attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", BYTECODE.write({}, options))]
+        fields = _classifier_fields(interface, Direction.INGRESS)
+        self._request(TRAFFIC_MESSAGE, RTM_NEWTFILTER, NLM_F_CREATE, fields | {"handle": 1}, attributes, what)
+
+    def refused_at_gate(self, interface: int) -> int:
+        """Count the packets that a gate dropped."""
+        for message in self._dump(TRAFFIC_MESSAGE, RTM_GETQDISC, {"index": interface}):
+            if message["index"] == interface and message["parent"] == CLSACT:
+                queue = STATISTICS.read(message["TCA_STATS2"], 0)["TCA_STATS_QUEUE"]
+                return int(_DROPS.unpack_from(queue)[0])
+        return 0
+
     def remove_classifier(self, interface: int, direction: Direction) -> None:
         """Undo `add_classifier`."""
         fields, what = _classifier_fields(interface, direction), f"remove classifier from link {interface}"
         self._request(TRAFFIC_MESSAGE, RTM_DELTFILTER, 0, fields, [], what, frozenset({errno.EINVAL, errno.EOPNOTSUPP}))
+
+    def _add_clsact(self, interface: int, what: str) -> None:
+        """Have traffic control look at the packets of an interface."""
+        fields = {"index": interface, "handle": CLSACT_HANDLE, "parent": CLSACT}
+        there = frozenset({errno.EEXIST})
+        self._request(
+            TRAFFIC_MESSAGE, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, fields, [("TCA_KIND", "clsact")], what, there
+        )
 
     def add_netem(self, interface: int, *, delay: float, jitter: float, loss: float, rate: float) -> None:
         """Delay (in seconds) what leaves by an interface, lose a fraction of it, and limit its bits in a second."""
@@ -377,16 +488,11 @@ class Netlink:
                     interface=route.get("RTA_OIF"),
                     table=route["RTA_TABLE"],
                     metric=route.get("RTA_PRIORITY"),
+                    origin=route.get("RTA_SRC"),
                 )
         for rule in self._dump(RULE_MESSAGE, RTM_GETRULE, family):
             if rule.get("FRA_PROTOCOL") == self._protocol:
-                table, priority = rule["FRA_TABLE"], rule["FRA_PRIORITY"]
-                if mark := rule.get("FRA_FWMASK"):
-                    self.remove_unmarked_rule(mark, table=table, priority=priority)
-                elif source := rule.get("FRA_SRC"):
-                    self.remove_rule(IPv6Network((source, rule["src_len"])), table=table, priority=priority)
-                else:
-                    self.remove_lookup(table=table, priority=priority)
+                self._remove_rule_at(rule["FRA_PRIORITY"])
         for entry in self._dump(ADDRESS_MESSAGE, RTM_GETADDR, family):
             if entry.get("IFA_PROTO") == self._protocol:
                 self.remove_address(entry["index"], entry["IFA_ADDRESS"], entry["prefixlen"])
@@ -394,11 +500,16 @@ class Netlink:
             if neighbor.get("NDA_PROTOCOL") == self._protocol:
                 self.remove_proxy(neighbor["ifindex"], neighbor["NDA_DST"])
         for link in self.links():
-            self.remove_classifier(link.index, Direction.INGRESS)
+            if link.name.startswith(TUNNEL_NAMES):
+                self.delete_link(link.index)
+            else:
+                self.remove_classifier(link.index, Direction.INGRESS)
         return frozenset(blackholes)
 
-    def _address(self, kind: int, flags: int, index: int, address: IPv6Address, prefix_length: int) -> None:
-        fields = {"family": socket.AF_INET6, "prefixlen": prefix_length, "index": index, "flags": IFA_F_NODAD}
+    def _address(
+        self, kind: int, flags: int, index: int, address: IPv6Address, prefix_length: int, address_flags: int
+    ) -> None:
+        fields = {"family": socket.AF_INET6, "prefixlen": prefix_length, "index": index, "flags": address_flags}
         what = f"address {address}/{prefix_length} on link {index}"
         attributes = [("IFA_ADDRESS", address), *self._mark("IFA_PROTO")]
         self._request(ADDRESS_MESSAGE, kind, flags, fields, attributes, what)
@@ -609,11 +720,12 @@ def _route(
     *,
     kind: int = RTN_UNICAST,
     interface: int | None = None,
+    origin: IPv6Address | None = None,
     further: tuple[tuple[str, Any], ...] = (),
 ) -> bytes:
     """Write what says which route is meant."""
     address, length = _split(destination)
-    before, behind = _around_destination(length, table, metric, protocol, kind, interface, further)
+    before, behind = _around_destination(length, table, metric, protocol, kind, interface, origin, further)
     return before + address.packed + behind
 
 
@@ -625,12 +737,14 @@ def _around_destination(
     protocol: int,
     kind: int,
     interface: int | None,
+    origin: IPv6Address | None,
     further: tuple[tuple[str, Any], ...],
 ) -> tuple[bytes, bytes]:
     """Write the octets before and behind the destination."""
     fields = {
         "family": socket.AF_INET6,
         "dst_len": length,
+        "src_len": 0 if origin is None else origin.max_prefixlen,
         "table": table if table < 256 else 0,
         "proto": protocol,
         "type": kind,
@@ -640,5 +754,7 @@ def _around_destination(
         attributes.append(("RTA_OIF", interface))
     if metric is not None:
         attributes.append(("RTA_PRIORITY", metric))
+    if origin is not None:
+        attributes.append(("RTA_SRC", origin))
     octets = ROUTE_MESSAGE.write(fields, [*attributes, *further])
     return octets[:_DESTINATION_AT], octets[_DESTINATION_AT + len(UNSPECIFIED.packed) :]

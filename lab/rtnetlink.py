@@ -13,6 +13,7 @@ from ipaddress import IPv6Address
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from pyroute2.netlink import nla
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
@@ -42,10 +43,12 @@ _OCTETS = _Kind(bytes, bytes)
 _ADDRESS = _Kind(attrgetter("packed"), IPv6Address)
 _KINDS = {
     "uint8": _number("=B"),
+    "uint16": _number("=H"),
     "uint32": _number("=I"),
     "netns_fd": _number("=I"),
     "asciiz": _Kind(lambda text: text.encode() + b"\0", lambda octets: octets.rstrip(b"\0").decode()),
     "ipaddr": _ADDRESS,
+    "ip6addr": _ADDRESS,
     "target": _ADDRESS,
 }
 """By pyroute2's names; values of all others are octets, also of what has attributes within."""
@@ -97,22 +100,44 @@ class Layout:
         return values
 
 
-LINK_MESSAGE = Layout(ifinfmsg, "IFLA_ADDRESS IFLA_IFNAME IFLA_MTU IFLA_MASTER IFLA_LINKINFO IFLA_NET_NS_FD")
+class _Bytecode(nla):  # type: ignore[misc] # pyroute2 has no types
+    """A classifier by classic BPF, whose instructions pyroute2 does not declare as octets."""
+
+    nla_map = ((4, "TCA_BPF_OPS_LEN", "uint16"), (5, "TCA_BPF_OPS", "hex"), (8, "TCA_BPF_FLAGS", "uint32"))
+
+
+class _Statistics(nla):  # type: ignore[misc] # pyroute2 has no types
+    """What traffic control has counted."""
+
+    nla_map = ((3, "TCA_STATS_QUEUE", "hex"),)
+
+
+LINK_MESSAGE = Layout(
+    ifinfmsg, "IFLA_ADDRESS IFLA_IFNAME IFLA_MTU IFLA_MASTER IFLA_LINKINFO IFLA_NET_NS_FD IFLA_STATS64"
+)
 LINK_DESCRIPTION = Layout(ifinfmsg, "IFLA_IFNAME IFLA_MTU IFLA_ADDRESS")
 """What the lab reads of the same message, of which the kernel says ten times as much behind."""
 LINK_INFO = Layout(ifinfmsg.ifinfo, "IFLA_INFO_KIND IFLA_INFO_DATA")
+TUNNEL = Layout(
+    ifinfmsg.ifinfo.ip6tnl_data,
+    "IFLA_IP6TNL_LOCAL IFLA_IP6TNL_REMOTE IFLA_IP6TNL_TTL IFLA_IP6TNL_FLAGS IFLA_IP6TNL_PROTO",
+)
 VETH = Layout(ifinfmsg.ifinfo.veth_data, "VETH_INFO_PEER")
 BRIDGE = Layout(ifinfmsg.ifinfo.bridge_data, "IFLA_BR_FORWARD_DELAY IFLA_BR_STP_STATE IFLA_BR_MCAST_SNOOPING")
 ADDRESS_MESSAGE = Layout(ifaddrmsg, "IFA_ADDRESS IFA_PROTO")
-ROUTE_MESSAGE = Layout(rtmsg, "RTA_DST RTA_OIF RTA_GATEWAY RTA_PRIORITY RTA_PREFSRC RTA_METRICS RTA_TABLE")
+ROUTE_MESSAGE = Layout(rtmsg, "RTA_DST RTA_SRC RTA_OIF RTA_GATEWAY RTA_PRIORITY RTA_PREFSRC RTA_METRICS RTA_TABLE")
 METRICS = Layout(rtmsg.metrics, "RTAX_MTU")
 RULE_MESSAGE = Layout(
-    fibmsg, "FRA_SRC FRA_IIFNAME FRA_PRIORITY FRA_FWMARK FRA_FWMASK FRA_TABLE FRA_PROTOCOL FRA_SUPPRESS_PREFIXLEN"
+    fibmsg,
+    "FRA_SRC FRA_IIFNAME FRA_PRIORITY FRA_FWMARK FRA_FWMASK FRA_TABLE FRA_PROTOCOL FRA_SUPPRESS_PREFIXLEN"
+    " FRA_GOTO FRA_IP_PROTO",
 )
 NEIGHBOR_MESSAGE = Layout(ndmsg, "NDA_DST NDA_LLADDR NDA_PROTOCOL")
-TRAFFIC_MESSAGE = Layout(tcmsg, "TCA_KIND TCA_OPTIONS")
+TRAFFIC_MESSAGE = Layout(tcmsg, "TCA_KIND TCA_OPTIONS TCA_STATS2")
 NETEM = Layout(sched_netem.options, "TCA_NETEM_RATE")
 NETEM_RATE = Layout(sched_netem.options.netem_rate, "")
 SHAPER = Layout(sched_tbf.options, "TCA_TBF_PARMS")
 SHAPER_PARAMETERS = Layout(sched_tbf.options.tbf_parms, "")
 CLASSIFIER = Layout(bpf_options, "TCA_BPF_FD TCA_BPF_NAME TCA_BPF_FLAGS")
+BYTECODE = Layout(_Bytecode, "TCA_BPF_OPS_LEN TCA_BPF_OPS TCA_BPF_FLAGS")
+STATISTICS = Layout(_Statistics, "TCA_STATS_QUEUE")

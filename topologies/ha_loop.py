@@ -2,6 +2,7 @@
 
 import subprocess
 from dataclasses import replace
+from functools import partial
 from ipaddress import IPv6Address
 
 from lab.emulation.node import LabNode
@@ -9,6 +10,7 @@ from lab.emulation.playback import frames_so_far, wait_for_frame
 from lab.emulation.prompt import Prompt as CLI  # noqa: F401, N814 - the prompt that `mn --custom` shows
 from lab.emulation.scenario import Stage, scenario
 from lab.emulation.topology import Topology
+from lab.errors import MissingError
 from lab.events import BindingRegistered
 from lab.verify.frame import ICMPV6, Frame
 from lab.wire.addresses import address_from, interface_identifier
@@ -98,7 +100,11 @@ def lead_in_a_circle(stage: Stage) -> list[IPv6Address]:
 
 def _make_dishonest(node: LabNode, target: IPv6Address) -> None:
     script = DISHONEST.format(target=int(target))
-    node.namespace.run(lambda: subprocess.run(["nft", "-f", "-"], input=script, text=True, check=True))
+    command = partial(subprocess.run, ["nft", "-f", "-"], input=script, text=True, capture_output=True, check=True)
+    try:
+        node.namespace.run(command)
+    except subprocess.CalledProcessError as error:
+        raise MissingError("this kernel has no nftables for IPv6, by which nodes are made dishonest") from error
 
 
 def depth(frame: Frame) -> int:

@@ -1,16 +1,23 @@
 """Run benchmarks: each compares with a baseline that is measured in turns with it, in the same run."""
 
 import argparse
+import dataclasses
 import importlib
 import json
 import pkgutil
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lab.bench
 from lab.bench.measure import Benchmark, Machine, Row, Spread, Unit, machine
-from lab.cli.common import need_root
+from lab.cli.common import console
+from lab.cli.kernel import add_kernel, choose_kernel, same_inside
+from lab.daemon.config import PlaneName
+from lab.emulation import guest
+from lab.emulation.kernels import Choice, KernelName
 from lab.errors import ConfigError
 from lab.report import curves
 
@@ -20,6 +27,7 @@ EXAMPLES = """examples:
   mip6lab bench bringup handover --json bench.json
   mip6lab bench nodes --quick            10 mobile nodes; without it 50 and 200 as well
   mip6lab bench planes                   a ratio of 1 is the speed of plain routing
+  mip6lab bench planes --kernel guest    among them the one that Linux itself has
   mip6lab bench bindings --plot .        up to 100,000 bindings, and bindings.svg
 """
 NEED_ROOT = {"bindings", "bringup", "handover", "nodes", "planes", "registrations", "verify"}
@@ -32,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file as well")
     parser.add_argument("--plot", type=Path, metavar="DIR", help="draw what grows with a size, as SVG, in a folder")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a first look, not a result")
+    add_kernel(parser, KernelName.HOST)  # whose figures are those of this machine
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,8 +49,10 @@ def run(args: argparse.Namespace) -> int:
     for name in names:
         if name not in known():
             raise ConfigError(f"no benchmark {name}; known: {', '.join(known())}")
-    if NEED_ROOT & set(names):
-        need_root("mip6lab bench " + " ".join(names))
+    if NEED_ROOT & set(names) or args.kernel == KernelName.GUEST:
+        kernel = choose_kernel(args, "mip6lab bench " + " ".join(names), [PlaneName.AUTO], netem=False)
+        if kernel.is_to_boot:
+            return _run_in_guest(args, kernel)
     here = machine()
     results: list[Benchmark] = []
     for name in names:
@@ -56,6 +67,18 @@ def run(args: argparse.Namespace) -> int:
         figures = {"machine": here, "quick": args.quick, "benchmarks": results}
         args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _run_in_guest(args: argparse.Namespace, why: Choice) -> int:
+    """Run the same command in a guest, and take its figures from there: it gets a folder of its own to write into."""
+    with tempfile.TemporaryDirectory(prefix="mip6lab-bench-") as folder:
+        figures = Path(folder) / "figures.json"
+        job = same_inside(args, console(quiet=True), why, lent=[Path(folder)])
+        command = [*job.command, *(["--json", str(figures)] if args.json else [])]
+        status = guest.run(dataclasses.replace(job, command=command, logs=()))
+        if args.json and figures.exists():
+            shutil.copyfile(figures, args.json)
+        return status
 
 
 def known() -> list[str]:

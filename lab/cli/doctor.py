@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from importlib import metadata
 
 from rich.console import Console
@@ -23,7 +24,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from lab.cli.common import console
+from lab.daemon.config import PlaneName
+from lab.daemon.planes import choose as choose_plane
 from lab.emulation import guest
+from lab.emulation.kernels import KernelName, choose, needs
+from lab.emulation.namespace import Namespace
+from lab.errors import MissingError
 
 EXAMPLES = """examples:
   mip6lab doctor
@@ -95,10 +101,15 @@ KERNEL = {
         remedy=f"modprobe sch_netem, {OTHER_KERNEL}, or --kernel guest",
     ),
     "ip6_tunnel": Need(
-        name="IPv6 tunnels", cost="nothing yet; the plane `kernel`, to come, needs it", remedy=OTHER_KERNEL
+        name="IPv6 tunnels", cost="the plane kernel, by which the others are judged", remedy=OTHER_KERNEL
     ),
     "esp6": Need(name="ESP for IPv6", cost="nothing yet; IPsec by the kernel, to come, needs it", remedy=OTHER_KERNEL),
-    "mip6": Need(name="IPV6_MIP6", cost="nothing yet; the plane `kernel`, to come, needs it", remedy=OTHER_KERNEL),
+    "mip6": Need(name="IPV6_MIP6", cost="the plane kernel, by which the others are judged", remedy=OTHER_KERNEL),
+    "kernel_plane": Need(
+        name="the plane kernel",
+        cost="--plane kernel takes a guest kernel, where one is installed",
+        remedy=OTHER_KERNEL,
+    ),
 }
 NAMESPACES = Need(
     name="network namespaces",
@@ -155,7 +166,23 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"user_plane": not obstacles, "guest": helps, "findings": listed}, indent=2))
     else:
         show(findings, obstacles, console())
+        console().print(f"By itself, mip6lab run takes {escape(taken())}", soft_wrap=True)
     return 1 if obstacles and not helps else 0
+
+
+def taken() -> str:
+    """Say which kernel and which data plane are taken here where none is asked for, and why."""
+    try:
+        kernel = choose(KernelName.AUTO, needs([PlaneName.AUTO], netem=False))
+    except MissingError as error:
+        return f"nothing: {error}"
+    if kernel.is_to_boot:
+        return f"{kernel}; the plane is chosen there"
+    namespace = Namespace()
+    try:
+        return f"{kernel}; {namespace.run(partial(choose_plane, PlaneName.AUTO))}"
+    finally:
+        namespace.close()
 
 
 def guest_helps(findings: Sequence[Finding], obstacles: Sequence[Finding]) -> bool:

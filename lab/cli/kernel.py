@@ -4,44 +4,46 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from lab.cli.common import may_call_sudo, need_root
+from lab.daemon.config import PlaneName
 from lab.emulation import guest
 from lab.emulation.guest import Job
-from lab.emulation.kernels import Choice, KernelName, choose
+from lab.emulation.kernels import Choice, KernelName, choose, needs
 
 
-def add_kernel(parser: argparse.ArgumentParser) -> None:
+def add_kernel(parser: argparse.ArgumentParser, default: KernelName = KernelName.AUTO) -> None:
     """Declare `--kernel` and `--memory`; see `choose_kernel` and `same_inside`."""
     parser.add_argument(
         "--kernel",
         choices=[*KernelName],
-        default=KernelName.AUTO,
-        help="the kernel: this machine's, a guest's, or (auto, the default) this machine's if that will do",
+        default=default,
+        help=f"the kernel: this machine's, a guest's, or (auto) this machine's if that will do (default: {default})",
     )
     parser.add_argument(
         "--memory", type=int, default=guest.MEMORY, metavar="MB", help=f"of a guest (default: {guest.MEMORY})"
     )
 
 
-def choose_kernel(args: argparse.Namespace, what: str, *, netem: bool, out: Console) -> KernelName:
-    """Choose and say so; become root where that was promised and is needed; raises `MissingError`."""
+def choose_kernel(args: argparse.Namespace, what: str, planes: Iterable[PlaneName], *, netem: bool) -> Choice:
+    """Choose for networks with some data planes; become root where that was promised and is needed.
+
+    Raises `MissingError`.
+    """
     wanted = KernelName(args.kernel)
     if wanted is KernelName.HOST or (wanted is KernelName.AUTO and may_call_sudo()):
         need_root(what)
-    choice: Choice = choose(wanted, netem=netem)
-    if not guest.inside():  # the host has said it
-        out.print(f"[dim]· {choice}[/]", highlight=False)
-    return choice.name
+    return choose(wanted, needs(planes, netem=netem))
 
 
-def same_inside(args: argparse.Namespace, out: Console, *, lent: Sequence[Path] = ()) -> Job:
-    """Give the command that runs, to be run in a guest; its log goes into the folders that it writes to."""
-    environment = dict(os.environ)
+def same_inside(args: argparse.Namespace, out: Console, why: Choice, *, lent: Sequence[Path] = ()) -> Job:
+    """Give the command that runs, to be run in a guest, and say so; its log goes into the folders that it writes to."""
+    out.print("[dim]· booting the guest kernel[/]", highlight=False)
+    environment = os.environ | {guest.INSIDE: why.reason}  # it says that itself, beside what it chooses
     if out.is_terminal:  # what it writes comes by a pipe, and ends up there
         environment |= {"FORCE_COLOR": "1", "COLUMNS": str(shutil.get_terminal_size().columns)}
     return Job(

@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,10 +14,9 @@ from rich.table import Table
 
 from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, settings_of
 from lab.cli.kernel import add_kernel, choose_kernel, same_inside
-from lab.emulation import guest
+from lab.emulation import guest, kernels
 from lab.emulation.experiment import empty
 from lab.emulation.experiment import run as run_experiment
-from lab.emulation.kernels import KernelName
 from lab.emulation.scenario import Scenario, find_scenarios
 from lab.emulation.settings import Settings
 from lab.events import Record
@@ -72,13 +72,15 @@ def run(args: argparse.Namespace) -> int:
     ]
     out = console(quiet=args.json)
     netem = any(scenario.needs_netem for scenario in scenarios)
-    if choose_kernel(args, "mip6lab run", netem=netem, out=out) is KernelName.GUEST:
-        return _run_in_guest(args, [directory for *_, directory in plays], out)
-    without = frozenset(args.without)
+    planes = {chosen.plane for _, chosen, _ in plays}
+    kernel = choose_kernel(args, "mip6lab run", planes, netem=netem)
+    if kernel.is_to_boot:
+        return _run_in_guest(args, [directory for *_, directory in plays], out, kernel)
+    play = partial(_play, seed=args.seed, out=out, kernel=kernel, without=frozenset(args.without))
     results = []
     for scenario, chosen, directory in plays:
         with made_for_user(directory):
-            results.append(_play(scenario, chosen, args.seed, directory, out, without))
+            results.append(play(scenario, chosen, directory))
     if args.json:
         if len(results) == 1:
             sys.stdout.write(results[0].to_json())
@@ -94,16 +96,25 @@ def _directory(args: argparse.Namespace, scenario: Scenario, number: int, *, sev
     return base.resolve() if args.repeat == 1 else (base / f"{number:03d}").resolve()
 
 
-def _run_in_guest(args: argparse.Namespace, directories: Sequence[Path], out: Console) -> int:
+def _run_in_guest(args: argparse.Namespace, directories: Sequence[Path], out: Console, why: kernels.Choice) -> int:
     """Run the same command in a guest that writes into the folders of the results."""
     with contextlib.ExitStack() as made:
         for directory in directories:
             made.enter_context(made_for_user(directory))
             empty(directory)
-        return guest.run(same_inside(args, out, lent=directories))
+        return guest.run(same_inside(args, out, why, lent=directories))
 
 
-def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, out: Console, without: Without) -> Result:
+def _play(
+    scenario: Scenario,
+    settings: Settings,
+    directory: Path,
+    *,
+    seed: int,
+    out: Console,
+    kernel: kernels.Choice,
+    without: Without,
+) -> Result:
     out.print(f"[bold]{scenario.name}[/]: {scenario.summary}")
     out.print(f"[dim]{(scenario.topology.__doc__ or '').strip()}[/]", markup=True)
     for safeguard in sorted(without):
@@ -128,6 +139,7 @@ def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, ou
         settings=settings,
         seed=seed,
         directory=directory,
+        kernel=kernel,
         progress=lambda text: out.print(f"[dim]· {escape(text)}[/]"),
         on_record=show,
         without=without,

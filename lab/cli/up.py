@@ -13,7 +13,6 @@ from rich.markup import escape
 from lab.cli.common import add_settings, console, made_for_user, settings_of
 from lab.cli.kernel import add_kernel, choose_kernel, same_inside
 from lab.emulation import terminal
-from lab.emulation.kernels import KernelName
 from lab.emulation.network import Network
 from lab.emulation.prompt import Prompt
 from lab.emulation.scenario import find_topology
@@ -40,17 +39,17 @@ def run(args: argparse.Namespace) -> int:
     topology = find_topology(args.topology)
     settings = settings_of(args)
     out = console()
-    kernel = choose_kernel(args, "mip6lab up", netem=topology().needs_netem, out=out)
+    kernel = choose_kernel(args, "mip6lab up", [settings.plane], netem=topology().needs_netem)
     directory = None if args.out is None else args.out.resolve()
     with made_for_user(directory) if directory else contextlib.nullcontext():
         if directory:
             directory.mkdir(parents=True, exist_ok=True)
-        if kernel is KernelName.GUEST:
-            return terminal.attend(same_inside(args, out, lent=[directory] if directory else []))
+        if kernel.is_to_boot:
+            return terminal.attend(same_inside(args, out, kernel, lent=[directory] if directory else []))
         out.print(f"[dim]{escape(topology.__doc__ or '')}[/]")
         out.print("[dim]· bringing it up[/]")
         with Network(topology, settings=settings, directory=directory) as network:
-            out.print(f"[dim]· {escape(str(network.context.plane))}[/]")
+            out.print(f"[dim]· {kernel}; {escape(str(network.context.plane))}[/]")
             network.start()
             out.print("[dim]· up; try: move mn visited1, mn ping -c 3 cn, bindings, events; exit ends[/]")
             Prompt(network)

@@ -59,6 +59,7 @@ class PlaneName(StrEnum):
 
     AUTO = "auto"
     BPF = "bpf"
+    KERNEL = "kernel"
     USER = "user"
 
 

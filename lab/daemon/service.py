@@ -102,7 +102,7 @@ class Service:
             esp.warm_up()  # here nobody waits for it
         self._ipsec = Ipsec(policy, Secrets(os.urandom(SEED_OCTETS)), self._on_dropped)
         netlink = self._closing.enter_context(Netlink())
-        choice = choose(config.plane)
+        choice = choose(config.plane, config.without)
         _log.info("%s", choice)
         self._plane = PLANES[choice.name](
             self._watch,
@@ -117,7 +117,7 @@ class Service:
         self._closing.callback(self._plane.close)
         self._sender = Sender(self._ipsec.write)
         self._closing.callback(self._sender.close)
-        self._mobility = MobilityReceiver(netlink, esp=bool(policy))
+        self._mobility = MobilityReceiver(netlink, esp=bool(policy), kernel_knows=self._plane.knows_mobility)
         self._closing.callback(self._mobility.close)
         self._icmpv6 = Icmpv6Receiver()
         self._closing.callback(self._icmpv6.close)

@@ -1,7 +1,8 @@
 """The sockets of a node: one way to send, one way to receive mobility, one for ICMPv6, one for DHCPv6 of servers.
 
 A kernel without IPV6_MIP6 would answer a Home Address option, a type 2 routing header or a Mobility Header with an
-error. So they are hidden from it, and a packet socket takes them; ESP as well, where the node has associations.
+error. So they are hidden from it, and a packet socket takes them; ESP as well, where the node has associations. A data
+plane of the kernel has payload to itself: then messages alone are taken, beside the kernel.
 """
 
 import contextlib
@@ -14,13 +15,14 @@ from functools import lru_cache
 from ipaddress import IPv6Address
 
 from lab.errors import MalformedReason, MissingError, PlaneError, WireError
-from lab.netlink import ETH_P_IPV6, Netlink
+from lab.netlink import ETH_P_IPV6, TUNNEL_NAMES, Netlink
 from lab.plane import defence, nft, packet_filter, sysctl
 from lab.plane.host import MARK, SO_MARK
 from lab.plane.packet_filter import Instruction
 from lab.wire import icmpv6
-from lab.wire.chain import ESP
+from lab.wire.chain import ADDED_OCTETS, ESP, PREFIX_DISCOVERY
 from lab.wire.dhcpv6 import SERVER_PORT
+from lab.wire.icmpv6 import ICMPV6
 from lab.wire.mobility import MOBILITY_HEADER
 from lab.wire.packet import (
     DESTINATION_OPTIONS,
@@ -75,12 +77,7 @@ table ip6 {table} {{
 
 
 def _hide_from_kernel(table: str, whole: Sequence[int]) -> contextlib.ExitStack:
-    """Hide headers from the kernel until the stack is closed.
-
-    A kernel without nftables for IPv6 will do if it has IPV6_MIP6. It drops without a word a Home Address option or a
-    type 2 routing header that no state of its own explains (§9.3.1, §6.4), and a raw socket, even one that takes
-    nothing, keeps it from calling a header unrecognized.
-    """
+    """Hide headers from the kernel until the stack is closed; one without nftables for IPv6 will do if it has MIP6."""
     hidden = contextlib.ExitStack()
     nothing = nft.without(table)
     try:
@@ -89,9 +86,7 @@ def _hide_from_kernel(table: str, whole: Sequence[int]) -> contextlib.ExitStack:
     except PlaneError as error:
         if not _has_mip6():
             raise PlaneError(f"{error}; without nftables the kernel would need IPV6_MIP6") from error
-        for kind in whole:
-            taken = hidden.enter_context(_socket(socket.AF_INET6, socket.SOCK_RAW, kind))
-            packet_filter.attach(taken, packet_filter.TAKE_NOTHING)
+        hidden.enter_context(_claim(whole))
     return hidden
 
 
@@ -101,6 +96,19 @@ def _has_mip6() -> bool:
         return subprocess.run(["modprobe", "--dry-run", "--quiet", "mip6"], check=False).returncode == 0
     except FileNotFoundError:
         return False
+
+
+def _claim(whole: Sequence[int]) -> contextlib.ExitStack:
+    """Keep a kernel with IPV6_MIP6 from answering messages, until the stack is closed.
+
+    It drops without a word a Home Address option or a type 2 routing header that no state of its own explains (§9.3.1,
+    §6.4), and a raw socket, even one that takes nothing, keeps it from calling a header unrecognized.
+    """
+    claimed = contextlib.ExitStack()
+    for kind in whole:
+        taken = claimed.enter_context(_socket(socket.AF_INET6, socket.SOCK_RAW, kind))
+        packet_filter.attach(taken, packet_filter.TAKE_NOTHING)
+    return claimed
 
 
 def _select(next_header_at: int, at: int, whole: Sequence[int]) -> tuple[Instruction, ...]:
@@ -134,6 +142,32 @@ def _taking(whole: Sequence[int]) -> tuple[Instruction, ...]:
         *behind_options,
         *_select(6, HEADER_OCTETS, whole),
     )
+
+
+def _messages(whole: Sequence[int]) -> tuple[Instruction, ...]:
+    """Make a filter that takes no payload: headers of RFC 6275 are of 24 octets, but for what is very unusual."""
+    behind = (*whole, ICMPV6)
+    program = [
+        Instruction(packet_filter.RETURN, 0, 0, packet_filter.NOTHING),
+        Instruction(packet_filter.RETURN, 0, 0, packet_filter.EVERYTHING),
+    ]
+    for at, taken in ((HEADER_OCTETS + ADDED_OCTETS, behind), (HEADER_OCTETS, behind), (6, (*whole, HOP_BY_HOP))):
+        program = _judge(at, taken, program)
+    return (
+        Instruction(packet_filter.LOAD_WORD, 0, 0, packet_filter.PACKET_TYPE),
+        Instruction(packet_filter.JUMP_IF_EQUAL, len(program) - 2, 0, _PACKET_OUTGOING),
+        *program,
+    )
+
+
+def _judge(at: int, taken: Sequence[int], onward: list[Instruction]) -> list[Instruction]:
+    """Take some kinds of headers; behind those of RFC 6275 go on, as long as there is something to go on with."""
+    kinds = [*((kind, len(onward) - 1) for kind in taken), (ROUTING, 0), (DESTINATION_OPTIONS, 0)]
+    jumps = [
+        Instruction(packet_filter.JUMP_IF_EQUAL, len(kinds) - n + way, 0, kind) for n, (kind, way) in enumerate(kinds)
+    ]
+    nothing = Instruction(packet_filter.RETURN, 0, 0, packet_filter.NOTHING)
+    return [Instruction(packet_filter.LOAD_BYTE, 0, 0, at), *jumps, nothing, *onward]
 
 
 class Sender:
@@ -212,17 +246,22 @@ class Sender:
 
 
 class MobilityReceiver:
-    """Receives mobility messages and other packets that the kernel must not see, for addresses of this node."""
+    """Receives mobility messages and other packets that the kernel must not see, for addresses of this node.
 
-    def __init__(self, netlink: Netlink, table: str = "mip6lab", *, esp: bool = False) -> None:
+    Where the `kernel_knows` Mobile IPv6, payload is not received, and nothing is hidden.
+    """
+
+    def __init__(
+        self, netlink: Netlink, table: str = "mip6lab", *, esp: bool = False, kernel_knows: bool = False
+    ) -> None:
         self._netlink = netlink
         self._own: frozenset[IPv6Address] = frozenset()
         self._forwards = sysctl.forwarding()
         self._socket = _socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_IPV6))
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, ROOM_OCTETS)
         whole = (MOBILITY_HEADER, ESP) if esp else (MOBILITY_HEADER,)
-        packet_filter.attach(self._socket, _taking(whole))
-        self._hidden = _hide_from_kernel(table, whole)
+        packet_filter.attach(self._socket, _messages(whole) if kernel_knows else _taking(whole))
+        self._hidden = _claim(whole) if kernel_knows else _hide_from_kernel(table, whole)
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""
@@ -241,6 +280,8 @@ class MobilityReceiver:
                 return None
             if address[2] == _PACKET_OTHERHOST or len(octets) < HEADER_OCTETS:
                 continue
+            if address[0].startswith(TUNNEL_NAMES):
+                continue  # the plane takes it out of the tunnel, where it sees the outer header (§5.5)
             if self._is_own(IPv6Address(octets[24:40])):
                 return octets, str(address[0])
 
@@ -270,6 +311,8 @@ class Icmpv6Receiver:
             struct.pack_into("=I", blocked, 4 * word, value)
         self._socket.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, bytes(blocked))
         _tell_arrivals(self._socket)
+        for option in (socket.IPV6_RECVRTHDR, socket.IPV6_RECVDSTOPTS):
+            self._socket.setsockopt(socket.IPPROTO_IPV6, option, 1)
 
     def fileno(self) -> int:
         """Give the descriptor, to be watched."""
@@ -277,10 +320,13 @@ class Icmpv6Receiver:
 
     def receive(self) -> tuple[Packet, str] | None:
         """Take one message with its interface; None if there is none; raises `WireError`."""
-        try:
-            octets, ancillary, _, address = self._socket.recvmsg(1 << 16, 256)
-        except BlockingIOError:
-            return None
+        while True:
+            try:
+                octets, ancillary, _, address = self._socket.recvmsg(1 << 16, 512)
+            except BlockingIOError:
+                return None
+            if octets[:1] not in PREFIX_DISCOVERY or not any(_tells_of_home(*told) for told in ancillary):
+                break  # otherwise `MobilityReceiver` has it too, with the header
         packet, index = _read(octets, address[0], tuple(ancillary))
         return packet, socket.if_indextoname(index)
 
@@ -361,3 +407,10 @@ def _socket(family: int, kind: int, protocol: int) -> socket.socket:
         return socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
     except PermissionError as error:
         raise MissingError("a node needs raw sockets: run it as root, or with CAP_NET_RAW and CAP_NET_ADMIN") from error
+
+
+def _tells_of_home(level: int, kind: int, data: bytes) -> bool:
+    """Tell whether what came beside a message is a header of RFC 6275."""
+    if level != socket.IPPROTO_IPV6 or kind not in (socket.IPV6_RTHDR, socket.IPV6_DSTOPTS):
+        return False
+    return kind == socket.IPV6_RTHDR or data[_OPTION_AT : _OPTION_AT + 1] == bytes((HOME_ADDRESS_OPTION,))

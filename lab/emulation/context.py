@@ -158,7 +158,7 @@ class Context:
     @cached_property  # trying what the kernel allows takes longer than making some nodes
     def plane(self) -> Choice:
         """The data plane of all daemons."""
-        return self.links.run(partial(choose, self.settings.plane))
+        return self.links.run(partial(choose, self.settings.plane, self.without))
 
     def close(self) -> None:
         """Let everything go, and remove the folder of sockets and configurations."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from lab.emulation import kernels
+from lab.emulation.kernels import Choice
 from lab.emulation.network import Network
 from lab.emulation.scenario import Scenario, Stage
 from lab.emulation.settings import Settings
@@ -33,21 +33,22 @@ def run(
     settings: Settings,
     seed: int,
     directory: Path,
+    kernel: Choice,
     progress: Progress,
     on_record: Callable[[Record], None],
     without: Without = NOTHING,
 ) -> Result:
     """Play a scenario and leave result.json, events.jsonl, captures, streams, logs and report.html in a folder.
 
-    `without` names protections that all nodes do without. A scenario that does not come to its end gives a result with
-    its error, and all that was captured until then.
+    `kernel` is the one that all this runs on; `without` names protections that all nodes do without. A scenario that
+    does not come to its end gives a result with its error, and all that was captured until then.
     """
     empty(directory)
     started = time.time()
     progress(f"bringing up {scenario.topology.__name__}")
     error: str | None = None
     with Network(scenario.topology, settings=settings, directory=directory, seed=seed, without=without) as network:
-        progress(str(network.context.plane))
+        progress(f"{kernel}; {network.context.plane}")
         network.context.collector.listen(on_record)
         network.start()
         progress(f"up in {time.time() - started:.1f} s; playing {scenario.name}")
@@ -76,7 +77,7 @@ def run(
         topology=scenario.topology.__name__,
         seed=seed,
         plane=network.context.plane.name,
-        kernel=kernels.running(),
+        kernel=kernel.name,
         time="real",
         settings={key: str(value) for key, value in dataclasses.asdict(settings).items()},
         versions=versions(),

@@ -32,7 +32,7 @@ MODULES_OF_USE = frozenset(
     {"bridge", "cls_bpf", "esp6", "ip6_tunnel", "ipv6", "mip6", "overlay", "sch_netem", "tun", "veth", "xfrm_user"}
 )
 INSIDE = "MIP6LAB_GUEST"
-"""Set in the environment of whatever runs in a guest."""
+"""Set in the environment of whatever runs in a guest, to why it does."""
 MEMORY = 1024
 """Megabytes of a guest; the host gives them only as they are used."""
 SILENCE = 120.0
@@ -253,7 +253,7 @@ def _script(job: Job) -> str:
             raise GuestError(f"{folder}: a folder with a comma in its name cannot be lent to a guest")
         lend.append(shlex.join(["mount", "-t", "hostfs", "-o", folder, "none", folder]))
     path = f"{job.environment.get('PATH', os.defpath)}:{_PROGRAMS}"
-    environment = {**job.environment, "PATH": path, INSIDE: "yes"}
+    environment = {INSIDE: "it runs here", **job.environment, "PATH": path}
     command = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), *job.command]
     lines = ["lend() {", *(lend or [":"]), "}"]
     lines += ["job() {", f"cd {shlex.quote(str(job.directory))} && exec {shlex.join(command)}", "}"]

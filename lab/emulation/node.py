@@ -28,7 +28,7 @@ from lab.plane import sysctl
 from lab.templating import render
 from lab.wire.addresses import address_like
 
-LOOPBACK = 1
+LOOPBACK, FIRST_BRIDGE_INDEX = 1, 100
 READY_WITHIN = 60.0
 SETTLED_WITHIN = 30.0
 LEASES_FROM, LEASES_TO, DNS_SERVER = 0x1000, 0x1FFF, 0x53
@@ -94,7 +94,7 @@ class LabBridge(_LazyShell, Switch):  # type: ignore[misc] # Mininet has no type
     def __init__(self, name: str, *, spec: LinkSpec, topology: Declaration, **params: Any) -> None:
         self.spec = spec
         self.context: Context = context_of(topology)
-        self.index = spec.number + 1
+        self.index = FIRST_BRIDGE_INDEX + spec.number
         self.impairment = spec.impairment
         netlink = self.context.links.netlink
         with netlink.batch():

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.daemon.config import PlaneName
 from lab.daemon.sockets import MobilityReceiver, Sender
 from lab.errors import Mip6LabError
 from lab.netlink import Netlink
 from lab.plane.bpf import programs
+from lab.plane.kernel import probe as of_kernel
 from lab.plane.tun import Tun
 
+Probe = Callable[[], None]
 _ENDS = ["src", "2001:db8::1", "dst", "2001:db8::2"]
 
 
@@ -77,9 +80,16 @@ def bpf() -> None:
     programs.probe()
 
 
+def kernel_plane() -> None:
+    """Make one of each thing that the plane `kernel` is made of."""
+    of_kernel.probe()
+
+
 NEEDED = (veth, bridge, tun, raw_sockets, mobility_filter)
 """Without these no network can be brought up."""
-PROBES: dict[str, Callable[[], None]] = {
+OF_PLANES: dict[PlaneName, Probe] = {PlaneName.BPF: bpf, PlaneName.KERNEL: kernel_plane}
+"""What a data plane needs beyond that."""
+PROBES: dict[str, Probe] = {
     probe.__name__: probe
     for probe in (
         *NEEDED,
@@ -89,11 +99,12 @@ PROBES: dict[str, Callable[[], None]] = {
         ip6_tunnel,
         esp6,
         mip6,
+        kernel_plane,
     )
 }
 
 
-def attempt(probe: Callable[[], None]) -> str | None:
+def attempt(probe: Probe) -> str | None:
     """Try one; give the reason why not, None if it works."""
     try:
         probe()

@@ -27,9 +27,10 @@ _NAME = re.compile(rf"(?!.*-eth\d+$)[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_NAME - 
 _RESERVED = frozenset({"lo", "all", "default", "lab"})
 """Names that the kernel's interfaces and settings, or the records of the lab, have already."""
 HOME_ADDRESSES_FROM = 0x100
-FIRST_INDEX = 10
+FIRST_INDEX = 20
 FIRST_PEER_INDEX = 1000
-"""A veth whose index equals its peer's reports its carrier up to a second late, so the two ranges differ."""
+"""A veth whose index equals its peer's reports its carrier up to a second late, so the two ranges differ. The first
+indexes are those of devices such as `ip6tnl0`, which modules of tunnels put into every namespace."""
 
 
 class Topology(Topo):  # type: ignore[misc] # Mininet has no types

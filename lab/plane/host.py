@@ -22,7 +22,7 @@ ANYWHERE = IPv6Network("::/0")
 PROTOCOL = 62
 """Marks what is ours in the kernel's tables, as `ip route show proto 62` tells; see /etc/iproute2/rt_protos."""
 TUNNEL_METRIC, ROUTER_METRIC, NOWHERE_METRIC = 100, 200, 300
-RULE_PRIORITY, SPECIAL_PRIORITY, PREFERRED_PRIORITY = 1000, 1001, 1002
+RULE_PRIORITY, SPECIAL_PRIORITY, PREFERRED_PRIORITY = 1000, 1001, 1003
 FIRST_TABLE = 6275
 """Tables from here on are ours."""
 DIRECT_TABLE, DIRECT_PRIORITY = 6274, 900

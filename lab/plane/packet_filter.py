@@ -9,8 +9,10 @@ from typing import NamedTuple
 _SO_ATTACH_FILTER = 26
 
 LOAD_BYTE, LOAD_WORD, AND, JUMP_IF_EQUAL, JUMP_IF_GREATER, RETURN = 0x30, 0x20, 0x54, 0x15, 0x25, 0x06
+JUMP, LOAD_LENGTH = 0x05, 0x80
 PACKET_TYPE = 0xFFFFF000 + 4
-"""Where a filter finds the packet type of an AF_PACKET socket."""
+INTERFACE = 0xFFFFF000 + 8
+"""Where a filter of an AF_PACKET socket finds the packet type, and the index of the interface."""
 EVERYTHING, NOTHING = 0x40000, 0
 
 
@@ -28,8 +30,12 @@ TAKE_NOTHING = (Instruction(RETURN, 0, 0, NOTHING),)
 
 def attach(target: socket.socket, program: Sequence[Instruction]) -> None:
     """Filter what a socket receives from now on."""
-    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
-    buffer = ctypes.create_string_buffer(code)
+    buffer = ctypes.create_string_buffer(octets(program))
     target.setsockopt(
         socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HxxxxxxP", len(program), ctypes.addressof(buffer))
     )
+
+
+def octets(program: Sequence[Instruction]) -> bytes:
+    """Give a program as the kernel takes it."""
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)

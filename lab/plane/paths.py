@@ -143,6 +143,10 @@ class Paths:
         self._heard[pair] = None
         return True
 
+    def known(self) -> list[tuple[bytes, bytes]]:
+        """Give the pairs whose packets are no news, the newest last."""
+        return [*self._heard, *self._routes]
+
     def listen(self, home_address: IPv6Address, peer: IPv6Address) -> None:
         """Let the next packet of a peer be news again."""
         self._heard.pop((home_address.packed, peer.packed), None)

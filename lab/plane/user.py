@@ -110,6 +110,8 @@ class UserPlane:
     """
 
     name = "user"
+    knows_mobility = False
+    """Whether the kernel itself deals with headers of RFC 6275."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ _PADDING = (b"", b"\0", *(bytes((_PAD_N, size)) + bytes(size) for size in range(
 """Padding of 0 to 7 octets; kernels take no more for padding."""
 _ALONE = bytes((2, _PAD_N, 2, 0, 0, _HOME_ADDRESS_OPTION, _OPTION_OCTETS - 2))
 """Length, padding, type and length before the address where a Home Address option is alone, as nearly always."""
-ICMPV6, _PREFIX_DISCOVERY = bytes((58,)), (bytes((146,)), bytes((147,)))
+ICMPV6, PREFIX_DISCOVERY = bytes((58,)), (bytes((146,)), bytes((147,)))
 _EXTENSION_HEADERS = (HOP_BY_HOP, ROUTING, FRAGMENT, DESTINATION_OPTIONS)
 _FRAGMENT_HEADER, _MORE = struct.Struct(">BBHI"), 1
 _FRAGMENT_FIELD = 0xFFF9
@@ -156,7 +156,7 @@ def is_prefix_discovery(octets: bytes) -> bool:
     if octets[HEADER_OCTETS : HEADER_OCTETS + 1] != ICMPV6:  # payload of others mostly has something else there
         return False
     chain = walk(octets)
-    return chain is not None and octets[chain.at : chain.at + 1] in _PREFIX_DISCOVERY
+    return chain is not None and octets[chain.at : chain.at + 1] in PREFIX_DISCOVERY
 
 
 def source(octets: bytes) -> bytes:

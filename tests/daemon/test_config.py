@@ -197,7 +197,7 @@ def test_a_value_of_another_type_is_refused_with_its_key(table: str, key: str, v
         pytest.param("correspondent", {"name": "1"}, id="integer for a name"),
         pytest.param("correspondent", {"journal": "1"}, id="integer for a file"),
         pytest.param("correspondent", {"control": "1"}, id="integer for a path"),
-        pytest.param("correspondent", {"plane": '"kernel"'}, id="unknown plane"),
+        pytest.param("correspondent", {"plane": '"none"'}, id="unknown plane"),
         pytest.param("correspondent", {"role": '"router"'}, id="unknown role"),
     ],
 )

@@ -81,7 +81,7 @@ def test_a_report_s_settings_can_be_set_again(changed: Settings) -> None:
         ("nonce_lifetime=241", "nonce_lifetime: from 8 to 240 seconds"),
         ("nonce_lifetime=nan", "nonce_lifetime: from 8 to 240 seconds"),
         ("flood=9999", "flood: at least 10000 packets"),
-        ("plane=kernel", "--set plane=kernel: not a value for plane: auto or bpf or user is wanted"),
+        ("plane=none", "--set plane=none: not a value for plane: auto or bpf or kernel or user is wanted"),
     ],
 )
 def test_what_is_wrong_is_named(word: str, said: str) -> None:

@@ -9,15 +9,16 @@ import signal
 import struct
 import subprocess
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
+from lab.emulation import guest
 from lab.events import LinkImpaired
 from lab.report.html import read_events
-from lab.report.model import Result, load
+from lab.report.model import load
 from tests.guest.guests import MIP6LAB, environment, folders, needs_guest, ordinary_folder, ordinary_user
 from tests.lab.networks import ROOT
 from tests.lab.session import marked
@@ -25,33 +26,44 @@ from tests.lab.session import marked
 pytestmark = needs_guest
 
 PLAYED_WITHIN = 200.0
-SCENARIOS = ("ro-handover", "lossy-link")
+ON_KERNEL = ("handover", "ro-handover", "lossy-link")
+"""Scenarios that are played on the plane `kernel`."""
+BY_ITSELF = ("route-optimisation",)
+SCENARIOS = (*ON_KERNEL, *BY_ITSELF)
+SAYS = "· kernel guest: this machine's will not do: you are not root; plane bpf: the kernel takes its programs\n"
+KERNEL_SAYS = "· kernel guest: as it was asked for; plane kernel: as it was asked for\n"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Play two scenarios in one guest."""
+    """Play scenarios in two guests: on the plane `kernel`, and on the one that is taken by itself."""
     directory = ordinary_folder(tmp_path_factory.mktemp("results"))
+    play(ON_KERNEL, "--plane", "kernel", "--kernel", "guest", into=directory, says=KERNEL_SAYS)
+    play(BY_ITSELF, into=directory, says=SAYS)
+    return directory
+
+
+def play(scenarios: Sequence[str], *options: str, into: Path, says: str) -> None:
+    """Play scenarios; each is to say which kernel and which plane it is played on."""
     done = subprocess.run(
-        [*ordinary_user(), *MIP6LAB, "run", *SCENARIOS, "--kernel", "guest", "--json", "--out", str(directory)],
+        [*ordinary_user(), *MIP6LAB, "run", *scenarios, *options, "--json", "--out", str(into)],
         cwd=ROOT,
-        env=environment(directory),
+        env=environment(into),
         capture_output=True,
         text=True,
         check=False,
         timeout=PLAYED_WITHIN,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    assert "kernel guest: as it was asked for" in done.stderr
-    assert [result["scenario"] for result in json.loads(done.stdout)] == [*SCENARIOS]
-    return directory
+    assert done.stderr.count(says) == len(scenarios)
+    assert [result["scenario"] for result in json.loads(done.stdout)] == [*scenarios]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_every_check_holds(folder: Path, scenario: str) -> None:
     result = load(folder / scenario)
     assert (result.ok, result.failed()) == (True, [])
-    assert result.kernel == "guest"
+    assert (result.kernel, result.plane) == ("guest", "kernel" if scenario in ON_KERNEL else "bpf")
     assert result.versions["kernel"].startswith("6.1.")
 
 
@@ -157,6 +169,19 @@ def test_a_network_is_tried_by_hand_and_its_links_are_impaired() -> None:
     assert "*** no link moon; links: home, visited1" in done.stdout
 
 
-def test_results_are_of_the_kernel_that_ran(folder: Path) -> None:
-    results: list[Result] = [load(folder / scenario) for scenario in SCENARIOS]
-    assert {result.plane for result in results} <= {"bpf", "kernel", "user"}
+def test_a_benchmark_is_run_in_the_guest(tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory = ordinary_folder(tmp_path_factory.mktemp("figures"))
+    file = directory / "figures.json"
+    done = subprocess.run(
+        [*ordinary_user(), *MIP6LAB, "bench", "codec", "--quick", "--kernel", "guest", "--json", str(file)],
+        cwd=ROOT,
+        env=environment(directory),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PLAYED_WITHIN,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(file.read_text(encoding="utf-8"))
+    assert found["machine"]["kernel"] == guest.release()
+    assert [benchmark["name"] for benchmark in found["benchmarks"]] == ["codec"]

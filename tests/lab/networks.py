@@ -141,7 +141,7 @@ def python_in(node: LabNode, source: str) -> None:
 
 
 def state_of(namespace: Namespace) -> dict[str, Any]:
-    """Describe a namespace: links, addresses, routes, rules, packet filters."""
+    """Describe a namespace: links, addresses, routes, rules, transformations, packet filters."""
     settle_addresses(namespace)
     described: dict[str, Any] = {
         what: [
@@ -150,6 +150,7 @@ def state_of(namespace: Namespace) -> dict[str, Any]:
         ]
         for what in ("address", "route show table all", "rule")
     }
+    described["xfrm"] = [run_in(namespace, "ip", "xfrm", what).stdout for what in ("policy", "state")]
     described["nft"] = run_in(namespace, "nft", "list", "ruleset").stdout
     return described
 

@@ -70,7 +70,10 @@ class Node:
             Ipsec(Policy((), at_home_agent=False), Secrets(b"crossroads"), lambda _: None),
         )
         self._sender = Sender()
-        self._mobility, self._icmpv6 = MobilityReceiver(self._netlink), Icmpv6Receiver()
+        self._mobility, self._icmpv6 = (
+            MobilityReceiver(self._netlink, kernel_knows=kind.knows_mobility),
+            Icmpv6Receiver(),
+        )
         watch(self._mobility.fileno(), self._on_mobility)
         watch(self._icmpv6.fileno(), self._on_icmpv6)
         return plane

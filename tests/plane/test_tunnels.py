@@ -176,7 +176,7 @@ def test_a_care_of_address_without_a_way_costs_a_packet_and_no_more(machine: Mac
     serve(machine)
     machine.command("ip", "-6", "route", "add", "unreachable", f"{FAR}/128")
     send_to(machine, HOME)
-    machine.pump(machine.counts("not-sent-EHOSTUNREACH"))
+    machine.pump(machine.counts_unless_kernel("not-sent-EHOSTUNREACH"))
     machine.command("ip", "-6", "route", "del", "unreachable", f"{FAR}/128")
     send_to(machine, HOME)
     machine.pump(machine.counts("tunnelled"))
@@ -266,10 +266,11 @@ def test_a_mobile_node_s_own_programs_learn_what_fits(machine: Machine, mtu: int
     program.connect((str(CN), 9))
     if mtu < 1500:
         program.send(bytes(1460 - 48))  # as large as the device takes: the tunnel's answer is told afterwards
-        machine.pump(machine.counts("too-big"))
+        machine.pump(machine.counts_unless_kernel("too-big"))
         assert program.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.EMSGSIZE
     with pytest.raises(OSError, match="Message too long"):
         program.send(bytes(fits - 48 + 1))
+    program.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # what is told of an earlier packet is told once
     program.send(bytes(fits - 48))
     machine.pump(machine.counts("tunnelled"))
 
@@ -280,7 +281,7 @@ def test_nobody_is_told_less_than_every_link_carries(machine: Machine) -> None:
     machine.command("ip", "-6", "route", "add", f"{FAR}/128", "dev", LINK, "mtu", "1280")
     reports = machine.socket(machine.namespace, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
     send_to(machine, HOME, 1400 - 40)
-    machine.pump(machine.counts("too-big"))
+    machine.pump(machine.counts_unless_kernel("too-big"))
     report = reports.recv(2048)
     while report[0] != 2:
         report = reports.recv(2048)

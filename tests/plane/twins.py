@@ -55,7 +55,9 @@ class Twin(Machine):
         for address in (FAR, FAR_TOO):  # who must be asked for first is another story
             self.command("ip", "-6", "neigh", "replace", str(address), "lladdr", FAR_MAC.hex(":"), "dev", LINK)
         self._netlink: Netlink = self.run(Netlink)
-        self._mobility: MobilityReceiver = self.run(lambda: MobilityReceiver(self._netlink))
+        self._mobility: MobilityReceiver = self.run(
+            lambda: MobilityReceiver(self._netlink, kernel_knows=kind.knows_mobility)
+        )
         self.watched[self._mobility.fileno()] = self._on_mobility
         self._wire = self.far.run(partial(_tap, LINK))
         self._device = self.run(partial(_tap, DEVICE))

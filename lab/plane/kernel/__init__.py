@@ -1,0 +1,1 @@
+"""The data plane `kernel`: what Linux itself has for Mobile IPv6 carries nearly all packets."""

@@ -13,6 +13,7 @@ from lab.cli.common import may_call_sudo, need_root
 from lab.emulation import guest
 from lab.emulation.guest import Job
 from lab.emulation.kernels import Choice, KernelName, choose
+from lab.errors import MissingError
 
 
 def add_kernel(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +30,16 @@ def add_kernel(parser: argparse.ArgumentParser) -> None:
 
 
 def choose_kernel(args: argparse.Namespace, what: str, *, netem: bool, out: Console) -> KernelName:
-    """Choose and say so; become root where that was promised and is needed; raises `MissingError`."""
+    """Choose and say so; become root where that was promised and is needed.
+
+    Raises `MissingError`, also where a live page is wanted of a guest.
+    """
     wanted = KernelName(args.kernel)
     if wanted is KernelName.HOST or (wanted is KernelName.AUTO and may_call_sudo()):
         need_root(what)
     choice: Choice = choose(wanted, netem=netem)
+    if choice.name is KernelName.GUEST and (args.web or args.web_bind):
+        raise MissingError("--web: a guest kernel has no network with this machine; run this as root, or --kernel host")
     if not guest.inside():  # the host has said it
         out.print(f"[dim]· {choice}[/]", highlight=False)
     return choice.name

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, settings_of
 from lab.cli.kernel import add_kernel, choose_kernel, same_inside
+from lab.cli.web import add_web, beside
 from lab.emulation import guest
 from lab.emulation.experiment import empty
 from lab.emulation.experiment import run as run_experiment
@@ -32,6 +33,7 @@ EXAMPLES = """examples:
   mip6lab run handover --set ro=on                 the same moves with a direct path to the correspondent
   mip6lab run ro-handover --set outage=0.5 --repeat 3
   mip6lab run handover --json > result.json
+  mip6lab run ro-handover --web                    watch it in a browser while it is played
   mip6lab run exercise/false-home-registration     an attack, and what withstands it
   mip6lab run exercise/false-home-registration --without esp
   mip6lab run my_lab.py                            all scenarios of a file of your own
@@ -56,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="switch a protection off in all of the network, to see what it is for (repeat for more)",
     )
     add_kernel(parser)
+    add_web(parser)
     parser.add_argument("--seed", type=int, default=1, help="what keys are drawn from (default: 1)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the result (default: results/SCENARIO)")
@@ -74,11 +77,10 @@ def run(args: argparse.Namespace) -> int:
     netem = any(scenario.needs_netem for scenario in scenarios)
     if choose_kernel(args, "mip6lab run", netem=netem, out=out) is KernelName.GUEST:
         return _run_in_guest(args, [directory for *_, directory in plays], out)
-    without = frozenset(args.without)
     results = []
     for scenario, chosen, directory in plays:
         with made_for_user(directory):
-            results.append(_play(scenario, chosen, args.seed, directory, out, without))
+            results.append(_play(args, scenario, chosen, directory, out))
     if args.json:
         if len(results) == 1:
             sys.stdout.write(results[0].to_json())
@@ -103,7 +105,8 @@ def _run_in_guest(args: argparse.Namespace, directories: Sequence[Path], out: Co
         return guest.run(same_inside(args, out, lent=directories))
 
 
-def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, out: Console, without: Without) -> Result:
+def _play(args: argparse.Namespace, scenario: Scenario, settings: Settings, directory: Path, out: Console) -> Result:
+    without: Without = frozenset(args.without)
     out.print(f"[bold]{scenario.name}[/]: {scenario.summary}")
     out.print(f"[dim]{(scenario.topology.__doc__ or '').strip()}[/]", markup=True)
     for safeguard in sorted(without):
@@ -126,11 +129,12 @@ def _play(scenario: Scenario, settings: Settings, seed: int, directory: Path, ou
     result = run_experiment(
         scenario,
         settings=settings,
-        seed=seed,
+        seed=args.seed,
         directory=directory,
         progress=lambda text: out.print(f"[dim]· {escape(text)}[/]"),
         on_record=show,
         without=without,
+        beside=lambda lab: beside(args, lab, out),
     )
     show_result(result, out)
     out.print(f"report: {directory / 'report.html'}", soft_wrap=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lab.daemon.config import PlaneName
+from lab.emulation.running import process_of, sockets
 from lab.emulation.settings import Settings, settings_from
 from lab.errors import MissingError
 from lab.verify.check import Verdict
@@ -32,6 +33,27 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def settings_of(args: argparse.Namespace, base: Settings | None = None) -> Settings:
     """Read what `add_settings` declared; raises `ConfigError`."""
     return settings_from([*args.settings, *([f"plane={args.plane}"] if args.plane else [])], base)
+
+
+def add_lab(parser: argparse.ArgumentParser) -> None:
+    """Declare `--lab`; see `chosen_lab`."""
+    parser.add_argument(
+        "--lab", metavar="PID", help="process of the `mip6lab up` or `run` to be shown (default: the only one)"
+    )
+
+
+def chosen_lab(args: argparse.Namespace) -> Path:
+    """Find the control socket of the lab that was asked for; raises `MissingError`, which names those that run."""
+    running = sockets()
+    if args.lab is not None:
+        running = [path for path in running if args.lab in (str(path), process_of(path))]
+        if not running:
+            raise MissingError(f"no lab runs in process {args.lab}; `mip6lab up TOPOLOGY` brings one up")
+    if not running:
+        raise MissingError("no lab runs on this machine; `mip6lab up TOPOLOGY` brings one up, in another terminal")
+    if len({process_of(path) for path in running}) > 1:
+        raise MissingError(f"several labs run; choose one by --lab: {', '.join(map(process_of, running))}")
+    return running[-1]
 
 
 def may_call_sudo() -> bool:

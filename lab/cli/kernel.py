@@ -14,6 +14,7 @@ from lab.daemon.config import PlaneName
 from lab.emulation import guest
 from lab.emulation.guest import Job
 from lab.emulation.kernels import Choice, KernelName, choose, needs
+from lab.errors import MissingError
 
 
 def add_kernel(parser: argparse.ArgumentParser, default: KernelName = KernelName.AUTO) -> None:
@@ -29,15 +30,20 @@ def add_kernel(parser: argparse.ArgumentParser, default: KernelName = KernelName
     )
 
 
-def choose_kernel(args: argparse.Namespace, what: str, planes: Iterable[PlaneName], *, netem: bool) -> Choice:
+def choose_kernel(
+    args: argparse.Namespace, what: str, planes: Iterable[PlaneName], *, netem: bool, web: bool = False
+) -> Choice:
     """Choose for networks with some data planes; become root where that was promised and is needed.
 
-    Raises `MissingError`.
+    Raises `MissingError`, also where a live page is wanted of a guest.
     """
     wanted = KernelName(args.kernel)
     if wanted is KernelName.HOST or (wanted is KernelName.AUTO and may_call_sudo()):
         need_root(what)
-    return choose(wanted, needs(planes, netem=netem))
+    choice = choose(wanted, needs(planes, netem=netem))
+    if choice.is_to_boot and web:
+        raise MissingError("--web: a guest kernel has no network with this machine; run this as root, or --kernel host")
+    return choice
 
 
 def same_inside(args: argparse.Namespace, out: Console, why: Choice, *, lent: Sequence[Path] = ()) -> Job:

@@ -21,6 +21,8 @@ COMMANDS = {
     "list": "list topologies, scenarios and exercises",
     "run": "bring a network up, play a scenario, verify it, report",
     "up": "bring a network up and open Mininet's prompt on it",
+    "web": "show a running lab as a live page",
+    "watch": "show bindings and messages of a running lab as text",
     "shell": "open a shell in a guest kernel, as its root",
     "verify": "check captures of any implementation against RFC 6275",
     "report": "rebuild the report of a run",

@@ -5,7 +5,6 @@ import contextlib
 import difflib
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, settings_of
 from lab.cli.kernel import add_kernel, choose_kernel, same_inside
+from lab.cli.web import add_web, beside, wants_web
 from lab.emulation import guest, kernels
 from lab.emulation.experiment import empty
 from lab.emulation.experiment import run as run_experiment
@@ -32,6 +32,7 @@ EXAMPLES = """examples:
   mip6lab run handover --set ro=on                 the same moves with a direct path to the correspondent
   mip6lab run ro-handover --set outage=0.5 --repeat 3
   mip6lab run handover --json > result.json
+  mip6lab run ro-handover --web                    watch it in a browser while it is played
   mip6lab run exercise/false-home-registration     an attack, and what withstands it
   mip6lab run exercise/false-home-registration --without esp
   mip6lab run my_lab.py                            all scenarios of a file of your own
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="switch a protection off in all of the network, to see what it is for (repeat for more)",
     )
     add_kernel(parser)
+    add_web(parser)
     parser.add_argument("--seed", type=int, default=1, help="what keys are drawn from (default: 1)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the result (default: results/SCENARIO)")
@@ -73,14 +75,13 @@ def run(args: argparse.Namespace) -> int:
     out = console(quiet=args.json)
     netem = any(scenario.needs_netem for scenario in scenarios)
     planes = {chosen.plane for _, chosen, _ in plays}
-    kernel = choose_kernel(args, "mip6lab run", planes, netem=netem)
+    kernel = choose_kernel(args, "mip6lab run", planes, netem=netem, web=wants_web(args))
     if kernel.is_to_boot:
         return _run_in_guest(args, [directory for *_, directory in plays], out, kernel)
-    play = partial(_play, seed=args.seed, out=out, kernel=kernel, without=frozenset(args.without))
     results = []
     for scenario, chosen, directory in plays:
         with made_for_user(directory):
-            results.append(play(scenario, chosen, directory))
+            results.append(_play(args, scenario, chosen, directory, kernel, out))
     if args.json:
         if len(results) == 1:
             sys.stdout.write(results[0].to_json())
@@ -106,15 +107,14 @@ def _run_in_guest(args: argparse.Namespace, directories: Sequence[Path], out: Co
 
 
 def _play(
+    args: argparse.Namespace,
     scenario: Scenario,
     settings: Settings,
     directory: Path,
-    *,
-    seed: int,
-    out: Console,
     kernel: kernels.Choice,
-    without: Without,
+    out: Console,
 ) -> Result:
+    without: Without = frozenset(args.without)
     out.print(f"[bold]{scenario.name}[/]: {scenario.summary}")
     out.print(f"[dim]{(scenario.topology.__doc__ or '').strip()}[/]", markup=True)
     for safeguard in sorted(without):
@@ -137,12 +137,13 @@ def _play(
     result = run_experiment(
         scenario,
         settings=settings,
-        seed=seed,
+        seed=args.seed,
         directory=directory,
         kernel=kernel,
         progress=lambda text: out.print(f"[dim]· {escape(text)}[/]"),
         on_record=show,
         without=without,
+        beside=lambda lab: beside(args, lab, out),
     )
     show_result(result, out)
     out.print(f"report: {directory / 'report.html'}", soft_wrap=True)

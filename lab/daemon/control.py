@@ -1,6 +1,7 @@
 """The control socket: one JSON line in, one out, versioned."""
 
 import asyncio
+import inspect
 import json
 import logging
 import socket
@@ -13,6 +14,7 @@ from lab.errors import ConfigError, Mip6LabError
 VERSION = 1
 LONGEST_LINE = 65536
 Command = Callable[[Mapping[str, Any]], Any]
+"""Gives its result, or what is awaited for it while others are served."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class Control:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await _read_line(reader):
-                writer.write(self._answer(line))
+                writer.write(await self._answer(line))
                 await writer.drain()
         except _LineTooLongError:
             writer.write(_reply(error=f"a command has at most {LONGEST_LINE} octets"))
@@ -73,7 +75,7 @@ class Control:
         finally:
             writer.close()
 
-    def _answer(self, line: bytes) -> bytes:
+    async def _answer(self, line: bytes) -> bytes:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -87,7 +89,8 @@ class Control:
         if command is None:
             return _reply(error=f"unknown command {name!r}; known: {', '.join(sorted(self._commands))}")
         try:
-            return _reply(result=command(request))
+            result = command(request)
+            return _reply(result=await result if inspect.isawaitable(result) else result)
         except Mip6LabError as error:
             return _reply(error=str(error))
         except Exception as error:  # a fault of ours must not end the service

@@ -51,6 +51,11 @@ class Collector:
         with self._changed:
             return sorted(self._records, key=lambda record: record.time)
 
+    def since(self, number: int) -> list[Record]:
+        """Give the records from a number on, counted from 0 in the order in which they came."""
+        with self._changed:
+            return self._records[number:]
+
     def wait(self, matches: Callable[[Record], bool], *, since: float, within: float) -> Record | None:
         """Wait for a record from `since` on that matches; None if `within` seconds pass without one."""
         deadline = time.monotonic() + within

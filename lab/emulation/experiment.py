@@ -7,19 +7,22 @@ import subprocess
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
 from lab.emulation.kernels import Choice
+from lab.emulation.lab_control import LabControl
 from lab.emulation.network import Network
+from lab.emulation.operations import Operations
+from lab.emulation.plan import plan_of
 from lab.emulation.scenario import Scenario, Stage
 from lab.emulation.settings import Settings
-from lab.emulation.spec import NodeSpec
 from lab.errors import Mip6LabError
 from lab.events import Record
 from lab.report import html, streams
 from lab.report.handovers import Handover, handovers
-from lab.report.model import Interface, Link, Node, Result
+from lab.report.model import Result
 from lab.safeguards import NOTHING, Without
 from lab.verify import judge, open_session
 from lab.verify.session import Session
@@ -37,11 +40,13 @@ def run(
     progress: Progress,
     on_record: Callable[[Record], None],
     without: Without = NOTHING,
+    beside: Callable[[Path], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Result:
     """Play a scenario and leave result.json, events.jsonl, captures, streams, logs and report.html in a folder.
 
-    `kernel` is the one that all this runs on; `without` names protections that all nodes do without. A scenario that
-    does not come to its end gives a result with its error, and all that was captured until then.
+    `kernel` is the one that all this runs on; `without` names protections that all nodes do without. What is `beside`
+    the play is given the control socket of the lab, by which others may watch. A scenario that does not come to its end
+    gives a result with its error, and all that was captured until then.
     """
     empty(directory)
     started = time.time()
@@ -53,17 +58,19 @@ def run(
         network.start()
         progress(f"up in {time.time() - started:.1f} s; playing {scenario.name}")
         stage = scenario.stage(network)
-        began = time.monotonic()
-        try:
-            network.wait_settled()
-            scenario.body(stage)
-        except Mip6LabError as failure:
-            error = str(failure)
-        except Exception as failure:  # a mistake in the scenario; what was captured until then is of use
-            error = _mistake(failure)
-        duration = time.monotonic() - began
-        for stream in stage.streams:
-            stream.stop()
+        topology = scenario.topology.__name__
+        with LabControl(Operations(network), topology=topology, playing=scenario.name) as control, beside(control.path):
+            began = time.monotonic()
+            try:
+                network.wait_settled()
+                scenario.body(stage)
+            except Mip6LabError as failure:
+                error = str(failure)
+            except Exception as failure:  # a mistake in the scenario; what was captured until then is of use
+                error = _mistake(failure)
+            duration = time.monotonic() - began
+            for stream in stage.streams:
+                stream.stop()
         captures = network.captures
     progress("verifying the captures")
     records = network.context.collector.records()
@@ -72,6 +79,7 @@ def run(
     error = error or unread
     checks = [] if unread else judge(session)
     attack = None if unread else stage.judge(list(captures.values()), checks, records)
+    plan = plan_of(network.topology)
     result = Result(
         scenario=scenario.name,
         topology=scenario.topology.__name__,
@@ -89,8 +97,8 @@ def run(
         handovers=_handovers(stage, records),
         captures={link: str(path.relative_to(directory)) for link, path in captures.items()},
         streams={s.name: f"streams/{s.name}.csv" for s in stage.streams},
-        links=[Link(name=link.name, prefix=str(link.prefix)) for link in network.topology.link_specs.values()],
-        nodes=[_described(node) for node in network.topology.node_specs.values()],
+        links=plan.links,
+        nodes=plan.nodes,
         without=sorted(without),
         attack=attack,
     )
@@ -125,23 +133,6 @@ def _read(captures: list[Path]) -> tuple[Session, str | None]:
         return open_session(captures), None
     except Mip6LabError as error:
         return Session(frames=[]), str(error)
-
-
-def _described(node: NodeSpec) -> Node:
-    return Node(
-        name=node.name,
-        kind=node.kind,
-        home=node.home.name if node.home else None,
-        home_addresses=[str(address) for address in node.home_addresses],
-        interfaces=[
-            Interface(
-                link=plug.link.name,
-                address=str(plug.address) if plug.address else None,
-                link_layer_address=plug.link_layer_address.hex(":"),
-            )
-            for plug in node.plugs
-        ],
-    )
 
 
 def _handovers(stage: Stage, records: list[Record]) -> list[Handover]:

@@ -1,15 +1,16 @@
 """What a link does to packets beside carrying them: it delays them, loses some, and carries only so many at a time."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from lab.errors import MissingError, PlaneError, TopologyError
 from lab.netlink import Netlink
 
+_SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0}
 _UNITS = {
-    "delay": {"ms": 1e-3, "s": 1.0, "": 1.0},
-    "jitter": {"ms": 1e-3, "s": 1.0, "": 1.0},
+    "delay": _SECONDS,
+    "jitter": _SECONDS,
     "loss": {"%": 1e-2, "": 1.0},
     "rate": {"kbit": 1e3, "mbit": 1e6, "gbit": 1e9, "bit": 1.0, "": 1.0},
 }
@@ -60,11 +61,25 @@ def parse(words: Iterable[str]) -> Impairment:
     values: dict[str, float] = {}
     for word in words:
         name, _, text = word.partition("=")
-        number = _NUMBER.fullmatch(text)
-        if name not in _UNITS or number is None or number[2] not in _UNITS[name]:
+        value = _with_unit(text, _UNITS[name]) if name in _UNITS else None
+        if value is None:
             raise ValueError(f"{word}: write delay=20ms, jitter=5ms, loss=1% or rate=2mbit")
-        values[name] = float(number[1]) * _UNITS[name][number[2]]
+        values[name] = value
     return Impairment(**values)
+
+
+def parse_seconds(word: str) -> float:
+    """Read a word such as `every=10ms`; raises `ValueError`."""
+    name, _, text = word.partition("=")
+    value = _with_unit(text, _SECONDS)
+    if value is None:
+        raise ValueError(f"{word}: write {name}=10ms or {name}=0.01")
+    return value
+
+
+def _with_unit(text: str, units: Mapping[str, float]) -> float | None:
+    number = _NUMBER.fullmatch(text)
+    return None if number is None or number[2] not in units else float(number[1]) * units[number[2]]
 
 
 def impair(netlink: Netlink, port: int, impairment: Impairment) -> None:

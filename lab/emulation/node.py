@@ -222,7 +222,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
             self._start_radvd()
         if self.spec.serves_dhcpv6 is not None:
             self._start_dnsmasq(self.spec.serves_dhcpv6)
-        if self._has_daemon:
+        if self.serves:
             self.start_daemon()
         if self.spec.kind is Kind.MOBILE_NODE:
             with self.namespace.netlink.batch():
@@ -303,7 +303,8 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
         return self.spec.home == link and bool(self.topology.has_router(link))
 
     @property
-    def _has_daemon(self) -> bool:
+    def serves(self) -> bool:
+        """Whether it has a daemon, be it killed at the moment."""
         return self.context.starter is not None and self.spec.kind not in (Kind.HOST, Kind.ROUTER)
 
     def start_daemon(self) -> None:
@@ -428,7 +429,7 @@ class LabNode(_LazyShell, Node):  # type: ignore[misc] # Mininet has no types
 
     def restart(self) -> None:
         """Start the daemon anew, after it was killed or in place of one that runs, and wait until it serves."""
-        if not self._has_daemon:
+        if not self.serves:
             raise ScenarioError(f"{self.name} is a {self.spec.kind.value}: it has no daemon")
         self.stop_daemon()
         self.start_daemon()

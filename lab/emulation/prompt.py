@@ -1,23 +1,31 @@
 """Mininet's prompt with what a mobile network needs: moving nodes, looking at bindings and events."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from mininet.cli import CLI
 from mininet.log import output
+from rich.console import Console
+from rich.text import Text
 
-from lab.emulation.administrator import cut_off, readmit
-from lab.emulation.context import Context
-from lab.emulation.impairment import parse
-from lab.emulation.mover import move
-from lab.emulation.node import LabBridge, LabNode
-from lab.errors import Mip6LabError, TopologyError
+from lab.emulation.impairment import parse, parse_seconds
+from lab.emulation.operations import EVERY, Operations
+from lab.errors import Mip6LabError
+from lab.report.caches import described
 from lab.report.timeline import timeline
 
 SHOWN_EVENTS = 20
-PLACES = {"athome": "at home"}
-"""Places of a mobile node that are more than one word."""
+SILENT = "--no-carrier-loss"
+IMPAIRMENTS = ("delay=", "jitter=", "loss=", "rate=")
+HELP = """
+Commands of the lab (help COMMAND tells more, with an example; Tab completes commands, nodes and links):
+
+{commands}
+
+`mn ping -c 3 cn` runs a command on a node; names of nodes stand for their addresses. Commands of Mininet:
+"""
 
 
 class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
@@ -25,20 +33,22 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
 
     prompt = "mip6lab> "
 
-    def __init__(self, mininet: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, mininet: Any, *args: Any, operations: Operations | None = None, **kwargs: Any) -> None:
         self.mn = mininet
+        self._operations = operations or Operations(mininet)
+        self._out = Console(highlight=False, soft_wrap=True)  # colours on a terminal alone, unless NO_COLOR is set
         self._wait_settled()
         super().__init__(mininet, *args, **kwargs)
 
     def _wait_settled(self) -> None:
         """Wait for the daemons and their mobile nodes: what is asked first should work."""
         try:
-            for node in self._nodes():
+            for node in self._operations.nodes:
                 node.wait_ready()
-            for node in self._nodes():
+            for node in self._operations.nodes:
                 node.wait_settled()
         except Mip6LabError as error:
-            print(f"*** {error}")
+            self._complain(str(error))
 
     def waitForNode(self, node: Any) -> None:  # noqa: N802 - Mininet's name
         """Wait for a command on a node; from a file or a pipe, what stands behind it is not its input."""
@@ -72,14 +82,14 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
 
         Example: kill ha
         """
-        self._answer(line, lambda words: self._one(words).kill(), "kill NODE")
+        self._answer(line, lambda words: self._operations.kill(_one(words)), "kill NODE")
 
     def do_restart(self, line: str) -> None:
         """Start the daemon of a node anew, also one that was killed: restart NODE.
 
         Example: restart ha
         """
-        self._answer(line, lambda words: self._one(words).restart(), "restart NODE")
+        self._answer(line, lambda words: self._operations.restart(_one(words)), "restart NODE")
 
     def do_cutoff(self, line: str) -> None:
         """Have a mobile node served no more by the home agents of its home link: cutoff NODE.
@@ -87,14 +97,36 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         Its binding ends, and its Binding Updates are refused with status 129.
         Example: cutoff mn
         """
-        self._answer(line, lambda words: cut_off(self._one(words), self._nodes()), "cutoff NODE")
+        self._answer(line, lambda words: self._operations.cut_off(_one(words)), "cutoff NODE")
 
     def do_readmit(self, line: str) -> None:
         """Let a mobile node that was cut off register again: readmit NODE.
 
         Example: readmit mn
         """
-        self._answer(line, lambda words: readmit(self._one(words), self._nodes()), "readmit NODE")
+        self._answer(line, lambda words: self._operations.readmit(_one(words)), "readmit NODE")
+
+    def do_stream(self, line: str) -> None:
+        """Send numbered packets from one node to another: stream SOURCE DESTINATION [every=10ms].
+
+        The live page and `mip6lab watch` show their way, delay and loss. Without names: those that run.
+        Example: stream cn mn
+        """
+        self._answer(line, self._stream, "stream SOURCE DESTINATION [every=10ms]")
+
+    def do_endstream(self, line: str) -> None:
+        """End a stream, and say how many of its packets arrived: endstream NAME.
+
+        Example: endstream cn-mn
+        """
+        self._answer(line, self._end_stream, "endstream NAME")
+
+    def do_capture(self, line: str) -> None:
+        """Copy to a file what was captured on a link so far, from its first packet on: capture LINK FILE.
+
+        Example: capture home /tmp/home.pcapng
+        """
+        self._answer(line, self._capture, "capture LINK FILE")
 
     def do_bindings(self, line: str) -> None:
         """Show the binding caches and Binding Update Lists: bindings [NODE].
@@ -112,116 +144,153 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         """
         self._answer(line, self._events, "events [NODE] [COUNT]")
 
+    def do_help(self, line: str) -> None:
+        """Say what there is, or all about one command: help [COMMAND].
+
+        Example: help move
+        """
+        if line:
+            super().do_help(line)
+            return
+        rows = [f"  {name:<10} {_summary(getattr(self, f'do_{name}'))}" for name in _own_commands()]
+        print(HELP.format(commands="\n".join(rows)).strip("\n"))
+        super().do_help("")
+
+    def completenames(self, text: str, *ignored: Any) -> list[str]:
+        """Complete the first word: a command, or a node that is to run one."""
+        commands: list[str] = super().completenames(text, *ignored)
+        return commands + _beginning(text, self._names("nodes"))
+
+    def completedefault(self, text: str, *_: Any) -> list[str]:
+        """Complete a word of a command on a node, or of Mininet's: names of nodes stand for addresses."""
+        return _beginning(text, self._names("nodes"))
+
+    def complete_move(self, text: str, line: str, begin: int, _end: int) -> list[str]:
+        """Complete a mobile node, then a link."""
+        links = [*self._names("links"), SILENT]
+        return _beginning(text, links if _place(line, begin) > 1 else self._operations.places())
+
+    def complete_impair(self, text: str, line: str, begin: int, _end: int) -> list[str]:
+        """Complete a link, then what can be done to it."""
+        return _beginning(text, IMPAIRMENTS if _place(line, begin) > 1 else self._names("links"))
+
+    def complete_kill(self, text: str, *_: Any) -> list[str]:
+        """Complete a node that has a daemon."""
+        return _beginning(text, [node.name for node in self._operations.nodes if node.serves])
+
+    complete_restart = complete_bindings = complete_kill
+
+    def complete_cutoff(self, text: str, *_: Any) -> list[str]:
+        """Complete a mobile node."""
+        return _beginning(text, self._operations.places())
+
+    complete_readmit = complete_cutoff
+
+    def complete_endstream(self, text: str, *_: Any) -> list[str]:
+        """Complete a stream that runs."""
+        return _beginning(text, self._operations.streams)
+
+    def complete_capture(self, text: str, line: str, begin: int, _end: int) -> list[str]:
+        """Complete a link; files are the user's own affair."""
+        return [] if _place(line, begin) > 1 else _beginning(text, self._names("links"))
+
+    def _names(self, of: str) -> list[str]:
+        return [each.name for each in getattr(self._operations, of)]
+
     def _answer(self, line: str, command: Callable[[Sequence[str]], None], usage: str) -> None:
         """Run a command of ours; whatever is wrong with its words is told and the prompt goes on."""
         try:
             command(shlex.split(line))
         except Mip6LabError as error:
-            print(f"*** {error}")
+            self._complain(str(error))
         except ValueError as error:
-            print(f"*** {error}; usage: {usage}")
+            self._complain(f"{error}; usage: {usage}")
+
+    def _complain(self, text: str) -> None:
+        self._out.print(Text(f"*** {text}", style="bold red"))
 
     def _move(self, words: Sequence[str]) -> None:
-        settings = self._context().settings
-        silent = settings.hint or "--no-carrier-loss" in words
-        names = [word for word in words if word != "--no-carrier-loss"]
+        names = [word for word in words if word != SILENT]
         if len(names) != 2:
             raise ValueError("a node and a link are needed")
-        node, link = self._node(names[0]), self._link(names[1])
-        move(node, link, outage=None if silent else settings.outage, hint=silent)
+        self._operations.move(*names, hint=SILENT in words)
 
     def _impair(self, words: Sequence[str]) -> None:
         if not words:
             raise ValueError("a link is needed")
-        self._link(words[0]).impair(parse(words[1:]), self._nodes())
+        self._operations.impair(words[0], parse(words[1:]))
+
+    def _stream(self, words: Sequence[str]) -> None:
+        if not words:
+            self._out.print(", ".join(self._operations.streams) or "no stream runs")
+            return
+        names = [word for word in words if not word.startswith("every=")]
+        intervals = [parse_seconds(word) for word in words if word.startswith("every=")] or [EVERY]
+        if len(names) != 2 or len(intervals) > 1:
+            raise ValueError("two nodes are needed")
+        self._out.print(f"stream {self._operations.stream(*names, every=intervals[0])}", markup=False)
+
+    def _end_stream(self, words: Sequence[str]) -> None:
+        if len(words) != 1:
+            raise ValueError("a stream is needed")
+        ended = self._operations.end_stream(words[0])
+        self._out.print(f"{words[0]}: {ended['sent']} sent, {ended['received']} received", markup=False)
+
+    def _capture(self, words: Sequence[str]) -> None:
+        if len(words) != 2:
+            raise ValueError("a link and a file are needed")
+        self._operations.capture(words[0], Path(words[1]))
 
     def _bindings(self, words: Sequence[str]) -> None:
         if len(words) > 1:
             raise ValueError("one node at most")
-        nodes = [self._node(words[0])] if words else self._nodes()
-        for node in nodes:
-            if node.daemon is None:
-                continue
-            for line in described(node.name, node.control("bindings"), node.control("counters")["drops"]):
-                print(line)
+        for name, held in self._operations.bindings(*words).items():
+            if held is not None:
+                self._show_bindings(described(name, held["bindings"], held["drops"]))
+
+    def _show_bindings(self, lines: Sequence[str]) -> None:
+        for number, line in enumerate(lines):
+            self._out.print(Text(line, style="" if number else "bold cyan"))
 
     def _events(self, words: Sequence[str]) -> None:
         counts = [int(word) for word in words if word.isdecimal()] or [SHOWN_EVENTS]
         names = [word for word in words if not word.isdecimal()]
         if len(names) > 1 or len(counts) > 1:
             raise ValueError("one node and one number at most")
-        records = self._context().collector.records()
+        records = self._operations.context.collector.records()
         start = records[0].time if records else 0.0
-        chosen = [record for record in records if not names or record.node == self._node(names[0]).name]
+        chosen = [record for record in records if not names or record.node == self._operations.node(names[0]).name]
         lines = list(timeline(chosen, start))
         for line in lines[max(len(lines) - counts[0], 0) :]:
-            print(f"{line.time:9.3f}  {line.node:<5} {line.text}  {line.section}")
-
-    def _one(self, words: Sequence[str]) -> LabNode:
-        if len(words) != 1:
-            raise ValueError("a node is needed")
-        return self._node(words[0])
-
-    def _nodes(self) -> list[LabNode]:
-        return [node for node in self.mn.hosts if isinstance(node, LabNode)]
-
-    def _node(self, name: str) -> LabNode:
-        for node in self._nodes():
-            if node.name == name:
-                return node
-        raise TopologyError(f"no node {name}; nodes: {', '.join(node.name for node in self._nodes())}")
-
-    def _link(self, name: str) -> LabBridge:
-        found = self.mn.nameToNode.get(name)
-        if not isinstance(found, LabBridge):
-            raise TopologyError(f"no link {name}; links: {', '.join(self._nodes()[0].topology.link_specs)}")
-        return found
-
-    def _context(self) -> Context:
-        context: Any = self._nodes()[0].context
-        assert isinstance(context, Context)
-        return context
+            self._out.print(
+                Text.assemble(
+                    (f"{line.time:9.3f}", "dim"),
+                    "  ",
+                    (f"{line.node:<5}", "cyan"),
+                    f" {line.text}  ",
+                    (line.section, "dim"),
+                )
+            )
 
 
-def described(node: str, bindings: Sequence[Mapping[str, Any]], drops: Mapping[str, int] | None = None) -> list[str]:
-    """Say in aligned lines what a node answers to `bindings` (docs/configuration.md), and how much it dropped why."""
-    counts = ", ".join(f"{count} {reason}" for reason, count in sorted((drops or {}).items()))
-    return _described(node, bindings) + ([f"  dropped: {counts}"] if counts else [])
+def _one(words: Sequence[str]) -> str:
+    if len(words) != 1:
+        raise ValueError("a node is needed")
+    return words[0]
 
 
-def _described(node: str, bindings: Sequence[Mapping[str, Any]]) -> list[str]:
-    place = next((entry["place"] for entry in bindings if "place" in entry), None)
-    head = f"{node}:" if place is None else f"{node}: {PLACES.get(place, place)}"
-    if not bindings:
-        return [f"{head} no bindings"]
-    rows = [_cells(entry) for entry in bindings]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return [head, *(f"  {line.rstrip()}" for line in lines)]
+def _own_commands() -> list[str]:
+    return [name.removeprefix("do_") for name in vars(Prompt) if name.startswith("do_")]
 
 
-def _cells(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say what a binding is, with or of whom, where that is, its state and sequence number, and how long it stays."""
-    registers = "peer" in entry
-    home = "place" in entry or not (registers or entry["state"] in ("bound", "ended"))
-    return (
-        "home" if home else "correspondent",
-        f"with {entry['peer']}" if registers else f"of {entry['home_address']}",
-        f"at {entry.get('care_of_address') or '–'}",
-        entry["state"],
-        f"#{entry['sequence']}" if "sequence" in entry else "",
-        _prospect(entry, home=home),
-    )
+def _summary(command: Callable[[str], None]) -> str:
+    return (command.__doc__ or "").strip().partition("\n")[0].partition(":")[0].rstrip(".")
 
 
-def _prospect(entry: Mapping[str, Any], *, home: bool) -> str:
-    remaining, granted = entry.get("remaining", 0.0), entry.get("lifetime")
-    left = "" if not remaining else f"{remaining:.0f} {'' if granted is None else f'of {granted} '}s left"
-    if home:
-        return left
-    if "peer" not in entry:
-        return f"direct path, {left}" if entry["state"] == "bound" else f"sequence number kept, {left}"
-    path = f"direct path, {left}" if left else "no direct path"
-    ages = {"home": entry["home_token_age"], "care-of": entry["care_of_token_age"]}
-    tokens = " and ".join(f"{age:.0f} s ({kind})" for kind, age in ages.items() if age is not None)
-    return f"{path}; tokens {tokens} old" if tokens else path
+def _place(line: str, begin: int) -> int:
+    """Count the words before the one that is completed."""
+    return len(line[:begin].split())
+
+
+def _beginning(text: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(text)]

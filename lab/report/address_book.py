@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 from lab.errors import ConfigError
 from lab.events import CareOfAddressFormed, HomeAddressAdded, MoveBegan, NodeFailed, NodeKilled, NodeStarted, Record
-from lab.report.model import Result
+from lab.report.model import Described
 
 
 @dataclass(slots=True)
@@ -51,21 +51,21 @@ def ending(address: IPv6Address) -> str:
     return f"…:{str(address).rpartition(':')[2]}"
 
 
-def address_book(result: Result, records: Sequence[Record]) -> AddressBook:
-    """Collect what is known of addresses; raises `ConfigError` if the result's network has one that is none."""
+def address_book(network: Described, records: Sequence[Record]) -> AddressBook:
+    """Collect what is known of addresses; raises `ConfigError` if the network has one that is none."""
     book = AddressBook()
     try:
-        _declared(book, result)
+        _declared(book, network)
     except ValueError as error:
         raise ConfigError(f"result.json: links and nodes: {error}") from error
     for record in records:
-        _reported(book, record)
+        enter(book, record)
     return book
 
 
-def _declared(book: AddressBook, result: Result) -> None:
-    book.prefixes.update((IPv6Network(link.prefix), link.name) for link in result.links)
-    for node in result.nodes:
+def _declared(book: AddressBook, network: Described) -> None:
+    book.prefixes.update((IPv6Network(link.prefix), link.name) for link in network.links)
+    for node in network.nodes:
         for text in node.home_addresses:
             _enter(book, IPv6Address(text), node.name, f"home address of {node.name}")
         for interface in node.interfaces:
@@ -76,7 +76,8 @@ def _declared(book: AddressBook, result: Result) -> None:
                 book.places[node.name] = [(0.0, interface.link)]
 
 
-def _reported(book: AddressBook, record: Record) -> None:
+def enter(book: AddressBook, record: Record) -> None:
+    """Enter what a record tells of addresses, places and service."""
     match record.event:
         case CareOfAddressFormed(address=address):
             _enter(book, address, record.node, f"care-of address of {record.node} on {book.link_of(address)}")

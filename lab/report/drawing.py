@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import atan2, degrees, hypot
 
-from lab.report.model import Result
+from lab.report.model import Described
 from lab.report.routes import Route, Share, Way
 
 SLOT, ROW, MARGIN = 96.0, 78.0, 30.0
@@ -98,15 +98,15 @@ class _Tree:
     below: dict[str, list[str]] = field(default_factory=dict)
 
 
-def layout(result: Result, visited: Collection[str] = ()) -> Layout | None:
-    """Place what a result tells of its network, with room for mobile nodes at home and on visited links.
+def layout(network: Described, visited: Collection[str] = ()) -> Layout | None:
+    """Place what is told of a network, with room for mobile nodes at home and on visited links.
 
-    None if it tells of no network, or of one in pieces.
+    None if that is nothing, or a network in pieces.
     """
-    static = {node.name: [each.link for each in node.interfaces] for node in result.nodes if node.kind != MOBILE}
-    mobile = [node for node in result.nodes if node.kind == MOBILE]
+    static = {node.name: [each.link for each in node.interfaces] for node in network.nodes if node.kind != MOBILE}
+    mobile = [node for node in network.nodes if node.kind == MOBILE]
     roomy = {*visited, *(node.home for node in mobile)}
-    ends = {link.name: [name for name, links in static.items() if link.name in links] for link in result.links}
+    ends = {link.name: [name for name, links in static.items() if link.name in links] for link in network.links}
     lines = {name: (at[0], at[1]) for name, at in ends.items() if len(at) == 2 and name not in roomy}
     bars = [name for name in ends if name not in lines]
     if not static:
@@ -116,7 +116,7 @@ def layout(result: Result, visited: Collection[str] = ()) -> Layout | None:
     for one, other in (*lines.values(), *hangers):
         neighbours[one].append(other)
         neighbours[other].append(one)
-    kinds = {node.name: node.kind for node in result.nodes}
+    kinds = {node.name: node.kind for node in network.nodes}
     tree = _hang(neighbours, kinds)
     if len(tree.row) < len(neighbours):
         return None

@@ -1,8 +1,10 @@
 """The result of a run: the schema of `result.json`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -42,6 +44,28 @@ class Node:
     """The home link of a mobile node or a home agent."""
     home_addresses: list[str]
     interfaces: list[Interface]
+
+
+class Described(Protocol):
+    """What tells of a network: the result of a run, or a network that runs."""
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """Its links."""
+        ...
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Its nodes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The links and nodes of a network that runs."""
+
+    links: list[Link]
+    nodes: list[Node]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,14 +89,15 @@ def _scene(
             name=share.stream,
             packets=share.packets,
             arrived=share.route.arrived,
-            way=_in_words(share, plan),
+            way=in_words(share, plan),
         )
         for share in taken
     ]
     return Scene(title=title, drawing=draw(plan, at, numbers, taken, left), said=said)
 
 
-def _in_words(share: Share, plan: Layout) -> str:
+def in_words(share: Share, plan: Layout) -> str:
+    """Say which way packets took: → plainly, ⇒ in a tunnel, ⇢ straight, by the headers of RFC 6275."""
     hops = share.route.hops
     if not hops:
         return "not seen on any link"

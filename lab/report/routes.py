@@ -65,6 +65,16 @@ class Passage:
     after: list[Share]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbered:
+    """What a packet of a stream says of itself; any packet long enough may seem to be one."""
+
+    sequence: int
+    sent: float
+    packet: Frame
+    """The one in all tunnels."""
+
+
 Timed = tuple[float, Route]
 """When a packet was sent, and the way that it took."""
 
@@ -83,17 +93,9 @@ def routes(
     """Find the route of every packet of streams, in the order in which they were sent."""
     sightings: dict[tuple[int, str], list[Hop]] = {}
     for frame in frames:
-        key = _numbered(frame)
-        if key is not None:
-            whole = _unfragmented(frame)
-            sightings.setdefault(key, []).append(
-                Hop(
-                    sender=book.stations.get(frame.source_mac, ""),
-                    link=frame.link,
-                    receiver=book.stations.get(frame.destination_mac, ""),
-                    way=way_of(frame if whole.inner is None else whole),
-                )
-            )
+        packet = numbered(frame)
+        if packet is not None:
+            sightings.setdefault(_key(packet.sequence, packet.sent), []).append(hop(frame, book))
     return {
         name: [
             (packet.sent, Route(hops=tuple(sightings.get(_key(packet.sequence, packet.sent), ())), arrived=arrived))
@@ -102,6 +104,17 @@ def routes(
         ]
         for name, packets in streams.items()
     }
+
+
+def hop(frame: Frame, book: AddressBook) -> Hop:
+    """Tell who sent a packet to whom on a link, and how."""
+    whole = _unfragmented(frame)
+    return Hop(
+        sender=book.stations.get(frame.source_mac, ""),
+        link=frame.link,
+        receiver=book.stations.get(frame.destination_mac, ""),
+        way=way_of(frame if whole.inner is None else whole),
+    )
 
 
 def passages(taken: Mapping[str, Sequence[Timed]], records: Sequence[Record]) -> list[Passage]:
@@ -155,9 +168,10 @@ def _key(sequence: int, sent: float) -> tuple[int, str]:
     return sequence, f"{sent:.6f}"
 
 
-def _numbered(frame: Frame) -> tuple[int, str] | None:
+def numbered(frame: Frame) -> Numbered | None:
     """Read what marks a packet of a stream; None for any other."""
     inmost = _inmost(frame)
     if inmost.upper != UDP or len(inmost.payload) < UDP_HEADER + _NUMBERED.size:
         return None
-    return _key(*_NUMBERED.unpack_from(inmost.payload, UDP_HEADER))
+    sequence, sent = _NUMBERED.unpack_from(inmost.payload, UDP_HEADER)
+    return Numbered(sequence=sequence, sent=sent, packet=inmost)

@@ -69,8 +69,13 @@ def _read_one(path: Path, associations: Sequence[Association]) -> Iterator[Frame
     # Scapy ends quietly where a file breaks off; what is missing could be what a rule asks for.
     if not is_whole(data):
         raise CaptureError(f"{path}: damaged: it ends in the middle of a record")
+    yield from frames_of(reader, path, associations, first=1)
+
+
+def frames_of(reader: Any, path: Path, associations: Sequence[Association], *, first: int) -> Iterator[Frame]:
+    """Give the frames that a reader of Scapy's reads, counted from the first; raises `CaptureError`."""
     try:
-        for number, (octets, meta) in enumerate(reader, start=1):
+        for number, (octets, meta) in enumerate(reader, start=first):
             kind: int = meta.linktype if hasattr(meta, "linktype") else reader.linktype
             if kind not in LINK_TYPES:
                 raise CaptureError(f"{path}: frame {number}: link type {kind} is not supported")

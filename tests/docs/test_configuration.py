@@ -212,14 +212,14 @@ def test_errors(agent: NodeConfig, commands: Mapping[str, Callable[[Mapping[str,
     rows = DOCUMENT.table("to the node `ha`", "`error`").rows
     assert len(rows) == 6
     for request, error in rows:
-        assert json.loads(control._answer(name(request).encode())) == {"v": 1, "ok": False, "error": error}
+        assert json.loads(asyncio.run(control._answer(name(request).encode()))) == {"v": 1, "ok": False, "error": error}
 
 
 def test_the_conversation(agent: NodeConfig) -> None:
     request, answer = DOCUMENT.block("json", "Control socket").splitlines()
     told = {"name": agent.name, "role": agent.role, "plane": UserPlane.name}
     control = Control(Path("unused"), {"ping": lambda _: told})
-    assert control._answer(request.encode()).decode() == answer + "\n"
+    assert asyncio.run(control._answer(request.encode())).decode() == answer + "\n"
 
 
 def test_the_python_example(tmp_path: Path) -> None:

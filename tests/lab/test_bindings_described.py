@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from lab.emulation.prompt import described
 from lab.engine.io import CutOff, DadSucceeded
+from lab.report.caches import described
 from tests.engine.home_agent_bench import HOME as SERVED
 from tests.engine.home_agent_bench import Bench, from_home, update
 from tests.engine.mobile_node_bench import MobileBench

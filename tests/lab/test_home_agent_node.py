@@ -7,9 +7,9 @@ import pytest
 
 from lab.daemon.dispatcher import DROPS_TOLD
 from lab.emulation.network import Network
-from lab.emulation.prompt import described
 from lab.emulation.settings import Settings
 from lab.events import PacketDropped
+from lab.report.caches import described
 from tests.lab.networks import (
     AGENT,
     HOME,

@@ -6,11 +6,10 @@ from math import hypot
 
 import pytest
 
-from lab.emulation.experiment import _described
+from lab.emulation.plan import plan_of
 from lab.emulation.scenario import library
 from lab.emulation.topology import Topology
 from lab.report.drawing import Layout, layout
-from lab.report.model import Link
 from tests.report.played import network
 from tests.report.results import result
 
@@ -19,10 +18,7 @@ TOPOLOGIES = library().topologies
 
 def planned(topology: type[Topology]) -> Layout:
     made = topology()
-    of = network()
-    of.links[:] = [Link(name=link.name, prefix=str(link.prefix)) for link in made.link_specs.values()]
-    of.nodes[:] = [_described(node) for node in made.node_specs.values()]
-    plan = layout(of, set(made.link_specs))
+    plan = layout(plan_of(made), set(made.link_specs))
     assert plan is not None
     return plan
 

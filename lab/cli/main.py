@@ -26,6 +26,8 @@ COMMANDS = {
     "shell": "open a shell in a guest kernel, as its root",
     "verify": "check captures of any implementation against RFC 6275",
     "report": "rebuild the report of a run",
+    "compare": "put runs side by side",
+    "sweep": "play a scenario with every combination of some settings, and compare",
     "sheets": "write sheets of exercises for a class",
     "bench": "run benchmarks, as ratios against a baseline of the same run",
     "node": "run one home agent, correspondent node or mobile node",

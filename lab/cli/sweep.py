@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set",
         action="append",
         default=[],
-        metavar="KEY=VALUE,…",
-        dest="settings",
+        metavar="KEY=A,B",
+        dest="values",
         help="a setting of the network with the values that it takes, such as outage=0.01,0.1 (repeat for more)",
     )
     parser.add_argument("--repeat", type=_times, default=3, metavar="N", help="how often each is played (default: 3)")
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise ScenarioError(f"{args.scenario} has several scenarios; choose one by :NAME of {names}")
     (scenario,) = scenarios
     directory = (args.out or RESULTS / f"sweep-{scenario.name.replace('/', '-')}").resolve()
-    sweep = Sweep(scenario=scenario.name, values=read_values(args.settings), repeat=args.repeat, seed=args.seed)
+    sweep = Sweep(scenario=scenario.name, values=read_values(args.values), repeat=args.repeat, seed=args.seed)
     planned = points(sweep, scenario.settings, directory)
     planes: set[PlaneName] = {point.settings.plane for point in planned}
     kernel = choose_kernel(args, "mip6lab sweep", planes, netem=scenario.needs_netem)

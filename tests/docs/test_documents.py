@@ -13,6 +13,7 @@ from lab.cli.main import COMMANDS, _parser
 from lab.daemon.config import parse
 from lab.emulation.scenario import library
 from lab.emulation.settings import settings_from
+from lab.emulation.sweep import read_values
 from tests.docs.markdown import DOCUMENTS, ROOT, Document, commands_of
 
 OF_THE_READER = {"topologies/one_visited_link.py"}
@@ -68,6 +69,9 @@ def absentees(args: dict[str, Any]) -> Iterator[str]:
             if not re.match(r"[A-Z[]", name) and ".py" not in name and name not in names:
                 yield name
     settings_from(setting for setting in args.get("settings", []) if setting != "KEY=VALUE")
+    for key, values in read_values([word for word in args.get("values", []) if word != "KEY=A,B"]).items():
+        for value in values:
+            settings_from([f"{key}={value}"])
 
 
 def test_commands_are_found_in_shell() -> None:

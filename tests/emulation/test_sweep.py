@@ -160,6 +160,7 @@ def test_the_command_goes_on_after_an_interruption(
 
     directory = tmp_path / "sweep"
     planned = points(replace(SWEEP, seed=1), find_scenarios("handover")[0].settings, directory)
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr("lab.cli.sweep.run_experiment", instead)
     monkeypatch.setattr(
         "lab.cli.sweep.choose_kernel", lambda *_, **__: Choice(name=KernelName.HOST, reason="nothing is played")

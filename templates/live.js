@@ -120,8 +120,8 @@ function drawNetwork() {
   }
   for (const select of document.querySelectorAll("#new-stream select")) {
     select.replaceChildren(...network.nodes.map((each) => h("option", {}, each.name)));
-    const kind = select.name === "source" ? "correspondent" : "mobile-node";
-    select.value = (network.nodes.find((each) => each.kind === kind) ?? network.nodes[0]).name;
+    const wanted = select.name === "source" ? ["correspondent", "mobile-node"] : ["mobile-node"];
+    select.value = network.nodes.filter(({ kind }) => wanted.includes(kind)).at(select.name === "source" ? 0 : -1)?.name ?? network.nodes[0].name;
   }
   if (!network.drawn) {
     map.append(s("text", { x: 8, y: 22 }, "this network is in pieces, and is not drawn"));
@@ -301,7 +301,7 @@ function drawnFlow(flow, number) {
       s("text", { class: "tick end", x: WIDE - 6, y: HIGH - 1 }, "now"),
       ...moves.map((at) => line({ x: x(at), y: 2 }, { x: x(at), y: HIGH - 12 }, "moved")),
       ...flow.bins.filter(([, , gone]) => gone).map(([at, , gone]) => s("rect", { class: "loss", x: x(at) - 1, y: HIGH - 12 - 24 * gone / most_lost, width: 4, height: 24 * gone / most_lost })),
-      s("path", { class: "delay", d: path })));
+      s("path", { class: `delay s${number % 6}`, d: path })));
 }
 $("new-stream").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -234,7 +234,7 @@ class Observer:
         }
 
     def _flowing(self, places: Mapping[str, str]) -> Part:
-        now = time.time()
+        now = time.time() - WRITTEN_WITHIN
         flows = self._flows.look(now)
         shares = {flow.name: share for flow in flows if (share := flow.share(now)) is not None}
         numbers = {flow.name: number for number, flow in enumerate(flows)}

@@ -83,7 +83,7 @@ const TAKES = {
     for (const part of parts) take(part, true);
     if (token !== null) ask("hello"); else setDriving(false);
   },
-  network: (part) => { seen.network = part; drawNetwork(); },
+  network: (part) => { seen.network = part; drawNetwork(); drawBindings(seen.bindings); drawStrokes(); },
   now: (part) => { seen.now = part; drawMobile(); drawImpairments(); },
   bindings: (part) => { const before = seen.bindings; seen.bindings = part; drawBindings(before); },
   events: (part) => part.events.forEach(addEvent),
@@ -248,8 +248,9 @@ function drawHeld() {
     for (const { path } of held?.rows ?? []) {
       const from = path && placeOf(name), to = path && placeOf(path.to);
       if (!from || !to || from === to) continue;
+      const beside = (side) => ({ x: (from.x + to.x) / 2 + side * (to.y - from.y) * 0.22, y: (from.y + to.y) / 2 - side * (to.x - from.x) * 0.22 });
       const side = path.way === "tunnel" ? -1 : 1;
-      const middle = { x: (from.x + to.x) / 2 + side * (to.y - from.y) * 0.22, y: (from.y + to.y) / 2 - side * (to.x - from.x) * 0.22 };
+      const middle = beside(beside(side).y < seen.network.height ? side : -side);
       layers.held.append(s("path", { class: `held ${path.way}`, d: `M${from.x} ${from.y}Q${middle.x} ${middle.y} ${to.x} ${to.y}` }),
         s("text", { class: "holds", x: bent(from.x, middle.x, to.x), y: bent(from.y, middle.y, to.y) }, path.way));
     }

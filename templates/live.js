@@ -83,7 +83,7 @@ const TAKES = {
     for (const part of parts) take(part, true);
     if (token !== null) ask("hello"); else setDriving(false);
   },
-  network: (part) => { seen.network = part; drawNetwork(); },
+  network: (part) => { seen.network = part; drawNetwork(); drawBindings(seen.bindings); drawStrokes(); },
   now: (part) => { seen.now = part; drawMobile(); drawImpairments(); },
   bindings: (part) => { const before = seen.bindings; seen.bindings = part; drawBindings(before); },
   events: (part) => part.events.forEach(addEvent),
@@ -120,8 +120,8 @@ function drawNetwork() {
   }
   for (const select of document.querySelectorAll("#new-stream select")) {
     select.replaceChildren(...network.nodes.map((each) => h("option", {}, each.name)));
-    const kind = select.name === "source" ? "correspondent" : "mobile-node";
-    select.value = (network.nodes.find((each) => each.kind === kind) ?? network.nodes[0]).name;
+    const wanted = select.name === "source" ? ["correspondent", "mobile-node"] : ["mobile-node"];
+    select.value = network.nodes.filter(({ kind }) => wanted.includes(kind)).at(select.name === "source" ? 0 : -1)?.name ?? network.nodes[0].name;
   }
   if (!network.drawn) {
     map.append(s("text", { x: 8, y: 22 }, "this network is in pieces, and is not drawn"));
@@ -248,8 +248,9 @@ function drawHeld() {
     for (const { path } of held?.rows ?? []) {
       const from = path && placeOf(name), to = path && placeOf(path.to);
       if (!from || !to || from === to) continue;
+      const beside = (side) => ({ x: (from.x + to.x) / 2 + side * (to.y - from.y) * 0.22, y: (from.y + to.y) / 2 - side * (to.x - from.x) * 0.22 });
       const side = path.way === "tunnel" ? -1 : 1;
-      const middle = { x: (from.x + to.x) / 2 + side * (to.y - from.y) * 0.22, y: (from.y + to.y) / 2 - side * (to.x - from.x) * 0.22 };
+      const middle = beside(beside(side).y < seen.network.height ? side : -side);
       layers.held.append(s("path", { class: `held ${path.way}`, d: `M${from.x} ${from.y}Q${middle.x} ${middle.y} ${to.x} ${to.y}` }),
         s("text", { class: "holds", x: bent(from.x, middle.x, to.x), y: bent(from.y, middle.y, to.y) }, path.way));
     }
@@ -301,7 +302,7 @@ function drawnFlow(flow, number) {
       s("text", { class: "tick end", x: WIDE - 6, y: HIGH - 1 }, "now"),
       ...moves.map((at) => line({ x: x(at), y: 2 }, { x: x(at), y: HIGH - 12 }, "moved")),
       ...flow.bins.filter(([, , gone]) => gone).map(([at, , gone]) => s("rect", { class: "loss", x: x(at) - 1, y: HIGH - 12 - 24 * gone / most_lost, width: 4, height: 24 * gone / most_lost })),
-      s("path", { class: "delay", d: path })));
+      s("path", { class: `delay s${number % 6}`, d: path })));
 }
 $("new-stream").addEventListener("submit", (event) => {
   event.preventDefault();

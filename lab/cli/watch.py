@@ -38,12 +38,14 @@ def run(args: argparse.Namespace) -> int:
     need_root("mip6lab watch")
     out = console()
     text = Text(events=args.events)
+    shown: list[str] = []
     with Observer(chosen_lab(args)) as observer, _below(out) as below, contextlib.suppress(CommandError):
         while True:
             for line in text.take(observer.look(), time.monotonic()):
                 out.print(_styled(line), soft_wrap=True)
-            if below is not None:
-                below.update(Styled("\n".join(text.bindings), style="cyan"))
+            if below is not None and text.bindings != shown:
+                shown = [*text.bindings]
+                below.update(Styled("\n".join(shown), style="cyan"), refresh=True)
             time.sleep(LOOK_EVERY)
     out.print("[dim]· the lab has ended[/]")
     return 0
@@ -55,7 +57,7 @@ def _below(out: Console) -> Iterator[Live | None]:
     if not out.is_terminal:
         yield None
         return
-    with Live(console=out, auto_refresh=True, refresh_per_second=5, transient=True) as live:
+    with Live(console=out, auto_refresh=False, transient=True) as live:
         yield live
 
 

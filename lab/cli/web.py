@@ -6,9 +6,11 @@ watch; the address with the token also moves nodes, impairs links, kills and res
 
 import argparse
 import contextlib
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 from rich.console import Console
@@ -58,15 +60,22 @@ def run(args: argparse.Namespace) -> int:
     lab = chosen_lab(args)
     with listen(args.web_bind or DEFAULT) as listener, Observer(lab) as observer:
         server = Server(observer, lab, listener)
-        address, port, *_ = listener.getsockname()
-        host = f"[{address}]" if ":" in address else address
-        base = f"http://{host}:{port}/"
-        print(f"watch: {base}", flush=True)
+        watch, drive = _addresses(*listener.getsockname()[:2])
+        print(f"watch: {watch}", flush=True)
         if not observer.playing:
-            print(f"drive: {base}#token={server.token.text}", flush=True)
+            print(f"drive: {drive}#token={server.token.text}", flush=True)
         print(READY, flush=True)
         server.run()
+    print("the lab has ended")
     return 0
+
+
+def _addresses(address: str, port: int) -> tuple[str, str]:
+    """Give where to watch and where to drive; where all addresses of this machine lead, watch by its name."""
+    if ip_address(address).is_unspecified:
+        return f"http://{socket.gethostname()}:{port}/", f"http://localhost:{port}/"
+    base = f"http://{f'[{address}]' if ':' in address else address}:{port}/"
+    return base, base
 
 
 def wants_web(args: argparse.Namespace) -> bool:

@@ -19,6 +19,8 @@ from lab.events import Record
 
 EVERY = 0.01
 """Seconds between two packets of a stream."""
+ANSWERS_WITHIN = 2.0
+"""Seconds after which a daemon that was asked for its bindings does not answer."""
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 0.001, 10.0
 
 
@@ -168,6 +170,7 @@ def _held(node: LabNode) -> dict[str, Any] | None:
     if node.daemon is None:
         return None
     try:
-        return {"bindings": node.control("bindings"), "drops": node.control("counters")["drops"]}
+        counters = node.control("counters", within=ANSWERS_WITHIN)
+        return {"bindings": node.control("bindings", within=ANSWERS_WITHIN), "drops": counters["drops"]}
     except CommandError:
         return None

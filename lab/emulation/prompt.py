@@ -1,5 +1,6 @@
 """Mininet's prompt with what a mobile network needs: moving nodes, looking at bindings and events."""
 
+import contextlib
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -32,6 +33,7 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
     """Mininet's command line, in our networks and in those that plain `mn --custom` made."""
 
     prompt = "mip6lab> "
+    helpStr = ""  # noqa: N815 - Mininet's name; ours is before its commands
 
     def __init__(self, mininet: Any, *args: Any, operations: Operations | None = None, **kwargs: Any) -> None:
         self.mn = mininet
@@ -39,6 +41,15 @@ class Prompt(CLI):  # type: ignore[misc] # Mininet has no types
         self._out = Console(highlight=False, soft_wrap=True)  # colours on a terminal alone, unless NO_COLOR is set
         self._wait_settled()
         super().__init__(mininet, *args, **kwargs)
+
+    @classmethod
+    def initReadline(cls) -> None:  # noqa: N802 - Mininet's name
+        """Have words end at spaces alone, since names of links and streams have hyphens."""
+        super().initReadline()
+        with contextlib.suppress(ImportError):
+            import readline  # noqa: PLC0415 - some Pythons are without
+
+            readline.set_completer_delims(" \t\n")
 
     def _wait_settled(self) -> None:
         """Wait for the daemons and their mobile nodes: what is asked first should work."""

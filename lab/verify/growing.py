@@ -1,6 +1,7 @@
 """A capture that somebody still writes, read as it grows."""
 
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,8 +61,9 @@ class GrowingCapture:
         """Read what was appended, piece by piece; nothing while the file is not there."""
         try:
             with self._path.open("rb") as file:
+                end = file.seek(0, os.SEEK_END)  # what is written meanwhile is for the next look
                 file.seek(self._read_until)
-                while piece := file.read(AT_ONCE):
+                while piece := file.read(min(AT_ONCE, end - self._read_until)):
                     self._read_until += len(piece)
                     yield piece
         except FileNotFoundError:

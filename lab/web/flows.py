@@ -126,7 +126,7 @@ class Flow:
 
     def rate(self, now: float) -> float:
         """Packets in a second, of late."""
-        late = [each.sent for each in self.bins if now - ROUTED_WITHIN - BIN <= each.begin < now - BIN]
+        late = [each.sent for each in self.bins if now - ROUTED_WITHIN - BIN < each.begin <= now - BIN]
         return sum(late) / (len(late) * BIN) if late else 0.0
 
 
@@ -150,7 +150,7 @@ class Flows:
             flow.take(frame, packet.sequence, packet.sent, self._book)
 
     def look(self, now: float) -> list[Flow]:
-        """Give the streams of the time that is shown; `now` is the clock of the captures."""
+        """Give the streams of the time that is shown; all that came until `now` was taken."""
         self._flows = {key: flow for key, flow in self._flows.items() if now - flow.last < BIN * BINS}
         for flow in self._flows.values():
             flow.settle(now)

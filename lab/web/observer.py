@@ -29,9 +29,11 @@ from lab.verify.growing import GrowingCapture
 from lab.web.flows import BIN, BINS, Flow, Flows
 from lab.web.signalling import Signalling, identity
 
-ANSWERED_WITHIN = 10.0
+ANSWERED_WITHIN = 60.0
 BINDINGS_EVERY, BINDINGS_SOON = 1.0, 0.1
 """Seconds after which nodes are asked again for their bindings: in any case, and after an event."""
+RESTS = 10
+"""So many times as long as it took to ask all nodes they are asked no more."""
 FLOWS_EVERY = 0.5
 WRITTEN_WITHIN = 0.4
 """Seconds after which a packet is in its capture; until then one that came before it may be missing in another."""
@@ -69,7 +71,7 @@ class Observer:
         self._events: deque[dict[str, Any]] = deque(maxlen=KEPT_EVENTS)
         self._moves: deque[float] = deque(maxlen=KEPT_EVENTS)
         self._messages: dict[str, dict[str, Any]] = {}
-        self._bindings_due = self._flows_due = 0.0
+        self._bindings_due = self._rested = self._flows_due = 0.0
 
     @property
     def playing(self) -> str:
@@ -163,10 +165,12 @@ class Observer:
         now = time.monotonic()
         if happened:
             self._bindings_due = min(self._bindings_due, now + BINDINGS_SOON)
-        if now < self._bindings_due:
+        if now < max(self._bindings_due, self._rested):
             return []
-        self._bindings_due = now + BINDINGS_EVERY
-        nodes = {name: None if held is None else self._held(held) for name, held in self._lab.ask("bindings").items()}
+        told = self._lab.ask("bindings")
+        took = time.monotonic() - now
+        self._bindings_due, self._rested = now + BINDINGS_EVERY, now + RESTS * took
+        nodes = {name: None if held is None else self._held(held) for name, held in told.items()}
         return self._replaced({"kind": "bindings", "nodes": nodes})
 
     def _held(self, held: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,7 +238,7 @@ class Observer:
         }
 
     def _flowing(self, places: Mapping[str, str]) -> Part:
-        now = time.time()
+        now = time.time() - WRITTEN_WITHIN
         flows = self._flows.look(now)
         shares = {flow.name: share for flow in flows if (share := flow.share(now)) is not None}
         numbers = {flow.name: number for number, flow in enumerate(flows)}

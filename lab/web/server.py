@@ -84,14 +84,16 @@ class Server:
 
     async def _follow(self) -> None:
         """Look at the lab again and again; when it ends, end."""
-        with suppress(CommandError):
-            while True:
-                parts = await asyncio.to_thread(self._observer.look)
-                self._snapshots.publish(parts, self._observer.snapshot())
-                await asyncio.sleep(LOOK_EVERY)
-        self._snapshots.publish([{"kind": "ended"}], [*self._snapshots.latest, {"kind": "ended"}])
-        await asyncio.sleep(LOOK_EVERY)  # for it to be sent
-        self._uvicorn.should_exit = True
+        try:
+            with suppress(CommandError):
+                while True:
+                    parts = await asyncio.to_thread(self._observer.look)
+                    self._snapshots.publish(parts, self._observer.snapshot())
+                    await asyncio.sleep(LOOK_EVERY)
+            self._snapshots.publish([{"kind": "ended"}], [*self._snapshots.latest, {"kind": "ended"}])
+            await asyncio.sleep(LOOK_EVERY)  # for it to be sent
+        finally:
+            self._uvicorn.should_exit = True
 
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(render("live.html.j2"))

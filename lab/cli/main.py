@@ -21,12 +21,14 @@ COMMANDS = {
     "list": "list topologies, scenarios and exercises",
     "run": "bring a network up, play a scenario, verify it, report",
     "up": "bring a network up and open Mininet's prompt on it",
+    "capture": "write what a link of a running lab carries, for Wireshark",
     "shell": "open a shell in a guest kernel, as its root",
     "verify": "check captures of any implementation against RFC 6275",
     "report": "rebuild the report of a run",
     "sheets": "write sheets of exercises for a class",
     "bench": "run benchmarks, as ratios against a baseline of the same run",
     "node": "run one home agent, correspondent node or mobile node",
+    "remote": "do all this on other machines, a class of them at once",
     "clean": "remove whatever a crash left",
 }
 FAILED = 2

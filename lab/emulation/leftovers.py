@@ -78,6 +78,11 @@ def is_live(folder: Path) -> bool:
     return _is_alive(folder.name)
 
 
+def started(folder: Path) -> int:
+    """Tell when the runner of a run's folder started, in clock ticks."""
+    return int(folder.name.partition("-")[2])
+
+
 def _folders() -> Iterator[tuple[Path, str]]:
     """Give the folders of all runs, as far as this user sees them, with the names of the runs."""
     with contextlib.suppress(OSError):

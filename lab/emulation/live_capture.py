@@ -20,7 +20,7 @@ def find(link: str) -> Path:
     of_link = [path for path in running if path.stem == link]
     if not of_link:
         raise MissingError(f"no running lab has a link {link}; links: {', '.join(sorted({it.stem for it in running}))}")
-    return max(of_link, key=lambda path: path.stat().st_mtime_ns)
+    return max(of_link, key=lambda path: leftovers.started(path.parents[2]))
 
 
 def follow(capture: Path, write: Callable[[bytes], object]) -> None:

@@ -34,5 +34,7 @@ class HostKeys(MissingHostKeyPolicy):  # type: ignore[misc] # Paramiko has no ty
             raise UnknownHostKeyError(f"{key.get_name()} {key.fingerprint}")
         with _writing:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with open(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as file:
-                file.write(f"{hostname} {key.get_name()} {key.get_base64()}\n")
+            line = f"{hostname} {key.get_name()} {key.get_base64()}\n"
+            with open(os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+", encoding="utf-8") as file:
+                known = file.read()
+                file.write(line if known.endswith("\n") or not known else f"\n{line}")

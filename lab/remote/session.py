@@ -240,7 +240,11 @@ def _connect(machine: Machine, access: Access) -> Connection:
             else:
                 keys.guard(hop.client)
             hop = hop.gateway
-        connection.open()
+        try:
+            connection.open()
+        except BaseException:
+            connection.client.close()  # who was not let in has no connection, but a thread
+            raise
     connection.transport.set_keepalive(KEEPALIVE)
     with contextlib.suppress(AttributeError, OSError):  # by a gateway it is no socket
         milliseconds = round(BROKEN_AFTER * 1000)

@@ -67,8 +67,10 @@ def test_the_key_of_a_new_host_is_taken_only_if_told_so(classroom: Classroom, ca
     assert main(classroom.command("list", "--try")) == 1
     assert "use --accept-new" in " ".join(capsys.readouterr().out.split())
     assert not classroom.known_hosts.exists()
+    classroom.known_hosts.write_text("# a line without an end", encoding="ascii")
     assert main(classroom.command("list", "--try", "--accept-new")) == 0
-    assert classroom.known_hosts.read_text(encoding="ascii") == machine.known_host
+    kept = classroom.known_hosts.read_text(encoding="ascii")
+    assert kept == f"# a line without an end\n{machine.known_host}"
     assert main(classroom.command("list", "--try")) == 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.cli.main import main
 from lab.errors import ConfigError, RemoteError
 from lab.remote.grade import read
 from lab.remote.machines import Machine, Machines, SshHost, VagrantMachine, machines_file, parse_destination
@@ -189,6 +190,35 @@ def test_a_result_may_be_anything(text: str, tmp_path: Path) -> None:
     played = read(path)
     assert not played.passed
     assert played.fault is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["add", "alice"], "say where it is: USER@HOST[:PORT], or --vagrant MACHINE"),
+        (["add", "alice", "lab1", "--vagrant", "debian"], "say where it is"),
+        (["add", "alice", "--vagrant", "debian", "-i", "key"], "leave -i out"),
+        (["run", "alice"], "say what to play: mip6lab remote run NAME... -- SCENARIO"),
+        (["run", "alice", "--", "handover", "--out", "x"], "before the --"),
+        (["run", "alice", "--", "handover"], "no machine alice; known: none"),
+        (["grade", "--", "handover"], "takes nothing behind --"),
+        (["fetch"], "has no machines yet: mip6lab remote add NAME user@host"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(
+    words: list[str], fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subcommand, *rest = words
+    assert main(["remote", subcommand, "--machines-file", str(tmp_path / "machines.toml"), *rest]) == 2
+    assert fault in capsys.readouterr().err
+
+
+def test_a_machine_of_vagrant_is_added(tmp_path: Path) -> None:
+    path = tmp_path / "machines.toml"
+    words = ["box", "--vagrant", "debian", "--project", str(tmp_path), "--folder", "~/there"]
+    assert main(["remote", "add", "--machines-file", str(path), *words]) == 0
+    (machine,) = Machines(path).named([])
+    assert machine == Machine(name="box", place=VagrantMachine(machine="debian", project=tmp_path), folder="there")
 
 
 def test_lines_come_whole_whatever_the_pieces() -> None:

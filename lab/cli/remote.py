@@ -275,8 +275,8 @@ def _capture(args: argparse.Namespace) -> int:
 
 def _declare_web(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("machine", metavar="NAME")
-    parser.add_argument("--port", type=int, default=WEB_PORT, help="here (default: %(default)s; 0: any)")
-    parser.add_argument("--web-port", type=int, default=WEB_PORT, metavar="PORT", help="there (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=WEB_PORT, help="here (default: %(default)s; 0: any)")
+    parser.add_argument("--web-port", type=_port, default=WEB_PORT, metavar="PORT", help="there (default: %(default)s)")
     _add_access(parser, several=False)
 
 
@@ -392,6 +392,12 @@ def _positive(word: str) -> float:
 def _at_least_one(word: str) -> int:
     if (value := int(word)) < 1:
         raise argparse.ArgumentTypeError(f"{word} is not at least 1")
+    return value
+
+
+def _port(word: str) -> int:
+    if not 0 <= (value := int(word)) < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{word} is no port")
     return value
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from lab.remote.fleet import Outcome
-from lab.remote.session import Session
+from lab.remote.session import Session, TookTooLongError, printable
 from lab.remote.work import Say, bring_back, play
 
 LOG = "grade.log"
@@ -75,7 +75,10 @@ class _Examiner:
         brought = [scenario] if isinstance(scenario, Path) else []
         name = scenario.name if isinstance(scenario, Path) else scenario
         self.say(f"plays {name}")
-        status, last = play(self.session, [name], brought, within=self.within, say=self._note)
+        try:
+            status, last = play(self.session, [name], brought, within=self.within, say=self._note)
+        except TookTooLongError as error:
+            return [Played(scenario=name, fault=str(error))]
         results = [path for path in bring_back(self.session, self.into) if path.name == "result.json"]
         if not results:
             return [Played(scenario=name, fault=f"no result, status {status}: {last}")]
@@ -120,10 +123,10 @@ def read(path: Path) -> Played:
         expected = {*attack.get("caught_by", [])}
         failed = [check["id"] for check in data["checks"] if check["verdict"] == "failed"]
         return Played(
-            scenario=str(data["scenario"]),
+            scenario=printable(str(data["scenario"])),
             passed=data["ok"] is True and data["error"] is None,
-            failed=tuple(str(it) for it in failed if it not in expected),
-            fault=None if data["error"] is None else str(data["error"]),
+            failed=tuple(printable(str(it)) for it in failed if it not in expected),
+            fault=None if data["error"] is None else printable(str(data["error"])),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Played(scenario=name, fault=f"its result.json cannot be read: {error!r}")

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import shlex
 import socket
 import threading
@@ -58,6 +59,10 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())  # what goes wro
 Sink = Callable[[bytes], object]
 
 
+class TookTooLongError(RemoteError):
+    """A command was not finished in time; it is ended, and the connection can be used on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """How machines are reached."""
@@ -76,7 +81,7 @@ class Session:
         """Connect; raises `RemoteError`."""
         self.machine = machine
         self._connection = _connect(machine, access)
-        self._end_by: float | None = None
+        self._ended = False
 
     def __enter__(self) -> Self:
         return self
@@ -89,14 +94,9 @@ class Session:
         """What carries all channels of the connection."""
         return self._connection.transport
 
-    @property
-    def ended(self) -> bool:
-        """Whether `end` was called."""
-        return self._end_by is not None
-
     def end(self) -> None:
         """Have the command over there end, from any thread; whoever waits for it goes on soon."""
-        self._end_by = time.monotonic() + PATIENCE
+        self._ended = True
 
     def run(
         self,
@@ -109,8 +109,8 @@ class Session:
     ) -> int:
         """Run a command in a folder (the checkout) until its end, which is ours at the latest; give its exit status.
 
-        `complained` gets its standard error; without it that goes where standard output goes. Raises `RemoteError` if
-        it takes more than `within` seconds, if it is ended by `end`, or if the connection breaks.
+        `complained` gets its standard error; without it that goes where standard output goes. Raises
+        `TookTooLongError` after `within` seconds, `RemoteError` if it is ended by `end` or the connection breaks.
         """
         folder = self.machine.folder if folder is None else folder
         command = ["sh", "-c", _END_WITH_US, "mip6lab", folder, *words]
@@ -125,7 +125,7 @@ class Session:
             return _status(channel)
 
     def ask(self, command: str, given: bytes = b"") -> str:
-        """Run a line of shell that takes no time, with `given` as its standard input; give what it says.
+        """Run a line of shell that takes no time, with `given` as its standard input; give what it says, as one line.
 
         Raises `RemoteError` if its exit status is not 0.
         """
@@ -137,9 +137,9 @@ class Session:
                 channel.shutdown_write()
             self._follow(channel, said.extend, None)
             status = _status(channel)
-        text = said.decode(errors="replace").strip()
+        text = " ".join(printable(line) for line in said.decode(errors="replace").splitlines())
         if status != 0:
-            raise RemoteError(text.splitlines()[-1] if text else f"status {status} of {command}")
+            raise RemoteError(text or f"status {status} of {command}")
         return text
 
     @contextlib.contextmanager
@@ -160,31 +160,29 @@ class Session:
             yield channel
 
     def _follow(self, channel: Channel, said: Sink, within: float | None) -> None:
-        """Pass on what comes until the end of the command."""
+        """Pass on what comes until the end of the command; one that is asked to end gets some time for it."""
         channel.settimeout(_TICK)
-        late = None if within is None else time.monotonic() + within
-        asked = False
-        while True:
-            try:
-                octets = channel.recv(1 << 16)
-            except TimeoutError:
-                octets = None
-            if octets == b"":
-                break
-            if octets:
-                said(octets)
-            now = time.monotonic()
-            if late is not None and now > late and not self.ended:
-                self.end()
-            if self._end_by is not None and not asked:
-                asked = True
+        late = math.inf if within is None else time.monotonic() + within
+        given_up = math.inf
+        while (now := time.monotonic()) < given_up:
+            if given_up == math.inf and (self._ended or now > late):
+                given_up = now + PATIENCE
                 with contextlib.suppress(OSError):
                     channel.shutdown_write()
-            if self._end_by is not None and now > self._end_by:
-                break
-        if self.ended:
-            too_long = late is not None and time.monotonic() > late
-            raise RemoteError(f"not finished within {within:g} s, and ended" if too_long else "ended")
+            with contextlib.suppress(TimeoutError):
+                octets = channel.recv(1 << 16)
+                if not octets:
+                    break
+                said(octets)
+        if self._ended:
+            raise RemoteError("ended")
+        if given_up < math.inf:
+            raise TookTooLongError(f"not finished within {within:g} s, and ended")
+
+
+def printable(text: str) -> str:
+    """Leave out of what a machine says whatever would have a terminal do something."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 class Lines:
@@ -208,7 +206,7 @@ class Lines:
             self._rest = b""
 
     def _tell(self, line: bytes) -> None:
-        text = line.decode(errors="replace").rstrip("\r")
+        text = printable(line.decode(errors="replace").rstrip("\r").expandtabs())
         self.last = text.strip() or self.last
         self._say(text)
 

@@ -83,7 +83,7 @@ def describe(session: Session) -> str:
         f'. /etc/os-release && echo "$PRETTY_NAME, $(uname -m), $(nproc) processors," && '
         f"if test -e {folder}/.venv/.bootstrap; then echo ready; "
         f"elif test -e {folder}/{parcel.BOOTSTRAP}; then echo not set up; else echo no checkout; fi"
-    ).replace("\n", " ")
+    )
 
 
 def need_checkout(session: Session) -> None:

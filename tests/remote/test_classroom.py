@@ -161,9 +161,11 @@ def test_a_result_without_captures_to_prove_it_does_not_pass(classroom: Classroo
 
 def test_a_scenario_that_takes_too_long_is_ended(classroom: Classroom, capsys: Shown) -> None:
     classroom.seat_with_stand_in("alice")
-    assert main(classroom.command("grade", "--scenario", "slow", "--within", "0.02", "--csv")) == 1
+    scenarios = ["--scenario", "slow", "--scenario", "bad"]
+    assert main(classroom.command("grade", *scenarios, "--within", "0.05", "--csv")) == 1
     (row,) = csv.DictReader(io.StringIO(capsys.readouterr().out))
-    assert row["fault"] == "not finished within 1.2 s, and ended"
+    assert row["fault"] == "slow: not finished within 3 s, and ended"
+    assert row["failed"] == "bad:rule-a"
     pid = slow_process(classroom, "alice")
     until(lambda: is_gone(pid), "the end of the process")
 

@@ -222,10 +222,11 @@ def test_a_machine_of_vagrant_is_added(tmp_path: Path) -> None:
 
 
 def test_lines_come_whole_whatever_the_pieces() -> None:
+    """And without what would have a terminal do something."""
     said: list[str] = []
     lines = Lines(said.append)
-    for piece in (b"on", b"e\r\ntwo\n\nth", "r\xe9e".encode()[:2], "r\xe9e".encode()[2:]):
+    for piece in (b"on", b"e\r\n\x1b]2;two\a\n\nth", "r\xe9e".encode()[:2], "r\xe9e".encode()[2:]):
         lines(piece)
     lines.close()
-    assert said == ["one", "two", "", "thrée"]
+    assert said == ["one", " ]2;two ", "", "thrée"]
     assert lines.last == "thrée"

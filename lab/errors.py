@@ -95,3 +95,7 @@ class MissingError(Mip6LabError):
 
 class GuestError(Mip6LabError):
     """A guest kernel ended before its command did."""
+
+
+class RemoteError(Mip6LabError):
+    """Another machine cannot be reached, or does not do what it is asked for; the text does not name the machine."""

@@ -23,6 +23,7 @@ COMMANDS = {
     "up": "bring a network up and open Mininet's prompt on it",
     "web": "show a running lab as a live page",
     "watch": "show bindings and messages of a running lab as text",
+    "capture": "write what a link of a running lab carries, for Wireshark",
     "shell": "open a shell in a guest kernel, as its root",
     "verify": "check captures of any implementation against RFC 6275",
     "report": "rebuild the report of a run",
@@ -31,6 +32,7 @@ COMMANDS = {
     "sheets": "write sheets of exercises for a class",
     "bench": "run benchmarks, as ratios against a baseline of the same run",
     "node": "run one home agent, correspondent node or mobile node",
+    "remote": "do all this on other machines, a class of them at once",
     "clean": "remove whatever a crash left",
 }
 FAILED = 2

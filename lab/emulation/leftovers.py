@@ -68,6 +68,21 @@ def clean(*, everything: bool = False) -> Removed:
     return Removed(processes=ours, folders=[folder for folder in folders if not folder.exists()])
 
 
+def live_folders() -> list[Path]:
+    """Give the folders of runs that go on, as far as this user sees them."""
+    return [folder for folder, run in _folders() if folder.parent == ROOT and _is_alive(run)]
+
+
+def is_live(folder: Path) -> bool:
+    """Tell whether the run of a folder goes on."""
+    return _is_alive(folder.name)
+
+
+def started(folder: Path) -> int:
+    """Tell when the runner of a run's folder started, in clock ticks."""
+    return int(folder.name.partition("-")[2])
+
+
 def _folders() -> Iterator[tuple[Path, str]]:
     """Give the folders of all runs, as far as this user sees them, with the names of the runs."""
     with contextlib.suppress(OSError):

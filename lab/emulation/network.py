@@ -14,6 +14,7 @@ from lab.emulation.associations import ESP_SA, as_esp_sa
 from lab.emulation.capture import Capture
 from lab.emulation.context import Context
 from lab.emulation.impairment import Impairment
+from lab.emulation.live_capture import CAPTURES
 from lab.emulation.mover import move
 from lab.emulation.node import LabBridge, LabNode
 from lab.emulation.process import allow_descriptors, end
@@ -114,8 +115,10 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
             node.wait_settled()
 
     def _start_captures(self) -> None:
-        folder = self.context.directory / "captures"
+        folder = self.context.directory / CAPTURES
         folder.mkdir(parents=True, exist_ok=True)
+        if folder.parent != self.context.run:  # where other processes find what runs
+            (self.context.run / CAPTURES).symlink_to(folder.resolve())
         if made := self.topology.protections:
             (folder / ESP_SA).write_text(as_esp_sa(made), encoding="ascii")
         for link in self.topology.link_specs:

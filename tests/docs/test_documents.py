@@ -14,6 +14,7 @@ from lab.daemon.config import parse
 from lab.emulation.scenario import library
 from lab.emulation.settings import settings_from
 from lab.emulation.sweep import read_values
+from lab.remote.machines import Machines
 from tests.docs.markdown import DOCUMENTS, ROOT, Document, commands_of
 
 OF_THE_READER = {"topologies/one_visited_link.py"}
@@ -79,10 +80,13 @@ def test_commands_are_found_in_shell() -> None:
     assert [*commands_of(text)] == [["up", "x", "--set", "a=b"], ["list"], ["clean"]]
 
 
-def test_examples_are_python_and_toml(read: Document) -> None:
+def test_examples_are_python_and_toml(read: Document, tmp_path: Path) -> None:
     for block in read.blocks:
         if block.language == "python":
             compile(block.text, str(read.path), "exec")
+        elif block.language == "toml" and block.heading == "The file of machines":
+            (tmp_path / "machines.toml").write_text(block.text, encoding="utf-8")
+            assert Machines(tmp_path / "machines.toml").named([])
         elif block.language == "toml":
             parse(block.text, str(read.path))
 

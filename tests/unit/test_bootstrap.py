@@ -36,6 +36,7 @@ echo "$DEBIAN_FRONTEND apt-get $*" >>"$RECORD"
 case "$*" in *"$APT_FAILS"*) [ -n "$APT_FAILS" ] && { echo "E: no network"; exit 100; } ;; esac
 exit 0
 """
+KNOWS_THE_GUEST = 'echo "$2 | 6.1 | main"'
 PYTHON = """
 case "$*" in
 --version) echo "Python 3.12.9" ;;
@@ -163,7 +164,7 @@ def test_a_fresh_machine_is_set_up(checkout: Checkout) -> None:
 
 
 def test_a_guest_kernel_is_installed_where_apt_has_one(checkout: Checkout) -> None:
-    checkout.install("apt-cache")
+    checkout.install("apt-cache", KNOWS_THE_GUEST)
     packages = lacking_programs(checkout)
     assert checkout.run("true").returncode == 0
     apt = "noninteractive apt-get -qy -o DPkg::Lock::Timeout=300"
@@ -171,15 +172,29 @@ def test_a_guest_kernel_is_installed_where_apt_has_one(checkout: Checkout) -> No
     assert checkout.did()[:3] == everything
 
 
+def test_a_guest_kernel_that_apt_only_heard_of_is_not_asked_for(checkout: Checkout) -> None:
+    checkout.install("apt-cache")  # Ubuntu's names the package in suggestions, and has none
+    lacking_programs(checkout)
+    assert checkout.run("true").returncode == 0
+    assert not [line for line in checkout.did() if GUEST in line]
+
+
+def test_what_only_tests_need_is_installed_only_for_ci(checkout: Checkout) -> None:
+    checkout.install("pytest")
+    for command, ci, installed in (("pytest", "", False), ("true", "true", False), ("pytest", "true", True)):
+        assert checkout.run(command, CI=ci).returncode == 0
+        assert any(line.endswith(" vagrant") for line in checkout.did()) is installed
+
+
 def test_without_a_guest_kernel_it_goes_on(checkout: Checkout) -> None:
-    checkout.install("apt-cache")
+    checkout.install("apt-cache", KNOWS_THE_GUEST)
     done = checkout.run("true", APT_FAILS=GUEST)
     assert done.returncode == 0
     assert "bootstrap: going on without it\n" in done.stderr
 
 
 def test_nobody_is_asked_for_a_password_for_a_guest_kernel_alone(checkout: Checkout) -> None:
-    checkout.install("apt-cache")
+    checkout.install("apt-cache", KNOWS_THE_GUEST)
     assert checkout.run("true", uid=1000).returncode == 0
     assert not [line for line in checkout.did() if "sudo" in line or "apt-get" in line]
 

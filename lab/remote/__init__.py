@@ -1,0 +1,1 @@
+"""The lab on other machines, over SSH by Fabric: a class of them at once, each by itself."""

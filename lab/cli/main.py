@@ -21,6 +21,7 @@ COMMANDS = {
     "list": "list topologies, scenarios and exercises",
     "run": "bring a network up, play a scenario, verify it, report",
     "up": "bring a network up and open Mininet's prompt on it",
+    "kernel": "build the kernel for virtual time, or say which one there is",
     "shell": "open a shell in a guest kernel, as its root",
     "verify": "check captures of any implementation against RFC 6275",
     "report": "rebuild the report of a run",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from lab.emulation import kernels
+from lab.emulation import kernels, times
 from lab.emulation.network import Network
 from lab.emulation.scenario import Scenario, Stage
 from lab.emulation.settings import Settings
@@ -77,7 +77,7 @@ def run(
         seed=seed,
         plane=network.context.plane.name,
         kernel=kernels.running(),
-        time="real",
+        time=times.running(),
         settings={key: str(value) for key, value in dataclasses.asdict(settings).items()},
         versions=versions(),
         started=started,

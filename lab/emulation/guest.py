@@ -32,8 +32,7 @@ MODULES = Path("/usr/lib/uml/modules")
 MODULES_OF_USE = frozenset(
     {"bridge", "cls_bpf", "esp6", "ip6_tunnel", "ipv6", "mip6", "overlay", "sch_netem", "tun", "veth", "xfrm_user"}
 )
-INSIDE = "MIP6LAB_GUEST"
-"""Set in the environment of whatever runs in a guest."""
+INSIDE = leftovers.INSIDE
 MEMORY = 1024
 """Megabytes of a guest; the host gives them only as they are used."""
 SILENCE = 120.0
@@ -68,6 +67,8 @@ class Job:
     command: Sequence[str]
     lent: Sequence[Path] = ()
     """Folders in which the guest may change files; they must exist."""
+    at: Path | None = None
+    """Where the one folder that is lent is found inside, if not where it is on the host."""
     memory: int = MEMORY
     logs: Sequence[Path] = ()
     """Files that get what the guest's kernel said, once it has ended."""
@@ -139,20 +140,20 @@ class Machine:
         self.close()
 
     def _boot(
-        self, job: Job, program: str, *words: str, said: Mapping[str, str], pass_fds: Collection[int] = ()
+        self, job: Job, kernel: Sequence[str], *words: str, said: Mapping[str, str], pass_fds: Collection[int] = ()
     ) -> None:
-        """Start a kernel with `words` on its command line; `said` are variables that `guest_init.sh` finds.
+        """Start a kernel, by a command, with `words` on its command line; `guest_init.sh` finds variables as `said`.
 
         What it says on standard output is its log.
         """
         script = self._folder / "job"
         script.write_text(_script(job, {**said, "script": str(script)}), encoding="utf-8")
         shutil.copyfile(_INIT, self._folder / "init")
-        kernel = [program, f"mem={job.memory}M", *_BOOT, *words, *_IN_FOLDER]
+        command = [*kernel, f"mem={job.memory}M", *_BOOT, *words, *_IN_FOLDER]
         with self._log.open("wb") as log:
             try:
                 self._process = subprocess.Popen(
-                    ["setpriv", "--pdeathsig=TERM", *(_OF_ROOT if os.geteuid() == 0 else []), *kernel],
+                    ["setpriv", "--pdeathsig=TERM", *(_OF_ROOT if os.geteuid() == 0 else []), *command],
                     cwd=self._folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -220,7 +221,7 @@ class Guest(Machine):
             consoles = [TO_LOG, shown, (NOWHERE, err), (NOWHERE, says), (reads, NOWHERE)]
             said = {"modules": str(MODULES), "terminal": "" if terminal is None else "yes"}
             ours = {end for pair in consoles for end in pair if end != NOWHERE}
-            self._boot(job, KERNEL, *consoles_to(consoles), said=said, pass_fds=ours)
+            self._boot(job, [KERNEL], *consoles_to(consoles), said=said, pass_fds=ours)
 
     def _pipe(self, ends: contextlib.ExitStack, *, typed: bool = False) -> tuple[int, int]:
         """Make a pipe; give our end, which is the one to write to if it is for what is typed, and the guest's."""
@@ -284,7 +285,9 @@ def _script(job: Job, said: Mapping[str, str]) -> str:
     for folder in map(str, job.lent):
         if "," in folder:
             raise GuestError(f"{folder}: a folder with a comma in its name cannot be lent to a guest")
-        lend.append(shlex.join(["mount", "-t", "hostfs", "-o", folder, "none", folder]))
+        place = folder if job.at is None else str(job.at)
+        lend.append(shlex.join(["mkdir", "-p", place]))
+        lend.append(shlex.join(["mount", "-t", "hostfs", "-o", folder, "none", place]))
     path = f"{job.environment.get('PATH', os.defpath)}:{_PROGRAMS}"
     environment = {**job.environment, "PATH": path, INSIDE: "yes"}
     command = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), *job.command]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "MIP6LAB_RUN"
+INSIDE = "MIP6LAB_GUEST"
+"""Set in the environment of whatever runs in a guest."""
 ROOT = Path("/run/mip6lab")
 _OF_GUESTS, _OF_BUILDS = "mip6lab-guest-", "build-"
 
@@ -82,6 +84,8 @@ def _folders() -> Iterator[tuple[Path, str]]:
     """Give the folders of all runs, as far as this user sees them, with the names of the runs."""
     with contextlib.suppress(OSError):
         yield from ((folder, folder.name) for folder in sorted(ROOT.iterdir()))
+    if INSIDE in os.environ:  # the others are of runs on the host, of whose processes nothing is seen here
+        return
     for where, prefix in ((Path(tempfile.gettempdir()), _OF_GUESTS), (cache(), _OF_BUILDS)):
         for folder in sorted(where.glob(f"{prefix}*-*-*")):
             yield folder, folder.name.removeprefix(prefix).rpartition("-")[0]

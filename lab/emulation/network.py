@@ -20,7 +20,6 @@ from lab.emulation.process import allow_descriptors, end
 from lab.emulation.renumbering import renumber
 from lab.emulation.settings import Settings
 from lab.emulation.spec import PrefixSpec
-from lab.emulation.times import align
 from lab.emulation.topology import Topology
 from lab.errors import MissingError, ScenarioError, TopologyError
 from lab.safeguards import NOTHING, Without
@@ -104,7 +103,6 @@ class Network(Mininet):  # type: ignore[misc] # Mininet has no types
             self._start_captures()
         for node in self.hosts:
             node.configure()
-        align()
         for node in self.hosts:
             node.start_services()
         for node in self.hosts:

@@ -33,8 +33,8 @@ PROGRAMS = {
 ROOM = 2 << 30
 """Octets that the source takes while it is built."""
 NICENESS = 10
-STEPS = 1100
-"""About as many does the build have."""
+STEPS = 1300
+"""About as many files does the build make."""
 SHOWN_LINES = 15
 CONFIG = Path(__file__).with_name("time_travel.config")
 _ALWAYS_SAME = {
@@ -74,9 +74,9 @@ EDITS = (
 
 
 def configuration() -> str:
-    """Name the configuration and the changes, in 12 hexadecimal digits."""
-    made_of = CONFIG.read_text(encoding="ascii") + repr(EDITS)
-    return hashlib.sha256(made_of.encode()).hexdigest()[:12]
+    """Name the configuration and the changes to the source, in 12 hexadecimal digits."""
+    made_of = [*_wanted(), *(text for edit in EDITS for text in (edit.path, edit.old, edit.new))]
+    return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:12]
 
 
 def cached() -> Path:
@@ -106,12 +106,12 @@ def release(kernel: Path) -> str:
 
 def lacking(config: str) -> list[str]:
     """List lines of our configuration that a configuration does not have."""
-    has = set(config.splitlines())
-    return [
-        line
-        for line in CONFIG.read_text(encoding="ascii").splitlines()
-        if line[:1] not in ("", "#") and line not in has
-    ]
+    has = config.splitlines()
+    return [line for line in _wanted() if line not in has]
+
+
+def _wanted() -> list[str]:
+    return [line for line in CONFIG.read_text(encoding="ascii").splitlines() if line.startswith("CONFIG_")]
 
 
 def verify(kernel: Path) -> None:
@@ -158,13 +158,17 @@ def apply(edit: Edit, folder: Path) -> None:
     path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
 
 
+def _packages() -> list[str]:
+    """List packages that have to be installed for building."""
+    return [package for name, package in PROGRAMS.items() if shutil.which(name) is None]
+
+
 def _check_needs(source: Path) -> None:
-    packages = [package for name, package in PROGRAMS.items() if shutil.which(name) is None]
+    packages = _packages()
     if source == SOURCE and not source.exists():
         packages.insert(0, SOURCE_PACKAGE)
     if packages:
-        needed = " ".join(dict.fromkeys(packages))
-        raise MissingError(f"to build the kernel: apt-get install --no-install-recommends {needed}")
+        raise MissingError(f"to build the kernel: apt-get install --no-install-recommends {' '.join(packages)}")
     if not source.exists():
         raise MissingError(f"{source}: there is no such file")
     folder = leftovers.cache()
@@ -208,7 +212,7 @@ def _do(command: list[str], folder: Path, counting: Progress | None = None) -> N
         for number, line in enumerate(process.stdout, 1):
             last = [*last[1 - SHOWN_LINES :], line.rstrip()]
             if counting is not None and number % (STEPS // 20) == 0:
-                counting(f"compiled {number} of about {STEPS} files")
+                counting(f"made {number} of about {STEPS} files")
         if process.wait() != 0:
             raise GuestError(f"{command[0]} failed:" + "".join(f"\n    {line}" for line in last))
     finally:

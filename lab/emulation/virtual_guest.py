@@ -5,32 +5,31 @@ the clock, so that who waits by looking comes to an end. Whatever could be other
 time, the environment, and by the seed all randomness, which the kernel draws from the words of its command line alone.
 """
 
-import os
-import re
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
-from lab.emulation.guest import TO_LOG, Job, Machine, consoles_to, write
+import lab
+from lab.emulation.guest import TO_LOG, Job, Machine, consoles_to
 from lab.emulation.times import START, VARIABLE, TimeName
 from lab.errors import GuestError
 
 PATIENCE = 4 * 3600
 """Seconds of virtual time that a command may take: one that waits for what never comes would else do so for ever."""
 SILENCE = 600.0
-"""Seconds of the host after which a guest is held for dead if it showed nothing, nor 5 virtual seconds passed."""
+"""Seconds of the host after which a guest is held for dead that showed nothing; it does so each virtual minute."""
+_WORDS = ("time-travel=inf-cpu", f"time-travel-start={START}000000000", "fb_tunnels=none")
+"""The last: devices of tunnels that nobody made are in no namespace."""
 _LOOK_EVERY = 0.05
-_COLOUR = re.compile(rb"\x1b\[[\d;]*m")
 
 
 def environment(columns: int) -> dict[str, str]:
-    """Give what a command finds in its environment: the same for every user, beside where Python looks.
+    """Give what a command finds in its environment, which is the same for every user.
 
     It always writes colours, for lines of so many columns: to ask about a terminal would take time.
     """
-    kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    return kept | {
+    return {
         VARIABLE: TimeName.VIRTUAL,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": "/root",
@@ -39,18 +38,10 @@ def environment(columns: int) -> dict[str, str]:
         "TERM": "xterm-256color",
         "FORCE_COLOR": "1",
         "COLUMNS": str(columns),
+        "PYTHONPATH": str(Path(lab.__file__).parents[1]),
+        "PYTHONNOUSERSITE": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-
-
-def run(job: Job, program: Path, *, seed: int, out: BinaryIO, coloured: bool) -> int:
-    """Run a command in virtual time, give its exit status, and have `out` show what it writes as it comes.
-
-    `program` is a kernel that `lab.emulation.time_travel` made. Raises `GuestError` if the guest dies, or if the
-    command does not end.
-    """
-    with VirtualGuest(job, program, seed=seed) as guest:
-        return guest.wait(lambda octets: write(out, octets if coloured else _COLOUR.sub(b"", octets)))
 
 
 class VirtualGuest(Machine):
@@ -60,9 +51,14 @@ class VirtualGuest(Machine):
         super().__init__(job)
         self._out, self._said = (_Growing(self._folder / name) for name in ("out", "said"))
         try:
-            words = ["time-travel=inf-cpu", f"time-travel-start={START}000000000", "fb_tunnels=none", f"mip6lab.seed={seed}"]
+            words = [
+                "time-travel=inf-cpu",
+                f"time-travel-start={START}000000000",
+                "fb_tunnels=none",
+                f"mip6lab.seed={seed}",
+            ]
             said = {"patience": str(PATIENCE)}
-            self._boot(job, str(program), *consoles_to([TO_LOG]), *words, said=said)
+            self._boot(job, [*_in_order(), str(program)], *consoles_to([TO_LOG]), *words, said=said)
         except BaseException:
             self.close()
             raise
@@ -91,6 +87,13 @@ class VirtualGuest(Machine):
         if line == b"late\n":
             raise GuestError(f"the command did not end within {PATIENCE} s of virtual time")
         super()._take(line)
+
+
+def _in_order() -> Sequence[str]:
+    """Give the words before a program that has its memory at the same addresses each time; containers may forbid it."""
+    words = ("setarch", "--addr-no-randomize")
+    allowed = subprocess.run([*words, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return words if allowed else ()
 
 
 class _Growing:

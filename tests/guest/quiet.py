@@ -14,4 +14,6 @@ def quiet(stage: Stage) -> None:
     lifetime = stage.expect(BindingRegistered, node="ha").event.lifetime  # type: ignore[attr-defined]
     stage.wait(SECONDS)
     registered = sum(isinstance(record.event, BindingRegistered) for record in stage.records())
-    stage.check("binding-is-kept", registered > SECONDS // lifetime, "11.7.1-c", detail=f"registered {registered} times")
+    stage.check(
+        "binding-is-kept", registered > SECONDS // lifetime, "11.7.1-c", detail=f"registered {registered} times"
+    )

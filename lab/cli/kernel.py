@@ -41,7 +41,5 @@ def run(args: argparse.Namespace) -> int:
     if reason is not None:
         out.print(f"no virtual time: {escape(reason)}", soft_wrap=True)
         return 1
-    kernel = time_travel.cached()
-    version = time_travel.release(kernel)
-    out.print(f"{kernel}: Linux {escape(version)}, configuration {time_travel.configuration()}", soft_wrap=True)
+    out.print(escape(f"{time_travel.cached()}: {time_travel.described()}"), soft_wrap=True)
     return 0

@@ -114,6 +114,11 @@ def _wanted() -> list[str]:
     return [line for line in CONFIG.read_text(encoding="ascii").splitlines() if line.startswith("CONFIG_")]
 
 
+def described() -> str:
+    """Describe the kernel that there is; raises `MissingError`, `GuestError`."""
+    return f"Linux {release(program())}, configuration {configuration()}"
+
+
 def verify(kernel: Path) -> None:
     """Check that a kernel has our configuration, as it tells itself, and that it boots; raises `GuestError`."""
     told = subprocess.run([kernel, "--showconfig"], capture_output=True, text=True, check=False, timeout=10)

@@ -4,6 +4,9 @@ The kernel is built by `mip6lab kernel build`; without it these tests skip.
 """
 
 import hashlib
+import os
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,16 +16,21 @@ from time import monotonic
 
 import pytest
 
-from lab.emulation import time_travel, times
+from lab.emulation import time_travel, times, virtual_guest
+from lab.emulation.guest import Job
+from lab.emulation.virtual_guest import VirtualGuest
+from lab.errors import GuestError
 from lab.report.model import load
 from tests.guest import quiet
-from tests.guest.guests import MIP6LAB, environment, ordinary_folder, ordinary_user
-from tests.lab.networks import ROOT
+from tests.guest.guests import MIP6LAB, environment, folders, ordinary_folder, ordinary_user
+from tests.lab.networks import ROOT, until
+from tests.lab.session import marked
 
 _obstacle = time_travel.obstacle()
 pytestmark = pytest.mark.skipif(_obstacle is not None, reason=f"no virtual time: {_obstacle}")
 
 PLAYED_WITHIN = 280.0
+PROGRAM = time_travel.cached()
 
 
 def play(scenario: str, into: Path, *options: str, prefix: tuple[str, ...] = (), **variables: str) -> Path:
@@ -95,3 +103,55 @@ def test_waiting_takes_no_time_of_the_host(tmp_path: Path) -> None:
     result = load(play(quiet.__file__, tmp_path))
     assert result.duration_s > quiet.SECONDS
     assert monotonic() - began < quiet.SECONDS
+
+
+def attend(command: str) -> tuple[int, bytes]:
+    """Run a shell command in virtual time; give its status and what it wrote."""
+    shown: list[bytes] = []
+    job = Job(command=["sh", "-c", command], environment=virtual_guest.environment(80))
+    with VirtualGuest(job, PROGRAM, seed=1) as guest:
+        status = guest.wait(shown.append)
+    return status, b"".join(shown)
+
+
+def test_status_and_output_come_back_and_a_day_passes() -> None:
+    status, shown = attend("date +%s; sleep 10000; date +%s; echo trouble >&2; exit 7")
+    began, ended, trouble = shown.split()
+    assert (status, trouble) == (7, b"trouble")
+    assert times.START <= int(began) < times.START + 5
+    assert int(ended) - int(began) == 10_000
+    assert folders(os.getpid()) == []
+
+
+def test_a_loop_that_looks_at_the_clock_comes_to_its_end() -> None:
+    code = "import time; end = time.time() + 0.2\nwhile time.time() < end: pass"
+    assert attend(shlex.join([sys.executable, "-c", code]))[0] == 0
+
+
+def test_what_waits_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(virtual_guest, "PATIENCE", 120)
+    with pytest.raises(GuestError, match="did not end within 120 s of virtual time"):
+        attend("sleep 1000000")
+    assert folders(os.getpid()) == []
+
+
+def test_what_computes_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(virtual_guest, "SILENCE", 10.0)
+    with pytest.raises(GuestError, match="virtual time stood still for 10 s"):
+        attend("echo begins; while :; do :; done")
+    assert folders(os.getpid()) == []
+
+
+def test_ctrl_c_ends_the_guest(tmp_path: Path) -> None:
+    with (tmp_path / "said").open("wb") as said:
+        runner = subprocess.Popen(
+            [*MIP6LAB, "run", quiet.__file__, "--time", "virtual", "--out", str(tmp_path / "result")],
+            cwd=ROOT,
+            stdout=said,
+            stderr=said,
+        )
+    until(lambda: folders(runner.pid) != [], "the guest boots")
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(60) == 130, (tmp_path / "said").read_text(encoding="utf-8")
+    assert folders(runner.pid) == []
+    assert marked(runner.pid) == []

@@ -1,5 +1,6 @@
 """Building the kernel for virtual time: what it is made of, where it is kept, and what is said where it cannot be."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -17,8 +18,18 @@ from tests.lab.networks import until
 from tests.lab.session import marked
 
 OPTION = "CONFIG_UML_TIME_TRAVEL_SUPPORT=y"
-AS_ASKED = "cp $(KCONFIG_ALLCONFIG) .config"
+AS_ASKED = 'cp "$config" .config'
 """What stands for configuring in a source that only looks like Linux."""
+MAKE = """#!/bin/sh
+for word; do
+    case $word in
+    KCONFIG_ALLCONFIG=*) config=${word#*=} ;;
+    allnoconfig) . ./configuring ;;
+    linux) . ./linking ;;
+    esac
+done
+"""
+"""What stands for make."""
 
 
 @pytest.fixture
@@ -34,9 +45,10 @@ def source(folder: Path, *, configuring: str = AS_ASKED, linking: str = "exit 1"
     for edit in EDITS:
         (tree / edit.path).parent.mkdir(parents=True, exist_ok=True)
         (tree / edit.path).write_text(f"before\n{edit.old}\nafter\n", encoding="utf-8")
-    (tree / "Makefile").write_text(f"allnoconfig:\n\t{configuring}\nlinux:\n\t{linking}\n", encoding="utf-8")
-    path = folder / "linux.tar.xz"
-    with tarfile.open(path, "w:xz") as archive:
+    (tree / "configuring").write_text(configuring, encoding="utf-8")
+    (tree / "linking").write_text(linking, encoding="utf-8")
+    path = folder / "linux.tar"
+    with tarfile.open(path, "w") as archive:
         archive.add(tree, "linux")
     shutil.rmtree(tree)
     return path
@@ -103,9 +115,15 @@ def test_a_source_that_is_not_as_we_know_it_is_refused(text: str, tmp_path: Path
 
 
 @pytest.fixture
-def tools(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def tools(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have all that building needs, as far as it is looked for."""
     monkeypatch.setattr(time_travel, "_packages", list)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, script in (("make", MAKE), ("strip", "#!/bin/sh\n")):
+        (folder / name).write_text(script, encoding="utf-8")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
 @pytest.mark.usefixtures("tools")
@@ -133,7 +151,7 @@ def test_the_source_is_changed_before_it_is_built(cache: Path, tmp_path: Path, m
 
 @pytest.mark.usefixtures("tools")
 def test_a_source_without_an_option_is_refused(cache: Path, tmp_path: Path) -> None:
-    path = source(tmp_path, configuring="grep -v TIME_TRAVEL $(KCONFIG_ALLCONFIG) >.config")
+    path = source(tmp_path, configuring="grep -v TIME_TRAVEL $config >.config")
     with pytest.raises(GuestError, match=f"has no {OPTION}: is it of another version"):
         build(path, print)
     assert [*cache.iterdir()] == []
@@ -167,6 +185,7 @@ time_travel.build(Path({str(path)!r}), print)
     return process
 
 
+@pytest.mark.usefixtures("tools")
 def test_ctrl_c_leaves_nothing(cache: Path, tmp_path: Path) -> None:
     process = build_that_waits(tmp_path, cache)
     process.send_signal(signal.SIGINT)
@@ -175,6 +194,7 @@ def test_ctrl_c_leaves_nothing(cache: Path, tmp_path: Path) -> None:
     assert marked(process.pid) == []
 
 
+@pytest.mark.usefixtures("tools")
 def test_what_a_build_that_was_killed_left_is_removed(cache: Path, tmp_path: Path) -> None:
     process = build_that_waits(tmp_path, cache)
     process.kill()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import lab.bench
 from lab.bench.measure import Benchmark, Machine, Row, Spread, Unit, machine
+from lab.cli.choice import add_kernel, choose_kernel, same_inside
 from lab.cli.common import console
-from lab.cli.kernel import add_kernel, choose_kernel, same_inside
 from lab.daemon.config import PlaneName
 from lab.emulation import guest
 from lab.emulation.kernels import Choice, KernelName

@@ -26,10 +26,10 @@ from rich.table import Table
 from lab.cli.common import console
 from lab.daemon.config import PlaneName
 from lab.daemon.planes import choose as choose_plane
-from lab.emulation import guest
+from lab.emulation import guest, time_travel
 from lab.emulation.kernels import KernelName, choose, needs
 from lab.emulation.namespace import Namespace
-from lab.errors import MissingError
+from lab.errors import GuestError, MissingError
 
 EXAMPLES = """examples:
   mip6lab doctor
@@ -150,6 +150,12 @@ GUEST = Need(
     remedy=f"apt-get install --no-install-recommends {guest.PACKAGE} (x86 only)",
 )
 
+VIRTUAL_TIME = Need(
+    name="virtual time",
+    cost="no --time virtual: no two runs are alike to the octet, and waiting takes its time",
+    remedy=f"{time_travel.COMMAND} ({time_travel.SOURCE_PACKAGE} of Debian 12)",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -199,6 +205,7 @@ def examine() -> Iterator[Finding]:
         place = shutil.which(need.name, path=f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin")
         yield Finding(area="tools", need=need, state=State.THERE if place else State.MISSING, detail=place or "")
     yield _guest()
+    yield _virtual_time()
     yield from _packages(metadata.requires("mip6lab") or [])
 
 
@@ -273,6 +280,17 @@ def _guest() -> Finding:
     lacking = ", ".join(sorted(guest.MODULES_OF_USE - guest.modules()))
     detail = f"Linux {guest.release()}, " + (f"without modules {lacking}" if lacking else "with all modules of use")
     return Finding(area="guest", need=GUEST, state=State.THERE, detail=detail)
+
+
+def _virtual_time() -> Finding:
+    """Look for the kernel that has it, without booting it."""
+    if time_travel.obstacle() is not None:
+        return Finding(area="guest", need=VIRTUAL_TIME, state=State.MISSING, detail="its kernel is not built")
+    try:
+        detail = time_travel.described()
+    except GuestError as error:
+        return Finding(area="guest", need=VIRTUAL_TIME, state=State.MISSING, detail=str(error))
+    return Finding(area="guest", need=VIRTUAL_TIME, state=State.THERE, detail=detail)
 
 
 def _rights() -> Finding:

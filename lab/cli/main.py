@@ -24,6 +24,7 @@ COMMANDS = {
     "web": "show a running lab as a live page",
     "watch": "show bindings and messages of a running lab as text",
     "capture": "write what a link of a running lab carries, for Wireshark",
+    "kernel": "build the kernel for virtual time, or say which one there is",
     "shell": "open a shell in a guest kernel, as its root",
     "verify": "check captures of any implementation against RFC 6275",
     "report": "rebuild the report of a run",

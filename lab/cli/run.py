@@ -11,14 +11,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lab.cli import virtual
+from lab.cli.choice import add_kernel, choose_kernel, same_inside
 from lab.cli.common import MARKS, RESULTS, add_settings, console, made_for_user, settings_of
-from lab.cli.kernel import add_kernel, choose_kernel, same_inside
 from lab.cli.web import add_web, beside, wants_web
 from lab.emulation import guest, kernels
 from lab.emulation.experiment import empty
 from lab.emulation.experiment import run as run_experiment
 from lab.emulation.scenario import Scenario, find_scenarios
 from lab.emulation.settings import Settings
+from lab.emulation.times import TimeName
 from lab.events import Record
 from lab.report.model import Attack, Result
 from lab.report.timeline import Choice, timeline
@@ -33,6 +35,7 @@ EXAMPLES = """examples:
   mip6lab run ro-handover --set outage=0.5 --repeat 3
   mip6lab run handover --json > result.json
   mip6lab run ro-handover --web                    watch it in a browser while it is played
+  mip6lab run handover --time virtual --seed 7     the same octets each time; needs `mip6lab kernel build` once
   mip6lab run exercise/false-home-registration     an attack, and what withstands it
   mip6lab run exercise/false-home-registration --without esp
   mip6lab run my_lab.py                            all scenarios of a file of your own
@@ -58,7 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_kernel(parser)
     add_web(parser)
-    parser.add_argument("--seed", type=int, default=1, help="what keys are drawn from (default: 1)")
+    parser.add_argument(
+        "--time",
+        choices=[*TimeName],
+        default=TimeName.REAL,
+        help="real (default), or virtual: waiting takes none, and the same seed gives the same octets",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="what keys, and in virtual time all randomness, are drawn from (default: 1)"
+    )
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="play each scenario N times")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the result (default: results/SCENARIO)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON, everything else on stderr")
@@ -73,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
         for number in range(1, args.repeat + 1)
     ]
     out = console(quiet=args.json)
+    if args.time == TimeName.VIRTUAL:
+        return _told(args, virtual.play(args, [(scenario, directory) for scenario, _, directory in plays], out))
     netem = any(scenario.needs_netem for scenario in scenarios)
     planes = {chosen.plane for _, chosen, _ in plays}
     kernel = choose_kernel(args, "mip6lab run", planes, netem=netem, web=wants_web(args))
@@ -82,6 +95,11 @@ def run(args: argparse.Namespace) -> int:
     for scenario, chosen, directory in plays:
         with made_for_user(directory):
             results.append(_play(args, scenario, chosen, directory, kernel, out))
+    return _told(args, results)
+
+
+def _told(args: argparse.Namespace, results: Sequence[Result]) -> int:
+    """Print the results as JSON if that is wanted; give the exit status."""
     if args.json:
         if len(results) == 1:
             sys.stdout.write(results[0].to_json())

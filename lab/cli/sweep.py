@@ -7,9 +7,9 @@ import argparse
 import contextlib
 from pathlib import Path
 
+from lab.cli.choice import add_kernel, choose_kernel, same_inside
 from lab.cli.common import RESULTS, console, made_for_user
 from lab.cli.compare import show, tell_failures
-from lab.cli.kernel import add_kernel, choose_kernel, same_inside
 from lab.daemon.config import PlaneName
 from lab.emulation import guest
 from lab.emulation.experiment import run as run_experiment

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from lab.cli.choice import add_kernel, choose_kernel, same_inside
 from lab.cli.common import add_settings, console, made_for_user, settings_of
-from lab.cli.kernel import add_kernel, choose_kernel, same_inside
 from lab.cli.web import add_web, beside, wants_web
 from lab.emulation import terminal
 from lab.emulation.lab_control import LabControl

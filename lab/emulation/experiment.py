@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
+from lab.emulation import times
 from lab.emulation.kernels import Choice
 from lab.emulation.lab_control import LabControl
 from lab.emulation.network import Network
@@ -86,7 +87,7 @@ def run(
         seed=seed,
         plane=network.context.plane.name,
         kernel=kernel.name,
-        time="real",
+        time=times.running(),
         settings={key: str(value) for key, value in dataclasses.asdict(settings).items()},
         versions=versions(),
         started=started,

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,10 +28,11 @@ from lab.errors import GuestError, Mip6LabError, MissingError
 KERNEL = "linux.uml"
 PACKAGE = "user-mode-linux"
 MODULES = Path("/usr/lib/uml/modules")
+"""In folders by version."""
 MODULES_OF_USE = frozenset(
     {"bridge", "cls_bpf", "esp6", "ip6_tunnel", "ipv6", "mip6", "overlay", "sch_netem", "tun", "veth", "xfrm_user"}
 )
-INSIDE = "MIP6LAB_GUEST"
+INSIDE = leftovers.INSIDE
 """Set in the environment of whatever runs in a guest, to why it does."""
 MEMORY = 1024
 """Megabytes of a guest; the host gives them only as they are used."""
@@ -43,9 +44,13 @@ Flows = Mapping[int, Callable[[bytes], object]]
 """Descriptors, and what is done with octets that come from them; none at all are their end."""
 NOWHERE = -1
 """In place of a descriptor: nothing comes from there, and what goes there is gone."""
+TO_LOG = (NOWHERE, 1)
+"""A console that nothing comes from, and whose output is the kernel's own."""
 END_OF_INPUT = b"\x04\x04"
 """Ctrl-D, which consoles take for the end of what is typed; the first may only end a line that has no end."""
 _BOOT = ("root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "selinux=0", "con=null", "init=/bin/sh")
+_IN_FOLDER = ("uml_dir=uml", "--", "/proc/self/cwd/init")
+"""What the kernel is told of the guest's folder, in which it starts: the same words wherever that is."""
 _INIT = Path(__file__).with_name("guest_init.sh")
 _PROGRAMS = "/usr/local/sbin:/usr/sbin:/sbin"
 _OF_ROOT = [
@@ -63,6 +68,8 @@ class Job:
     command: Sequence[str]
     lent: Sequence[Path] = ()
     """Folders in which the guest may change files; they must exist."""
+    at: Path | None = None
+    """Where the one folder that is lent is found inside, if not where it is on the host."""
     memory: int = MEMORY
     logs: Sequence[Path] = ()
     """Files that get what the guest's kernel said, once it has ended."""
@@ -109,28 +116,20 @@ def run(job: Job) -> int:
         return guest.wait(guest.shown())
 
 
-class Guest:
-    """A guest from its boot to its end; as a context manager it leaves nothing behind, however the block ends."""
+class Machine:
+    """The process of a guest, and what it holds of the host, until `close`; as a context manager it closes itself."""
 
-    def __init__(self, job: Job, *, terminal: int | None = None) -> None:
-        """Boot; with a `terminal` (a descriptor), the command reads from there and writes to it.
-
-        Without, it reads what is written to `typed`; see `shown` for what it writes.
-        """
-        if reason := obstacle():
-            raise MissingError(f"no guest kernel: {reason}")
+    def __init__(self, job: Job) -> None:
         leftovers.clean()
         self._folder = leftovers.make_guest_folder()
         self._log, self._logs = self._folder / "console.log", job.logs
         self._process: subprocess.Popen[bytes] | None = None
-        self._heard = b""
         self._status: int | None = None
         self._held = contextlib.ExitStack()
         self._held.callback(shutil.rmtree, self._folder, ignore_errors=True)
         try:
             for folder in (self._folder, *job.lent):
                 self._held.enter_context(_lent(folder))
-            self._boot(job, terminal)
         except BaseException:
             self.close()
             raise
@@ -141,31 +140,89 @@ class Guest:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _boot(self, job: Job, terminal: int | None) -> None:
+    def _boot(
+        self, job: Job, kernel: Sequence[str], *words: str, said: Mapping[str, str], pass_fds: Collection[int] = ()
+    ) -> None:
+        """Start a kernel, by a command, with `words` on its command line; `guest_init.sh` finds variables as `said`.
+
+        What it says on standard output is its log.
+        """
         script = self._folder / "job"
-        script.write_text(_script(job), encoding="utf-8")
+        script.write_text(_script(job, {**said, "script": str(script)}), encoding="utf-8")
+        shutil.copyfile(_INIT, self._folder / "init")
+        command = [*kernel, f"mem={job.memory}M", *_BOOT, *words, *_IN_FOLDER]
+        with self._log.open("wb") as log:
+            try:
+                self._process = subprocess.Popen(
+                    ["setpriv", "--pdeathsig=TERM", *(_OF_ROOT if os.geteuid() == 0 else []), *command],
+                    cwd=self._folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=leftovers.environment() | {"TMPDIR": _memory_folder(job.memory)},
+                    pass_fds=pass_fds,
+                    start_new_session=True,  # Ctrl-C is ours; and one signal reaches all threads of the guest
+                )
+            except FileNotFoundError as error:
+                raise MissingError("setpriv is missing: install the package util-linux") from error
+
+    def _take(self, line: bytes) -> None:
+        """Take what `guest_init.sh` says: that it lives, or with which status the command has ended."""
+        word, _, status = line.partition(b" ")
+        if word == b"status":
+            self._status = int(status)
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN_LINES:]
+        return "; the last that it said:" + "".join(f"\n    {line}" for line in lines)
+
+    def close(self) -> None:
+        """End the guest with all of its threads, and give back what was lent; may be called twice."""
+        if self._process is not None:
+            pid = self._process.pid  # ours until it is waited for
+            os.kill(pid, signal.SIGTERM)  # it ends its threads, also those that left its process group
+            watched = os.pidfd_open(pid)
+            select.select([watched], [], [], PATIENCE)
+            os.close(watched)
+            os.killpg(pid, signal.SIGKILL)  # what is left if it crashed or hangs
+            self._process.wait()
+            self._process = None
+            for log in self._logs:
+                log.parent.mkdir(exist_ok=True)
+                shutil.copyfile(self._log, log)
+        self._held.close()
+
+
+class Guest(Machine):
+    """Debian's kernel from its boot to its end, with pipes or a terminal for what the command reads and writes."""
+
+    def __init__(self, job: Job, *, terminal: int | None = None) -> None:
+        """Boot; with a `terminal` (a descriptor), the command reads from there and writes to it.
+
+        Without, it reads what is written to `typed`; see `shown` for what it writes.
+        """
+        if reason := obstacle():
+            raise MissingError(f"no guest kernel: {reason}")
+        super().__init__(job)
+        self._heard = b""
+        try:
+            self._connect(job, terminal)
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self, job: Job, terminal: int | None) -> None:
+        """Boot with consoles that lead here."""
         with contextlib.ExitStack() as ends:  # those of the guest, which closes them as it ends
-            log = ends.enter_context(self._log.open("wb")).fileno()
             self._out, out = self._pipe(ends)
             self._err, err = self._pipe(ends)
             self._said, says = self._pipe(ends)
             self.typed, reads = self._pipe(ends, typed=True)
             shown = (NOWHERE, out) if terminal is None else (terminal, terminal)
-            consoles = [(NOWHERE, log), shown, (NOWHERE, err), (NOWHERE, says), (reads, NOWHERE)]
-            kernel = [KERNEL, f"mem={job.memory}M", *_BOOT, f"uml_dir={self._folder}/uml", *_consoles(consoles)]
-            init = [f"MIP6LAB_TERMINAL={'' if terminal is None else 'yes'}", "--", _quoted(_INIT), _quoted(script)]
-            try:
-                self._process = subprocess.Popen(
-                    ["setpriv", "--pdeathsig=TERM", *(_OF_ROOT if os.geteuid() == 0 else []), *kernel, *init],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=leftovers.environment() | {"TMPDIR": _memory_folder(job.memory)},
-                    pass_fds={end for pair in consoles for end in pair if end != NOWHERE},
-                    start_new_session=True,  # Ctrl-C is ours; and one signal reaches all threads of the guest
-                )
-            except FileNotFoundError as error:
-                raise MissingError("setpriv is missing: install the package util-linux") from error
+            consoles = [TO_LOG, shown, (NOWHERE, err), (NOWHERE, says), (reads, NOWHERE)]
+            said = {"modules": str(MODULES), "terminal": "" if terminal is None else "yes"}
+            ours = {end for pair in consoles for end in pair if end != NOWHERE}
+            self._boot(job, [KERNEL], *consoles_to(consoles), said=said, pass_fds=ours)
 
     def _pipe(self, ends: contextlib.ExitStack, *, typed: bool = False) -> tuple[int, int]:
         """Make a pipe; give our end, which is the one to write to if it is for what is typed, and the guest's."""
@@ -195,34 +252,12 @@ class Guest:
         return self._status
 
     def _hear(self, octets: bytes) -> None:
-        """Take what `guest_init.sh` says: that it lives, or with which status the command has ended."""
+        """Take what the console says that is for us."""
         if not octets:
             raise GuestError(f"the guest kernel ended before its command did{self._last_words()}")
         *lines, self._heard = (self._heard + octets).split(b"\n")
         for line in lines:
-            word, _, status = line.partition(b" ")
-            if word == b"status":
-                self._status = int(status)
-
-    def _last_words(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN_LINES:]
-        return "; the last that it said:" + "".join(f"\n    {line}" for line in lines)
-
-    def close(self) -> None:
-        """End the guest with all of its threads, and give back what was lent; may be called twice."""
-        if self._process is not None:
-            pid = self._process.pid  # ours until it is waited for
-            os.kill(pid, signal.SIGTERM)  # it ends its threads, also those that left its process group
-            watched = os.pidfd_open(pid)
-            select.select([watched], [], [], PATIENCE)
-            os.close(watched)
-            os.killpg(pid, signal.SIGKILL)  # what is left if it crashed or hangs
-            self._process.wait()
-            self._process = None
-            for log in self._logs:
-                log.parent.mkdir(exist_ok=True)
-                shutil.copyfile(self._log, log)
-        self._held.close()
+            self._take(line)
 
 
 def _pass_on(selector: selectors.BaseSelector, within: float) -> bool:
@@ -245,17 +280,20 @@ def write(out: BinaryIO, octets: bytes) -> None:
     out.flush()
 
 
-def _script(job: Job) -> str:
+def _script(job: Job, said: Mapping[str, str]) -> str:
     """Write the script that `guest_init.sh` reads."""
     lend = []
     for folder in map(str, job.lent):
         if "," in folder:
             raise GuestError(f"{folder}: a folder with a comma in its name cannot be lent to a guest")
-        lend.append(shlex.join(["mount", "-t", "hostfs", "-o", folder, "none", folder]))
+        place = folder if job.at is None else str(job.at)
+        lend.append(shlex.join(["mkdir", "-p", place]))
+        lend.append(shlex.join(["mount", "-t", "hostfs", "-o", folder, "none", place]))
     path = f"{job.environment.get('PATH', os.defpath)}:{_PROGRAMS}"
     environment = {INSIDE: "it runs here", **job.environment, "PATH": path}
     command = ["env", "-i", *(f"{name}={value}" for name, value in environment.items()), *job.command]
-    lines = ["lend() {", *(lend or [":"]), "}"]
+    lines = [f"{name}={shlex.quote(value)}" for name, value in said.items()]
+    lines += ["lend() {", *(lend or [":"]), "}"]
     lines += ["job() {", f"cd {shlex.quote(str(job.directory))} && exec {shlex.join(command)}", "}"]
     return "\n".join(lines) + "\n"
 
@@ -285,15 +323,10 @@ def _memory_folder(memory: int) -> str:
     return tempfile.gettempdir()
 
 
-def _consoles(consoles: Sequence[tuple[int, int]]) -> list[str]:
+def consoles_to(consoles: Sequence[tuple[int, int]]) -> list[str]:
     """Say to the kernel where its consoles get what is typed, and where to what they show goes."""
     pairs = [("null" if end == NOWHERE else f"fd:{end}" for end in pair) for pair in consoles]
     return [f"con{number}={reads},{writes}" for number, (reads, writes) in enumerate(pairs)]
-
-
-def _quoted(path: Path) -> str:
-    """Write a path for the kernel's command line."""
-    return f'"{path}"'
 
 
 def main() -> int:

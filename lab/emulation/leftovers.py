@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VARIABLE = "MIP6LAB_RUN"
+INSIDE = "MIP6LAB_GUEST"
+"""Set in the environment of whatever runs in a guest."""
 ROOT = Path("/run/mip6lab")
-_OF_GUESTS = "mip6lab-guest-"
+_OF_GUESTS, _OF_BUILDS = "mip6lab-guest-", "build-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,16 @@ def make_folder() -> Path:
 def make_guest_folder() -> Path:
     """Make a folder for one guest kernel where any user can."""
     return Path(tempfile.mkdtemp(prefix=f"{_OF_GUESTS}{run_id()}-"))
+
+
+def cache() -> Path:
+    """Give the folder of what this user keeps between runs; it may have to be made."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "mip6lab"
+
+
+def make_build_folder() -> Path:
+    """Make a folder to build in what is then moved into the cache."""
+    return Path(tempfile.mkdtemp(prefix=f"{_OF_BUILDS}{run_id()}-", dir=cache()))
 
 
 def environment() -> dict[str, str]:
@@ -87,8 +99,11 @@ def _folders() -> Iterator[tuple[Path, str]]:
     """Give the folders of all runs, as far as this user sees them, with the names of the runs."""
     with contextlib.suppress(OSError):
         yield from ((folder, folder.name) for folder in sorted(ROOT.iterdir()))
-    for folder in sorted(Path(tempfile.gettempdir()).glob(f"{_OF_GUESTS}*-*-*")):
-        yield folder, folder.name.removeprefix(_OF_GUESTS).rpartition("-")[0]
+    if INSIDE in os.environ:  # the others are of runs on the host, of whose processes nothing is seen here
+        return
+    for where, prefix in ((Path(tempfile.gettempdir()), _OF_GUESTS), (cache(), _OF_BUILDS)):
+        for folder in sorted(where.glob(f"{prefix}*-*-*")):
+            yield folder, folder.name.removeprefix(prefix).rpartition("-")[0]
 
 
 def _marked_processes() -> dict[int, str]:

@@ -596,7 +596,7 @@ class Netlink:
         portion: list[_Request] = []
         size = 0
         for request in requests:
-            if size + len(request.octets) > BATCH_OCTETS:
+            if portion and size + len(request.octets) > BATCH_OCTETS:
                 self._exchange(portion, None)
                 portion, size = [], 0
             portion.append(request)

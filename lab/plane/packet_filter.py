@@ -9,7 +9,7 @@ from typing import NamedTuple
 _SO_ATTACH_FILTER = 26
 
 LOAD_BYTE, LOAD_WORD, AND, JUMP_IF_EQUAL, JUMP_IF_GREATER, RETURN = 0x30, 0x20, 0x54, 0x15, 0x25, 0x06
-JUMP, LOAD_LENGTH = 0x05, 0x80
+JUMP, LOAD_LENGTH, STORE, LOAD_KEPT = 0x05, 0x80, 0x02, 0x60
 PACKET_TYPE = 0xFFFFF000 + 4
 INTERFACE = 0xFFFFF000 + 8
 """Where a filter of an AF_PACKET socket finds the packet type, and the index of the interface."""

@@ -25,10 +25,10 @@ from tests.lab.session import marked
 
 pytestmark = needs_guest
 
-PLAYED_WITHIN = 200.0
-ON_KERNEL = ("handover", "ro-handover", "lossy-link")
+PLAYED_WITHIN = 280.0
+ON_KERNEL = ("handover", "ro-handover", "mobile-to-mobile")
 """Scenarios that are played on the plane `kernel`."""
-BY_ITSELF = ("route-optimisation",)
+BY_ITSELF = ("lossy-link",)
 SCENARIOS = (*ON_KERNEL, *BY_ITSELF)
 SAYS = "· kernel guest: this machine's will not do: you are not root; plane bpf: the kernel takes its programs\n"
 KERNEL_SAYS = "· kernel guest: as it was asked for; plane kernel: as it was asked for\n"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -22,7 +23,7 @@ from lab.emulation.namespace import Namespace
 from lab.engine.io import InstallBinding, InstallTunnel, ListenFor, RemoveBinding, RemoveTunnel
 from lab.errors import PlaneError
 from lab.netlink import Netlink
-from lab.plane.bpf import syscalls
+from lab.plane.bpf import programs, syscalls
 from lab.plane.bpf.elf import MapLayout
 from lab.plane.bpf.plane import _ANY_SIZE, _PATH, BpfPlane
 from lab.plane.bpf.programs import Program, Programs
@@ -30,6 +31,7 @@ from lab.plane.bpf.syscalls import Map
 from lab.plane.ipsec import Ipsec
 from lab.plane.paths import MAX_HEARD
 from lab.plane.user import UserPlane
+from lab.safeguards import Safeguard
 from lab.wire.icmpv6 import EchoRequest, MobilePrefixSolicitation
 from lab.wire.packet import build, mobility_packet
 from tests.lab.networks import run_in, until
@@ -328,6 +330,16 @@ def test_auto_is_the_fastest_that_works(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr("lab.plane.kernel.probe.probe", probe)
         assert str(planes.choose(PlaneName.AUTO)) == f"plane {name}: {why}"
     assert planes.choose(PlaneName.BPF).name is PlaneName.BPF
+
+
+def test_the_plane_kernel_is_not_taken_where_linux_insists_on_a_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.plane.bpf.programs.probe", create_autospec(programs.probe, side_effect=PlaneError("no")))
+    monkeypatch.setattr("lab.plane.kernel.probe.probe", lambda: None)
+    assert planes.choose(PlaneName.AUTO, frozenset({Safeguard.ESP})).name is PlaneName.KERNEL
+    for safeguard in (Safeguard.HOME_ADDRESS_CHECK, Safeguard.ROUTING_HEADER_CHECK):
+        assert planes.choose(PlaneName.AUTO, frozenset({safeguard})).name is PlaneName.USER
+        with pytest.raises(PlaneError, match=f"cannot do without {safeguard}: .* take --plane user"):
+            planes.choose(PlaneName.KERNEL, frozenset({safeguard}))
 
 
 def test_the_reason_of_the_verifier_is_told() -> None:

@@ -70,3 +70,19 @@ def test_a_tunnel_that_is_left_alone_is_not_preferred(netlink: MagicMock) -> Non
     devices.prefer(HOME)
     assert preferred(netlink) is None
     assert ANYWHERE not in [call.args[0] for call in netlink.add_route.call_args_list]
+
+
+def test_a_tunnel_can_be_left_alone_later(netlink: MagicMock) -> None:
+    devices = Devices(netlink)
+    ends = Ends(FIRST, AGENT)
+    devices.lead(HOME, ends, here=True, left_alone=False)
+    devices.leave_alone(ends)
+    devices.prefer(HOME)
+    assert preferred(netlink) is None
+    assert next(devices.judged()).destinations == ()
+    assert netlink.remove_route.call_args_list[0].kwargs["origin"] == HOME
+    devices.leave_alone(Ends(SECOND, AGENT))  # there is none
+    devices.lead(HOME, ends, here=True, left_alone=False)
+    assert next(devices.judged()).destinations == (HOME.packed,)
+    devices.end(HOME)
+    netlink.delete_link.assert_called_once()

@@ -1,5 +1,6 @@
 """What the kernel plane wants of the kernel, without any kernel: policies and states, gates and filters."""
 
+import socket
 import struct
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv6Address, IPv6Network
@@ -19,12 +20,15 @@ from lab.plane.packet_filter import (
     JUMP_IF_EQUAL,
     JUMP_IF_GREATER,
     LOAD_BYTE,
+    LOAD_KEPT,
     LOAD_LENGTH,
     LOAD_WORD,
     NOTHING,
     PACKET_TYPE,
     RETURN,
+    STORE,
     Instruction,
+    attach,
 )
 from lab.wire.packet import OpaquePayload, Packet, build
 from lab.xfrm.objects import DESTINATION_OPTIONS, ROUTING, Direction, Mark, PolicyKind, State
@@ -158,7 +162,7 @@ def outcome(
     program: Sequence[Instruction], data: bytes, header: bytes, interface: int = 0, packet_type: int = 0
 ) -> int:
     """Run a program as the kernel does: 0 is what reading beyond the end gives."""
-    accumulator, at = 0, 0
+    accumulator, at, kept = 0, 0, [0] * 16
     ancillary = {INTERFACE: interface, PACKET_TYPE: packet_type}
     while True:
         code, jump_true, jump_false, value = program[at]
@@ -167,6 +171,10 @@ def outcome(
             return value
         if code == LOAD_LENGTH:
             accumulator = len(data)
+        elif code == STORE:
+            kept[value] = accumulator
+        elif code == LOAD_KEPT:
+            accumulator = kept[value]
         elif code == AND:
             accumulator &= value
         elif code == JUMP:
@@ -229,9 +237,34 @@ def test_each_tunnel_has_home_addresses_of_its_own() -> None:
 def test_with_too_many_tunnels_what_is_unusual_is_still_taken() -> None:
     many = [Judged(LOCAL.packed, (REMOTE + n).packed, (HOME.packed,), ()) for n in range(1000)]
     program = refused_by(many)
-    assert len(program) <= 4096
     assert outcome(program, inner(), outer()) == NOTHING
     assert outcome(program, inner(kind=MOBILITY), outer()) == EVERYTHING
+
+
+def test_with_too_many_tunnels_all_is_taken_of_those_that_are_left_alone() -> None:
+    many = [Judged(LOCAL.packed, (REMOTE + n).packed, (HOME.packed,), ()) for n in range(1, 1000)]
+    program = refused_by([Judged(LOCAL.packed, REMOTE.packed, (), ()), *many])
+    assert outcome(program, inner(), outer(REMOTE + 1)) == NOTHING
+    assert outcome(program, inner(), outer()) == EVERYTHING
+
+
+def largest_programs() -> list[tuple[Instruction, ...]]:
+    """Make those that know as much as fits."""
+    unlike = [IPv6Address(bytes((0xFE,)) * 15 + bytes((n,))) for n in range(250)]  # words that take most room
+    closed = [Judged(address.packed, address.packed, (), ()) for address in unlike]
+    open_ = [Judged(address.packed, address.packed, (address.packed,), ()) for address in unlike]
+    most = next(n for n in range(250) if len(refused_by(open_[: n + 1])) < len(refused_by(open_[:n])))
+    pairs = [(address.packed, address.packed) for address in unlike]
+    return [refused_by(closed), refused_by(open_[:most]), strangers([7], pairs)]
+
+
+@pytest.mark.privileged
+@pytest.mark.parametrize("program", largest_programs())
+def test_the_largest_programs_fit_beside_each_other(program: tuple[Instruction, ...]) -> None:
+    """Kernels have less room for them before 6.9, as the guest's."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as taking:
+        for _ in range(3):
+            attach(taking, program)
 
 
 @pytest.mark.rfc6275("11.3.3-a")
@@ -247,7 +280,6 @@ def test_peers_are_heard_that_were_not_heard_yet(peer: IPv6Address, tunnel: int,
 def test_more_pairs_than_fit_are_looked_at_again() -> None:
     pairs = [(HOME.packed, (CN + n).packed) for n in range(MOST_PAIRS + 1)]
     program = strangers([7], pairs)
-    assert len(program) <= 4096
     oldest, newest = inner(HOME, CN), inner(HOME, CN + MOST_PAIRS)
     assert outcome(program, oldest, oldest, interface=7, packet_type=4) == EVERYTHING
     assert outcome(program, newest, newest, interface=7, packet_type=4) == NOTHING

@@ -29,6 +29,7 @@ from lab.wire.packet import (
     UnknownHeaderOption,
     build,
     mobility_packet,
+    parse,
 )
 from tests.lab.networks import settle_addresses
 from tests.plane.machine import FAR, FAR_MAC, FAR_TOO, HOME, LINK, OTHER_HOME, OWN, ROUTER, Machine, report_every_error
@@ -300,7 +301,7 @@ def test_a_path_that_goes_away_meanwhile_costs_a_packet_and_no_more(
     machine.command("ip", "-6", "route", "add", f"{FAR}/128", "dev", LINK, "mtu", "1400")
     monkeypatch.setattr(Outlet, "path_mtu", gone)
     send_to(machine, HOME, 1400 - 40)
-    machine.pump(machine.counts("not-sent-EMSGSIZE"))
+    machine.pump(machine.counts_unless_kernel("not-sent-EMSGSIZE"))
     send_to(machine, HOME, 1300 - 40)
     machine.pump(machine.counts("tunnelled"))
 
@@ -434,7 +435,7 @@ def test_tunnels_of_one_address_share_their_sockets(machine: Machine) -> None:
     without = len(os.listdir("/proc/self/fd"))
     serve(machine)
     before = len(os.listdir("/proc/self/fd"))
-    others = [HOME + 0x1000 + number for number in range(200)]
+    others = [HOME + 0x1000 + number for number in range(50)]
     for home in others:
         serve(machine, home)
     assert len(os.listdir("/proc/self/fd")) == before
@@ -451,8 +452,9 @@ def test_each_tunnel_of_a_shared_socket_goes_its_own_way(machine: Machine) -> No
     serve(machine)
     serve(machine, OTHER_HOME, FAR_TOO)
     ends = {home: machine.socket(machine.far, socket.SOCK_RAW, IPV6) for home in (HOME, OTHER_HOME)}
-    for (home, end), care_of in zip(ends.items(), (FAR, FAR_TOO), strict=True):
+    for end, care_of in zip(ends.values(), (FAR, FAR_TOO), strict=True):
         end.bind((str(care_of), 0))
+    for home in ends:
         send_to(machine, home)
     machine.pump(machine.counts("tunnelled", 2))
     for home, end in ends.items():
@@ -465,6 +467,7 @@ def report_too_big(machine: Machine, packet: bytes, mtu: int) -> None:
     report = PacketTooBig(mtu=mtu, invoking=packet[:INVOKING_OCTETS])
     octets = build(Packet(source=ROUTER_BEHIND, destination=IPv6Address(packet[8:24]), payload=report))
     machine.socket(machine.far, socket.SOCK_RAW, socket.IPPROTO_RAW).sendto(octets, (str(OWN), 0))
+    machine.run(lambda: machine.planes[-1].explain(parse(octets)))  # which the service has from a socket of its own
 
 
 @pytest.mark.rfc6275("10.4.2-c")

@@ -86,12 +86,19 @@ class Devices:
         for ends, device in [*self._devices.items()]:
             for here, users in ((True, device.here), (False, device.away)):
                 if home_address in users:
-                    destination, origin = _packets_of(home_address, here=here)
-                    self._netlink.remove_route(
-                        destination, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=origin
-                    )
+                    self._unroute(home_address, device, here=here)
             if home_address in device.users:
                 self._leave(home_address, ends)
+
+    def leave_alone(self, ends: Ends) -> None:
+        """Let the user plane carry from now on what a tunnel carries, if there is that tunnel. Raises `PlaneError`."""
+        device = self._devices.get(ends)
+        if device is not None:
+            for here, users in ((True, device.here), (False, device.away)):
+                for home_address in users:
+                    self._unroute(home_address, device, here=here)
+                users.clear()
+            self._set_gate(ends, device)
 
     def prefer(self, home_address: IPv6Address | None) -> None:
         """Have what chooses no source itself leave from a home address by its tunnel, if it has one here.
@@ -149,6 +156,12 @@ class Devices:
     def _route(self, home_address: IPv6Address, device: Device, *, here: bool) -> None:
         destination, origin = _packets_of(home_address, here=here)
         self._netlink.add_route(destination, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=origin)
+
+    def _unroute(self, home_address: IPv6Address, device: Device, *, here: bool) -> None:
+        destination, origin = _packets_of(home_address, here=here)
+        self._netlink.remove_route(
+            destination, interface=device.index, table=TABLE, metric=TUNNEL_METRIC, origin=origin
+        )
 
     def _set_gate(self, ends: Ends, device: Device) -> None:
         program = gate(_judged(ends, device))

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from ipaddress import IPv6Address
 
-from lab.constants import ENCAPSULATION_LIMIT
+from lab.constants import ENCAPSULATION_LIMIT, MINIMUM_MTU
 from lab.engine.io import (
     DisownHomeAddress,
     InstallBinding,
@@ -40,6 +40,7 @@ from lab.safeguards import NOTHING, Safeguard, Without
 from lab.wire.chain import AH, ESP, is_mobility_message
 from lab.wire.icmpv6 import MobilePrefixSolicitation, PacketTooBig
 from lab.wire.packet import (
+    HEADER_OCTETS,
     DestinationOptions,
     HomeAddressOption,
     OpaquePayload,
@@ -163,12 +164,17 @@ class KernelPlane(UserPlane):
         return True
 
     def explain(self, error: Packet) -> None:
-        """Pass an ICMPv6 error about a packet on a direct path on to who sent it; of tunnels the kernel does so."""
-        if tunnelled(error) is not None:
+        """Pass an ICMPv6 error about a packet on a direct path on to who sent it; of tunnels the kernel does so.
+
+        It cuts nothing for a tunnel, and would lose what every link carries; the user plane does (RFC 2473 §7.1).
+        """
+        found, told = tunnelled(error), error.payload
+        if found is not None:
+            if isinstance(told, PacketTooBig) and told.mtu < MINIMUM_MTU + HEADER_OCTETS:
+                self._leave_alone(Ends(IPv6Address(found.local), IPv6Address(found.remote)))
             return
-        too_big = error.payload
-        if isinstance(too_big, PacketTooBig) and self._paths.error(error) is not None:
-            self._tun.write(build(self._ways.in_own_words(error, too_big)))
+        if isinstance(told, PacketTooBig) and self._paths.error(error) is not None:
+            self._tun.write(build(self._ways.in_own_words(error, told)))
         super().explain(error)
 
     def counters(self) -> dict[str, int]:
@@ -195,7 +201,7 @@ class KernelPlane(UserPlane):
         left_alone = sealed or Safeguard.OUTER_SOURCE_CHECK in self._without  # the kernel looks at it in any case
         try:
             self._devices.lead(home_address, ends, here=here, left_alone=left_alone)
-            packet_filter.attach(self._inlet, refused_by(self._devices.judged()))
+            self._take_refused()
             yield
         except PlaneError:
             self._end(home_address)
@@ -203,6 +209,17 @@ class KernelPlane(UserPlane):
 
     def _end(self, home_address: IPv6Address) -> None:
         self._devices.end(home_address)
+        self._take_refused()
+
+    def _leave_alone(self, ends: Ends) -> None:
+        """Have the user plane do all for a tunnel, until that is installed anew."""
+        with contextlib.suppress(PlaneError):  # it may be gone by now
+            self._devices.leave_alone(ends)
+            self._devices.prefer(self._preferred())
+        self._take_refused()
+
+    def _take_refused(self) -> None:
+        """Take out of tunnels what the kernel does not."""
         packet_filter.attach(self._inlet, refused_by(self._devices.judged()))
 
     def _preferred(self) -> IPv6Address | None:

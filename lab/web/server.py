@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -32,7 +32,7 @@ LONGEST_MESSAGE = 4096
 """Octets of a command."""
 PIECE = 1 << 16
 TRY_AGAIN_LATER = 1013
-ASSETS = {"live.js": "text/javascript", "live.css": "text/css", "live.svg": "image/svg+xml", "report.css": "text/css"}
+MEDIA = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
 class Server:
@@ -46,7 +46,7 @@ class Server:
         app = Starlette(
             routes=[
                 Route("/", self._page),
-                *(Route(f"/{name}", self._asset) for name in ASSETS),
+                *(Route(f"/live/{path.name}", _asset(path)) for path in _assets()),
                 Route("/captures/{link}.pcapng", self._capture),
                 WebSocketRoute("/watch", self._watch),
             ],
@@ -98,10 +98,6 @@ class Server:
     async def _page(self, _: Request) -> Response:
         return HTMLResponse(render("live.html.j2"))
 
-    async def _asset(self, request: Request) -> Response:
-        name = request.url.path.removeprefix("/")
-        return FileResponse(shared("templates") / name, media_type=ASSETS[name])
-
     async def _capture(self, request: Request) -> Response:
         link = request.path_params["link"]
         path = self._observer.captures.get(link)
@@ -140,6 +136,19 @@ class Server:
             self._snapshots.viewers.discard(viewer)
             with suppress(RuntimeError, WebSocketDisconnect):
                 await page.close(TRY_AGAIN_LATER, "too slow")
+
+
+def _assets() -> list[Path]:
+    """Name the files of the page: its own, and what it shares with reports."""
+    templates = shared("templates")
+    return [*sorted((templates / "live").iterdir()), templates / "report.css"]
+
+
+def _asset(path: Path) -> Callable[[Request], Awaitable[Response]]:
+    async def give(_: Request) -> Response:
+        return FileResponse(path, media_type=MEDIA[path.suffix])
+
+    return give
 
 
 async def _so_far(path: Path) -> AsyncIterator[bytes]:

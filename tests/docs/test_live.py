@@ -42,7 +42,7 @@ def test_commands_of_a_page_are_those_that_change_something() -> None:
 
 def test_kinds() -> None:
     told = {code(kind)[0] for kind, *_ in DOCUMENT.table("kind", "fields", "when").rows}
-    script = (ROOT / "templates" / "live.js").read_text(encoding="utf-8")
+    script = (ROOT / "templates" / "live" / "live.js").read_text(encoding="utf-8")
     (takes,) = re.findall(r"^const TAKES = \{\n(.*?)^\};", script, flags=re.DOTALL | re.MULTILINE)
     assert told == {*re.findall(r"^  (\w+):", takes, flags=re.MULTILINE)}
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lab" / "web").glob("*.py"))

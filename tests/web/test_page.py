@@ -150,6 +150,18 @@ def test_daemons_and_links_are_driven(lesson: Class) -> None:
     lesson.prompt.ask("impair visited1")
 
 
+def test_streams_are_started_and_ended(lesson: Class) -> None:
+    page = driver(lesson)
+    page.run("document.querySelector('#new-stream [name=source]').value = 'mn'")
+    page.run("document.querySelector('#new-stream [name=destination]').value = 'cn'")
+    page.click("#new-stream button")
+    page.until("document.querySelector('#ends button').textContent === 'End mn-cn'")
+    page.until("[...document.querySelectorAll('#flows h3')].some(h3 => h3.textContent.startsWith('mn → cn'))")
+    page.click("#ends button")
+    page.until("document.querySelector('#ends button') === null")
+    assert "no stream runs" in lesson.prompt.ask("stream")
+
+
 def test_who_has_no_token_only_watches(lesson: Class) -> None:
     page = lesson.browser.open(lesson.watch)
     place = page.until(f"document.querySelector('{MOBILE}').getAttribute('aria-label')")

@@ -89,9 +89,8 @@ def sshd(folder: Path) -> Iterator[Sshd]:
     configuration.write_text(_CONFIGURATION.format(port=port, folder=folder), encoding="utf-8")
     log = folder / "sshd.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [SSHD, "-D", "-e", "-f", str(configuration)], stdin=subprocess.DEVNULL, stderr=output
-        )
+        command = ["setpriv", "--pdeathsig", "KILL", SSHD, "-D", "-e", "-f", str(configuration)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=output)
     made = Sshd(folder=folder, port=port, process=process)
     try:
         deadline = time.monotonic() + 10

@@ -37,7 +37,7 @@ def attach(target: socket.socket, program: Sequence[Instruction]) -> None:
 
 
 class Filter:
-    """What a socket receives. The kernel is told of changes alone: freeing a program keeps its worker from other work."""
+    """What a socket receives. The kernel hears of changes alone: freeing a program keeps a worker from other work."""
 
     def __init__(self, target: socket.socket) -> None:
         self._target = target

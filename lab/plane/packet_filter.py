@@ -36,6 +36,20 @@ def attach(target: socket.socket, program: Sequence[Instruction]) -> None:
     )
 
 
+class Filter:
+    """What a socket receives. The kernel hears of changes alone: freeing a program keeps a worker from other work."""
+
+    def __init__(self, target: socket.socket) -> None:
+        self._target = target
+        self._program: Sequence[Instruction] | None = None
+
+    def set(self, program: Sequence[Instruction]) -> None:
+        """Filter by a program from now on."""
+        if program != self._program:
+            attach(self._target, program)
+            self._program = program
+
+
 def octets(program: Sequence[Instruction]) -> bytes:
     """Give a program as the kernel takes it."""
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab.plane import packet_filter
 from lab.plane.host import MARK
 from lab.plane.kernel.gate import MOST_PAIRS, Judged, gate, refused_by, strangers
 from lab.plane.kernel.wanted import IN, OF_ANYBODY, OF_BINDING, OUT, Table, parts, policies, receivers
@@ -275,6 +276,21 @@ def test_peers_are_heard_that_were_not_heard_yet(peer: IPv6Address, tunnel: int,
     packet = inner(HOME, peer) if outgoing else inner(peer, HOME)
     taken = outcome(program, packet, packet, interface=tunnel, packet_type=4 if outgoing else 0)
     assert taken == (EVERYTHING if news else NOTHING)
+
+
+def test_a_group_is_no_peer() -> None:
+    packet = inner(PEER_HOME, IPv6Address("ff0e::1"))
+    assert outcome(strangers([7], []), packet, packet, interface=7) == NOTHING
+
+
+def test_the_kernel_is_told_of_another_filter_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Sequence[Instruction]] = []
+    monkeypatch.setattr(packet_filter, "attach", lambda _, program: told.append(program))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as target:
+        kept = packet_filter.Filter(target)
+        for peer in (MN, MN, CN):
+            kept.set(strangers([7], [(HOME.packed, peer.packed)]))
+    assert told == [strangers([7], [(HOME.packed, peer.packed)]) for peer in (MN, CN)]
 
 
 def test_more_pairs_than_fit_are_looked_at_again() -> None:

@@ -97,6 +97,9 @@ def strangers(tunnels: Sequence[int], pairs: Sequence[tuple[bytes, bytes]]) -> t
         Instruction(LOAD_WORD, 0, 0, INTERFACE),
         *(Instruction(JUMP_IF_EQUAL, len(tunnels) - n, 0, index) for n, index in enumerate(tunnels)),
         Instruction(RETURN, 0, 0, NOTHING),
+        Instruction(LOAD_BYTE, 0, 0, destination),
+        Instruction(JUMP_IF_EQUAL, 0, 1, MULTICAST),  # a group is no peer
+        Instruction(RETURN, 0, 0, NOTHING),
         Instruction(LOAD_WORD, 0, 0, PACKET_TYPE),
         Instruction(JUMP_IF_EQUAL, 0, len(outwards) + 1, _PACKET_OUTGOING),
         *outwards,

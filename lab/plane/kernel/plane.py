@@ -27,13 +27,13 @@ from lab.engine.io import (
 from lab.errors import PlaneError
 from lab.events import PacketDropped
 from lab.netlink import ETH_P_ALL
-from lab.plane import packet_filter
 from lab.plane.base import Watch
 from lab.plane.ipsec import Ipsec
 from lab.plane.kernel.devices import Devices, Ends
 from lab.plane.kernel.gate import refused_by, strangers
 from lab.plane.kernel.transformations import Transformations
 from lab.plane.kernel.ways import Ways
+from lab.plane.packet_filter import Filter
 from lab.plane.tunnel_errors import tunnelled
 from lab.plane.user import PACKETS_PER_WAKE, UserPlane, tell_nobody
 from lab.safeguards import NOTHING, Safeguard, Without
@@ -96,8 +96,9 @@ class KernelPlane(UserPlane):
             self._addresses = _told_of_addresses()
             failing.callback(self._addresses.close)
             self._looking = _packet_socket()
+            self._looked_at, self._refused = Filter(self._looking), Filter(self._inlet)
             self._listen()
-            packet_filter.attach(self._inlet, refused_by([]))
+            self._take_refused()
             failing.pop_all()
         watch(self._reports.fileno(), self._on_reports)
         watch(self._addresses.fileno(), self._on_addresses)
@@ -220,7 +221,7 @@ class KernelPlane(UserPlane):
 
     def _take_refused(self) -> None:
         """Take out of tunnels what the kernel does not."""
-        packet_filter.attach(self._inlet, refused_by(self._devices.judged()))
+        self._refused.set(refused_by(self._devices.judged()))
 
     def _preferred(self) -> IPv6Address | None:
         """Give the home address by whose tunnel goes what chooses no source itself."""
@@ -276,7 +277,7 @@ class KernelPlane(UserPlane):
 
     def _listen(self) -> None:
         """Look at packets of those alone who were not heard yet."""
-        packet_filter.attach(self._looking, strangers(self._devices.of_here(), self._paths.known()))
+        self._looked_at.set(strangers(self._devices.of_here(), self._paths.known()))
 
 
 def _told_of_addresses() -> socket.socket:

@@ -3,7 +3,6 @@
 import argparse
 import compileall
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,14 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 
 import lab
-from lab.cli.common import WIDTH_WITHOUT_TERMINAL, made_for_user
+from lab.cli.common import made_for_user
 from lab.cli.web import wants_web
-from lab.emulation import time_travel, virtual_guest
+from lab.emulation import time_travel
 from lab.emulation.experiment import empty
 from lab.emulation.guest import Job
 from lab.emulation.kernels import KernelName
 from lab.emulation.scenario import Scenario
-from lab.emulation.virtual_guest import VirtualGuest
+from lab.emulation.virtual_guest import ENVIRONMENT, VirtualGuest
 from lab.errors import ConfigError, GuestError
 from lab.report.model import Result, load
 
@@ -38,7 +37,6 @@ def play(args: argparse.Namespace, plays: Sequence[tuple[Scenario, Path]], out: 
     kernel = time_travel.program()
     _compile()
     out.print(f"[dim]· kernel guest, in virtual time: {escape(str(kernel))}[/]")
-    columns = shutil.get_terminal_size().columns if out.is_terminal else WIDTH_WITHOUT_TERMINAL
     results = []
     for scenario, directory in plays:
         job = Job(
@@ -47,7 +45,8 @@ def play(args: argparse.Namespace, plays: Sequence[tuple[Scenario, Path]], out: 
             at=RESULT,
             memory=args.memory,
             logs=[directory / "logs" / "guest.log"],
-            environment=virtual_guest.environment(columns),
+            environment=ENVIRONMENT,
+            directory=Path("/"),  # where Python looks for modules as well, which takes time
         )
         with made_for_user(directory):
             empty(directory)

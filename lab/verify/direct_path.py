@@ -33,13 +33,17 @@ def direct_path(session: Session, findings: Findings) -> None:
         exchanged = session.payloads[period.home_address, period.peer]
         told = _told(session, period, exchanged)
         directly: list[Frame] = []
+        first_seen: dict[bytes, float] = {}
         for payload in exchanged:
+            left = first_seen.setdefault(
+                payload.frame.same, payload.frame.time
+            )  # what a tunnel lets out entered it then
             begin = told if payload.from_mobile else period.begin
             if not begin + UNDER_WAY < payload.frame.time < until:
                 continue
             if payload.direct:
                 directly.append(payload.frame)
-            elif _by_triangle(session, payload):
+            elif left > begin + UNDER_WAY and _by_triangle(session, payload):
                 findings.judge(
                     payload.frame, False, f"{payload.frame.source} to {payload.frame.destination}, indirectly"
                 )

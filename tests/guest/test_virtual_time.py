@@ -108,7 +108,7 @@ def test_waiting_takes_no_time_of_the_host(tmp_path: Path) -> None:
 def attend(command: str) -> tuple[int, bytes]:
     """Run a shell command in virtual time; give its status and what it wrote."""
     shown: list[bytes] = []
-    job = Job(command=["sh", "-c", command], environment=virtual_guest.environment(80))
+    job = Job(command=["sh", "-c", command], environment=virtual_guest.ENVIRONMENT)
     with VirtualGuest(job, PROGRAM, seed=1) as guest:
         status = guest.wait(shown.append)
     return status, b"".join(shown)

@@ -42,7 +42,7 @@ topos = {"nested_correspondents": NestedCorrespondents}
 @scenario(NestedCorrespondents)
 def nested_correspondents(stage: Stage) -> None:
     """Three mobile nodes talk in a ring by direct paths, while one moves on and another goes home."""
-    ring = [stage.stream(source, destination, every=0.02) for source, destination in RING]
+    ring = [stage.stream(source, destination, every=0.04) for source, destination in RING]
     stage.wait(0.5)
     for number, place in enumerate(PLACES, start=1):
         _go(stage, f"mn{number}", place)
@@ -50,14 +50,14 @@ def nested_correspondents(stage: Stage) -> None:
     where = dict(zip(("mn1", "mn2", "mn3"), PLACES, strict=True))
     for source, destination in RING:
         _expect_straight(stage, source, destination, where[destination])
-    stage.wait(2.0)
+    stage.wait(1.2)
     _go(stage, "mn1", "far")
     _expect_straight(stage, "mn3", "mn1", "far")
-    stage.wait(2.0)
+    stage.wait(1.2)
     stage.say("mn2 returns home, and is reached there")
     stage.move("mn2", "home2")
     stage.expect(ReturnedHome, node="mn2")
-    stage.wait(1.5)
+    stage.wait(1.2)
     for stream in ring:
         stage.check_survival(stream, "5.2.6-b", "9.3.2-a", "11.3.1-a")
 

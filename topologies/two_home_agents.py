@@ -51,7 +51,7 @@ def two_home_agents(stage: Stage) -> None:
     agents = {name: stage.network.node(name).spec.address for name in ("ha1", "ha2")}
     stage.expect(HomeAgentListed, node="ha1", addresses=str(agents["ha2"]), ever=True)
     stage.expect(HomeAgentListed, node="ha2", addresses=str(agents["ha1"]), ever=True)
-    from_afar = stage.stream("cn", "mn2", every=0.01)
+    from_afar = stage.stream("cn", "mn2", every=0.02)
     between = stage.stream("mn1", "mn2", every=0.05)
     stage.wait(0.5)
     for n in (1, 2):
@@ -61,7 +61,7 @@ def two_home_agents(stage: Stage) -> None:
         stage.expect(BindingRegistered, node=f"ha{n}", care_of_address=care_of_address)
         stage.expect(ProxyStarted, node=f"ha{n}", address=stage.network.node(f"mn{n}").spec.address)
         stage.expect(BindingAcknowledged, node=f"mn{n}", peer=agents[f"ha{n}"], care_of_address=care_of_address)
-        stage.wait(3.5)
+        stage.wait(1.5 if n == 1 else 3.0)
     stage.check_survival(between, "10.4.1-a", "10.4.2-a", "10.4.5-a")
     stage.say("mn2 returns home, where ha1 is a router as any other")
     stage.move("mn2", "home")

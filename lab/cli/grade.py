@@ -25,7 +25,7 @@ from lab.verify.check import Verdict
 
 EXAMPLES = f"""examples:
   mip6lab grade home-address results/home-address
-  mip6lab grade tunnel results/tunnel --answer overhead=40
+  mip6lab grade tunnel results/tunnel --answer overhead=N
   mip6lab grade handover visited1.pcapng visited2.pcapng core-ha.pcapng home.pcapng
   mip6lab grade measuring results/handover --answer interruption=20
   mip6lab grade own-topology my_campus.py --json

@@ -115,5 +115,5 @@ def told(answers: Mapping[str, float], key: str, right: float | None, *, within:
     if key not in answers:
         return Finding(holds=False, found=f"not told: give --answer {key}=NUMBER")
     holds = abs(answers[key] - right) <= within
-    measured = "agrees" if holds else "does not agree"  # what is right is for the student to find out
-    return Finding(holds=holds, found=f"{answers[key]:g} {unit} {measured} with the work, within {within:g} {unit}")
+    verdict = "as the work has it" if holds else "not what the work has"  # and not what that is
+    return Finding(holds=holds, found=f"{answers[key]:g} {unit}: {verdict}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from lab.verify import CaptureError
 from tests.verify import handover
 from tests.verify.correspondence import add_correspondence
 from tests.verify.handover import good_story
+from tests.verify.protected import protected
 from tests.verify.story import Story
 
 Doctor = Callable[[Story], object]
@@ -26,16 +28,44 @@ def failing(lesson: str, story: Story, folder: Path, **answers: float) -> set[st
     return {one.name for one in grade(found, open_work(found, story.write(folder), answers)) if not one.holds}
 
 
+@cache
+def _good(*, direct: bool) -> Story:
+    story = good_story()
+    if direct:
+        add_correspondence(story)
+    return story
+
+
+@cache
+def _sealed() -> Story:
+    return protected(_good(direct=False))
+
+
 def by_tunnel() -> Story:
-    """Tell of tunnels alone; the packet that only the correspondent of direct paths has is not there."""
-    return good_story()
+    """Tell of tunnels alone."""
+    return _good(direct=False).copy()
 
 
 def straight() -> Story:
     """Tell of direct paths as well."""
-    story = good_story()
-    add_correspondence(story)
-    return story
+    return _good(direct=True).copy()
+
+
+def sealed() -> Story:
+    """Tell of registrations in ESP, and of the keys."""
+    return _sealed().copy()
+
+
+def without_keys(story: Story) -> None:
+    story.table = []
+
+
+def one_without_esp(story: Story) -> None:
+    story.replace("bu-6", handover.deregistration(3))
+
+
+def never_renewed(story: Story) -> None:
+    story.keep(lambda sent: sent.time < 2.8)
 
 
 def never_away(story: Story) -> None:
@@ -81,6 +111,7 @@ def refused(story: Story) -> None:
         ("home-address", by_tunnel, {}),
         ("home-address", straight, {}),
         ("tunnel", by_tunnel, {"overhead": 40}),
+        ("registration", sealed, {}),
         ("handover", straight, {}),
         ("route-optimisation", straight, {}),
         ("returning-home", by_tunnel, {}),
@@ -100,6 +131,9 @@ def test_a_good_story_meets_the_lesson(
         ("home-address", by_tunnel, refused, {"goes-away", "keeps-its-address", "is-reached"}),
         ("tunnel", straight, until_home, {"no-shortcut"}),
         ("registration", straight, until_home, {"sealed"}),
+        ("registration", sealed, without_keys, {"asks", "sealed", "tested-first", "accepted", "renewed"}),
+        ("registration", sealed, one_without_esp, {"sealed"}),
+        ("registration", sealed, never_renewed, {"renewed"}),
         ("registration", by_tunnel, refused, {"tested-first", "accepted", "renewed"}),
         ("handover", straight, until_the_second_move, {"moved", "tunnel-follows", "nothing-left-behind"}),
         ("handover", straight, left_behind, {"nothing-left-behind", "rules-hold"}),

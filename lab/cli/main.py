@@ -18,7 +18,7 @@ from lab.errors import Mip6LabError
 
 COMMANDS = {
     "doctor": "say what this machine can do for the lab, and what is missing",
-    "list": "list topologies, scenarios and exercises",
+    "list": "list topologies, scenarios, exercises and lessons",
     "run": "bring a network up, play a scenario, verify it, report",
     "up": "bring a network up and open Mininet's prompt on it",
     "web": "show a running lab as a live page",

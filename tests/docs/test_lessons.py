@@ -69,6 +69,16 @@ def test_sheets(lesson: Lesson) -> None:
         assert "```" not in html
 
 
+def test_the_list_tells_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["lessons"]
+    assert listed == [{"name": it.name, "summary": it.summary, "handed_in": it.kind} for it in COURSE]
+    assert main(["list"]) == 0
+    assert f"  {PREFIX}{COURSE[0].name} " in capsys.readouterr().out
+    assert main(["list", str(ROOT / "topologies" / "campus.py")]) == 0
+    assert PREFIX not in capsys.readouterr().out
+
+
 def test_the_command_writes_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sheets", f"{PREFIX}tunnel", "--out", str(tmp_path)]) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"tunnel.teacher.md", "tunnel.teacher.html"}

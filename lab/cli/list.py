@@ -1,9 +1,10 @@
-"""List the topologies that `up` knows, below each the scenarios that `run` plays on it, and the exercises."""
+"""List the topologies that `up` knows, below each the scenarios that `run` plays on it, exercises and lessons."""
 
 import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from lab.cli.common import console
 from lab.emulation.exercise import Exercise
 from lab.emulation.scenario import Library, Scenario, library
 from lab.emulation.topology import Topology
+from lab.lessons.course import COURSE
+from lab.lessons.lesson import PREFIX, Lesson
 
 EXAMPLES = """examples:
   mip6lab list
@@ -30,17 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List; 1 if a file could not be read."""
     found = library(*args.files)
+    lessons = () if args.files else COURSE
     if args.json:
-        print(json.dumps(as_data(found), indent=2))
+        print(json.dumps(as_data(found, lessons), indent=2))
     else:
-        console().print(_table(found))
+        console().print(_table(found, lessons))
     for path, reason in found.broken.items():
         print(f"mip6lab: {path} cannot be read: {reason}", file=sys.stderr)
     return 1 if found.broken else 0
 
 
-def as_data(found: Library) -> dict[str, list[dict[str, Any]]]:
-    """Turn a library into plain data."""
+def as_data(found: Library, lessons: Sequence[Lesson] = ()) -> dict[str, list[dict[str, Any]]]:
+    """Turn a library and lessons into plain data."""
     return {
         "topologies": [
             {"name": name, "summary": topology.summary} for name, topology in _ordered_topologies(found).items()
@@ -59,11 +63,12 @@ def as_data(found: Library) -> dict[str, list[dict[str, Any]]]:
             }
             for exercise in _exercises(found)
         ],
+        "lessons": [{"name": it.name, "summary": it.summary, "handed_in": it.kind} for it in lessons],
         "broken": [{"file": str(path), "error": reason} for path, reason in found.broken.items()],
     }
 
 
-def _table(found: Library) -> Table:
+def _table(found: Library, lessons: Sequence[Lesson]) -> Table:
     table = Table("", "", box=None, show_header=False, padding=(0, 2, 0, 0))
     names = {_identity(topology): name for name, topology in found.topologies.items()}
     summaries = {name: topology.summary for name, topology in _ordered_topologies(found).items()}
@@ -80,6 +85,10 @@ def _table(found: Library) -> Table:
     for exercise in exercises:
         withstood_by = exercise.withstood_by or "nothing"
         table.add_row(f"  [cyan]{escape(exercise.name)}[/]", f"{escape(exercise.summary)} [dim]({withstood_by})[/]")
+    if lessons:
+        table.add_row("[bold]lessons[/]", "[bold]what `mip6lab sheets` explains, and `mip6lab grade` checks[/]")
+    for lesson in lessons:
+        table.add_row(f"  [cyan]{PREFIX}{lesson.name}[/]", escape(lesson.summary))
     return table
 
 

@@ -18,7 +18,7 @@ from lab.errors import Mip6LabError
 
 COMMANDS = {
     "doctor": "say what this machine can do for the lab, and what is missing",
-    "list": "list topologies, scenarios and exercises",
+    "list": "list topologies, scenarios, exercises and lessons",
     "run": "bring a network up, play a scenario, verify it, report",
     "up": "bring a network up and open Mininet's prompt on it",
     "web": "show a running lab as a live page",
@@ -30,7 +30,8 @@ COMMANDS = {
     "report": "rebuild the report of a run",
     "compare": "put runs side by side",
     "sweep": "play a scenario with every combination of some settings, and compare",
-    "sheets": "write sheets of exercises for a class",
+    "sheets": "write sheets of lessons and exercises for a class",
+    "grade": "grade what a student made for a lesson",
     "bench": "run benchmarks, as ratios against a baseline of the same run",
     "node": "run one home agent, correspondent node or mobile node",
     "remote": "do all this on other machines, a class of them at once",

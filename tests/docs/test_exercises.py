@@ -15,6 +15,7 @@ from lab.cli.sheets import facts_of
 from lab.emulation.exercise import PREFIX, SHOWN, Exercise
 from lab.emulation.scenario import library
 from lab.errors import ConfigError
+from lab.lessons.course import COURSE
 from lab.report.sheets import ANSWERS, PLAY, QUESTIONS, Audience, as_html, page_of, read_page, sheet
 from lab.safeguards import Safeguard
 from tests.docs.markdown import ROOT, Document, code, document, name
@@ -98,10 +99,11 @@ def test_sheets(exercise: str) -> None:
 def test_the_command_writes_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sheets", "--for", "student", "--out", str(tmp_path)]) == 0
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {f"{name}.student.{ending}" for name in EXERCISES for ending in ("md", "html")}
+    names = [*EXERCISES, *(lesson.name for lesson in COURSE)]
+    assert written == {f"{name}.student.{ending}" for name in names for ending in ("md", "html")}
     assert len(capsys.readouterr().out.splitlines()) == len(written)
     assert main(["sheets", "exercise/none", "--out", str(tmp_path)]) == 2
-    assert "no exercise exercise/none; known: exercise/" in capsys.readouterr().err
+    assert "no exercise/none; known: exercise/" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_headings_in_code_are_none() -> None:
 
 
 def test_an_exercise_without_a_page() -> None:
-    with pytest.raises(ConfigError, match=r"none\.md: the exercise has no page"):
+    with pytest.raises(ConfigError, match=r"none\.md: none has no page"):
         page_of("none")
 
 

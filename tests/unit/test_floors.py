@@ -11,6 +11,7 @@ FLOORS = {
     "cli": 9,
     "web": 8,
     "bench": 8,
+    "lessons": 8,
     "topologies": 8,
     "emulation": 7,
     "daemon": 6,

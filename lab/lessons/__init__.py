@@ -1,0 +1,1 @@
+"""Lessons: what a student is to show, and how that is judged; one module a lesson."""

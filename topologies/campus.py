@@ -12,21 +12,22 @@ WANDERERS = 10
 
 
 class Campus(Topology):
-    """Home links of departments and links to visit, on one backbone.
+    """Home links of departments, and links to visit.
 
-    backbone ─┬─ cn
-              ├─ ha1 ══ home1 ─── mn1 … mn10
-              │   …
-              ├─ ha5 ══ home5 ─── mn41 … mn50
-              ├─ ar1 ══ visited1
-              │   …
-              └─ ar10 ══ visited10
+    core ─┬─ agents ─┬─ cn
+          │          ├─ ha1 ══ home1 ─── mn1 … mn10
+          │          │   …
+          │          └─ ha5 ══ home5 ─── mn41 … mn50
+          └─ access ─┬─ ar1 ══ visited1
+                     │   …
+                     └─ ar10 ══ visited10
 
-    No link has more than eleven nodes but the backbone with its sixteen: the kernel keeps at most 1024 neighbours, in
-    all namespaces together, and every node of a link is a neighbour of those that it talks to.
+    The kernel keeps at most 1024 neighbours, in all namespaces together, and whoever talks to another on a link has
+    three by that: two addresses and a group. So home agents and access routers are on links of their own, joined by
+    `core`.
     """
 
-    summary = "ten access routers, fifty mobile nodes of five home agents, one backbone"
+    summary = "ten access routers, fifty mobile nodes of five home agents"
     departments = 5
     members = 10
     """Mobile nodes of each department."""
@@ -34,14 +35,16 @@ class Campus(Topology):
 
     def declare(self) -> None:
         """Declare links, then nodes."""
-        backbone = self.link("backbone", "2001:db8:f::/64")
+        agents = self.link("agents", "2001:db8:f0::/64")
+        access = self.link("access", "2001:db8:fa::/64")
         homes = [self.link(f"home{n}", f"2001:db8:{n}::/64") for n in range(1, self.departments + 1)]
-        self.correspondent("cn", on=[backbone])
+        self.router("core", on=[agents, access])
+        self.correspondent("cn", on=[agents])
         for n, home in enumerate(homes, start=1):
-            self.home_agent(f"ha{n}", home=home, on=[backbone])
+            self.home_agent(f"ha{n}", home=home, on=[agents])
         for n in range(1, self.access_routers + 1):
             visited = self.link(f"visited{n}", f"2001:db8:a{n:x}::/64")
-            self.access_router(f"ar{n}", serves=visited, on=[backbone])
+            self.access_router(f"ar{n}", serves=visited, on=[access])
         for n in range(self.departments * self.members):
             department = n // self.members
             self.mobile_node(f"mn{n + 1}", home=homes[department], home_agent=f"ha{department + 1}")

@@ -35,9 +35,8 @@ def direct_path(session: Session, findings: Findings) -> None:
         directly: list[Frame] = []
         first_seen: dict[bytes, float] = {}
         for payload in exchanged:
-            left = first_seen.setdefault(
-                payload.frame.same, payload.frame.time
-            )  # what a tunnel lets out entered it then
+            # What a tunnel lets out has left its source when it was seen in there.
+            left = first_seen.setdefault(payload.frame.same, payload.frame.time)
             begin = told if payload.from_mobile else period.begin
             if not begin + UNDER_WAY < payload.frame.time < until:
                 continue

@@ -167,8 +167,8 @@ def test_it_alone_fails(spoil: Callable[[Story], None], failed: str, tmp_path: P
 
 def test_what_a_tunnel_lets_out_late_has_left_in_time(tmp_path: Path) -> None:
     story = two_mobile_nodes()
-    packet = handover.data(HOME_ADDRESS, HOME_B, 50)
-    story.add("late", 4.055, handover.tunnelled(CARE_OF_1, HOME_AGENT, packet), *FROM_A)
-    story.add("late-on", 5.2, handover.tunnelled(HOME_AGENT, CARE_OF_B, packet), *TO_B)
+    packet = handover.data(HOME_B, HOME_ADDRESS, 50)
+    story.add("late", 3.055, handover.tunnelled(CARE_OF_B, HOME_AGENT, packet), *FROM_B)
+    story.add("late-on", 3.9, handover.tunnelled(HOME_AGENT, CARE_OF_1, packet), *TO_A)
     checks = verify(story.write(tmp_path))
     assert {check.id: check.detail for check in checks if check.verdict is Verdict.FAILED} == {}

@@ -48,12 +48,7 @@ class VirtualGuest(Machine):
         super().__init__(job)
         self._out, self._said = (_Growing(self._folder / name) for name in ("out", "said"))
         try:
-            words = [
-                "time-travel=inf-cpu",
-                f"time-travel-start={START}000000000",
-                "fb_tunnels=none",
-                f"mip6lab.seed={seed}",
-            ]
+            words = [*_WORDS, f"mip6lab.seed={seed}"]
             said = {"patience": str(PATIENCE)}
             self._boot(job, [*_in_order(), str(program)], *consoles_to([TO_LOG]), *words, said=said)
         except BaseException:
@@ -69,7 +64,8 @@ class VirtualGuest(Machine):
             for line in shown:
                 show(line)
             for line in said:
-                self._take(line)
+                if self._status is None:  # time flies on behind it: patience may have ended meanwhile
+                    self._take(line)
             if said or shown:
                 heard = time.monotonic()
             elif ended:
